@@ -1,0 +1,1 @@
+"""crmsearch: CRM exports in, a searchable customer base out."""

@@ -1,0 +1,152 @@
+"""Every error crmsearch raises on purpose.
+
+    CrmSearchError                      500  exit 1
+    ├── InvalidRequestError             400  exit 2   the caller asked for something impossible
+    │   ├── UnknownFieldError           400           a field that is not in the catalogue, or not usable that way
+    │   ├── FilterSyntaxError           400           a filter outside the closed grammar
+    │   ├── CursorError                 400           a cursor that is malformed, or of another search
+    │   └── ResultWindowError           400           a page beyond what one request may reach
+    ├── UnauthorizedError               401           no key, or a wrong one
+    ├── NotFoundError                   404           no such customer, index or run
+    ├── IndexNotReadyError              503           no customer index has been promoted yet
+    ├── BackendError                    502  exit 4   Elasticsearch refused or failed
+    │   ├── BackendUnavailableError     503           Elasticsearch cannot be reached
+    │   ├── BackendTimeoutError         504           Elasticsearch did not answer in time
+    │   ├── BackendAuthError            502           Elasticsearch refuses the credentials
+    │   └── BackendReadOnlyError        503           Elasticsearch has blocked writes (its disk is nearly full)
+    ├── ConfigError                     500  exit 2   a setting, an option or the machine is not as needed
+    │   ├── JavaNotFoundError                         no suitable Java
+    │   └── PortInUseError                            the wanted port is taken
+    ├── InputError                      400  exit 5   a source file cannot be used at all
+    ├── JobError                        500  exit 6   the Spark job failed
+    │   └── CountMismatchError          500           rows or documents do not add up
+    ├── ContractMismatchError           500  exit 3   an index of another contract version
+    └── NodeError                       500  exit 7   the local node cannot be installed, started or stopped
+
+``code`` is what programs match on, ``status`` the HTTP answer, ``exit_code`` the command line's. A subclass inherits what it does not
+say itself. Texts never hold personal data: a bad *row* is data (a ``Rejection``), not an exception.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "BackendAuthError",
+    "BackendError",
+    "BackendReadOnlyError",
+    "BackendTimeoutError",
+    "BackendUnavailableError",
+    "ConfigError",
+    "ContractMismatchError",
+    "CountMismatchError",
+    "CrmSearchError",
+    "CursorError",
+    "FilterSyntaxError",
+    "IndexNotReadyError",
+    "InputError",
+    "InvalidRequestError",
+    "JavaNotFoundError",
+    "JobError",
+    "NodeError",
+    "NotFoundError",
+    "PortInUseError",
+    "ResultWindowError",
+    "UnauthorizedError",
+    "UnknownFieldError",
+]
+
+
+class CrmSearchError(Exception):
+    """Base of all; its first argument is the sentence a user reads, which says what to do."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "Internal error"
+
+    @property
+    def detail(self) -> str:
+        return str(self.args[0]) if self.args else self.title
+
+
+class InvalidRequestError(CrmSearchError):
+    code, status, exit_code, title = "invalid_request", 400, 2, "Invalid request"
+
+
+class UnknownFieldError(InvalidRequestError):
+    code, title = "unknown_field", "Unknown field"
+
+
+class FilterSyntaxError(InvalidRequestError):
+    code, title = "filter_syntax", "Malformed filter"
+
+
+class CursorError(InvalidRequestError):
+    code, title = "invalid_cursor", "Invalid cursor"
+
+
+class ResultWindowError(InvalidRequestError):
+    code, title = "result_window", "Page out of reach"
+
+
+class UnauthorizedError(CrmSearchError):
+    code, status, title = "unauthorized", 401, "Unauthorized"
+
+
+class NotFoundError(CrmSearchError):
+    code, status, title = "not_found", 404, "Not found"
+
+
+class IndexNotReadyError(CrmSearchError):
+    code, status, title = "index_not_ready", 503, "No customer index yet"
+
+
+class BackendError(CrmSearchError):
+    code, status, exit_code, title = "backend_error", 502, 4, "Elasticsearch failed"
+
+
+class BackendUnavailableError(BackendError):
+    code, status, title = "backend_unavailable", 503, "Elasticsearch cannot be reached"
+
+
+class BackendTimeoutError(BackendError):
+    code, status, title = "backend_timeout", 504, "Elasticsearch did not answer in time"
+
+
+class BackendAuthError(BackendError):
+    code, title = "backend_auth", "Elasticsearch refuses the credentials"
+
+
+class BackendReadOnlyError(BackendError):
+    code, status, title = "backend_read_only", 503, "Elasticsearch has blocked writes"
+
+
+class ConfigError(CrmSearchError):
+    code, exit_code, title = "config_error", 2, "Configuration error"
+
+
+class JavaNotFoundError(ConfigError):
+    code, title = "java_not_found", "No suitable Java"
+
+
+class PortInUseError(ConfigError):
+    code, title = "port_in_use", "Port in use"
+
+
+class InputError(CrmSearchError):
+    code, status, exit_code, title = "input_error", 400, 5, "Unusable input"
+
+
+class JobError(CrmSearchError):
+    code, exit_code, title = "job_failed", 6, "The Spark job failed"
+
+
+class CountMismatchError(JobError):
+    code, title = "count_mismatch", "The counts do not add up"
+
+
+class ContractMismatchError(CrmSearchError):
+    code, exit_code, title = "contract_mismatch", 3, "Another contract version"
+
+
+class NodeError(CrmSearchError):
+    code, exit_code, title = "node_error", 7, "The local node failed"

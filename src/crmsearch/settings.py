@@ -1,0 +1,173 @@
+"""Settings: frozen Structs, filled from ``CRMSEARCH_*`` variables by ``from_env``, the only reader of ``os.environ``.
+
+A field's variable is ``CRMSEARCH_`` + section + ``_`` + field in capitals (``CRMSEARCH_ELASTICSEARCH_URL``); the section ``paths`` adds
+no word of its own (``CRMSEARCH_STATE_DIR``). Unknown ``CRMSEARCH_*`` variables are refused, since a typo would otherwise be ignored.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from crmsearch.errors import ConfigError
+
+__all__ = ["Secret", "Setting", "Settings", "child_environment", "from_env", "setting_rows"]
+
+PREFIX = "CRMSEARCH_"
+
+
+class Secret(str):
+    """A string that shows itself as ``***`` in ``repr``, so that it does not reach a log or a traceback by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'" if self else "''"
+
+
+class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    url: Annotated[str, Meta(description="Elasticsearch to use, e.g. `https://es.example.com:9200`; empty means the local node")] = ""
+    username: Annotated[str, Meta(description="User name, with `CRMSEARCH_ELASTICSEARCH_PASSWORD`")] = ""
+    password: Annotated[Secret, Meta(description="Password of that user")] = Secret()
+    api_key: Annotated[Secret, Meta(description="Encoded API key; wins over user name and password")] = Secret()
+    ca_cert: Annotated[str, Meta(description="PEM file of the authority that signed the server's certificate")] = ""
+    timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for one answer, in seconds")] = 10.0
+    index_prefix: Annotated[
+        str, Meta(pattern="^[a-z][a-z0-9_]*$", description="First part of every index name, e.g. `crm` in `crm-customers`")
+    ] = "crm"
+    shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
+    replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs `CRMSEARCH_API_KEY`")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port of the API and console")] = 8000
+    workers: Annotated[int, Meta(ge=1, description="API processes")] = 1
+    key: Annotated[Secret, Meta(description="When set, `/v1` asks for `Authorization: Bearer <key>`")] = Secret()
+    allowed_hosts: Annotated[
+        str, Meta(description="Host names the API answers to, separated by commas (against DNS rebinding); loopback names always work")
+    ] = ""
+
+
+class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    master: Annotated[str, Meta(description="Spark master: `local[*]`, `spark://…`, `yarn`, `k8s://…`")] = "local[*]"
+    driver_memory: Annotated[str, Meta(pattern="^[0-9]+[mg]$", description="Heap of the driver; the whole job's in local mode")] = "2g"
+    shuffle_partitions: Annotated[int, Meta(ge=1, description="Partitions after a shuffle")] = 8
+    write_tasks: Annotated[int, Meta(ge=1, description="Tasks that write at once; two keep one Elasticsearch node of two cores busy")] = 2
+    java_home: Annotated[str, Meta(description="Java 17 or 21 for Spark; found by itself when empty")] = ""
+    connector_jar: Annotated[str, Meta(description="elasticsearch-spark jar to use instead of the one fetched")] = ""
+    timeout_s: Annotated[float, Meta(gt=0, description="Longest run of a job, in seconds")] = 6 * 3600.0
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    port: Annotated[int, Meta(ge=1, le=65535, description="Wanted HTTP port of the local node; another is chosen if taken")] = 9200
+    heap: Annotated[str, Meta(pattern="^[0-9]+[mg]$", description="Heap of the local node")] = "1g"
+    user: Annotated[str, Meta(pattern="^[a-z_][a-z0-9_-]*$", description="User the node runs as when started by root; made if missing")] = (
+        "crmsearch"
+    )
+    java_home: Annotated[str, Meta(description="JDK 21 or newer for the node; found by itself when empty")] = ""
+    start_timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for the node to answer, in seconds")] = 120.0
+
+
+class PathSettings(msgspec.Struct, frozen=True, kw_only=True):
+    state_dir: Annotated[
+        str, Meta(description="Node data, logs, password, quarantine; `/var/lib/crmsearch` for root, else `~/.local/state/crmsearch`")
+    ] = ""
+    cache_dir: Annotated[
+        str, Meta(description="Fetched server and connector; `/var/cache/crmsearch` for root, else `~/.cache/crmsearch`")
+    ] = ""
+
+    @property
+    def state(self) -> Path:
+        return Path(self.state_dir)
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.cache_dir)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
+    api: ApiSettings = ApiSettings()
+    spark: SparkSettings = SparkSettings()
+    node: NodeSettings = NodeSettings()
+    paths: PathSettings = PathSettings()
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row of the settings table: where it lies, its variable, its default, what it is for."""
+
+    section: str
+    field: str
+    variable: str
+    default: Any
+    description: str
+
+
+def setting_rows() -> Iterator[Setting]:
+    """Every setting, in the order of the Structs."""
+    for section, section_type in get_type_hints(Settings).items():
+        hints = get_type_hints(section_type, include_extras=True)
+        for field in msgspec.structs.fields(section_type):
+            meta = next(extra for extra in hints[field.name].__metadata__ if isinstance(extra, Meta) and extra.description)
+            variable = PREFIX + (field.name if section == "paths" else f"{section}_{field.name}").upper()
+            yield Setting(section, field.name, variable, field.default, str(meta.description))
+
+
+def from_env(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check all settings.
+
+    Raises:
+        ConfigError: an unknown variable, or a value that does not fit; the text names the variable, never the value.
+    """
+    environ = os.environ if environ is None else environ
+    rows = {row.variable: row for row in setting_rows()}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in rows)
+    if unknown:
+        raise ConfigError(f"unknown setting {', '.join(unknown)}; README.md lists the settings, `crmsearch doctor` shows those in use")
+    raw: dict[str, dict[str, str]] = {section: {} for section in get_type_hints(Settings)}
+    for variable, row in rows.items():
+        if environ.get(variable):
+            raw[row.section][row.field] = environ[variable]
+    for field, path in _default_paths(environ).items():
+        raw["paths"].setdefault(field, str(path))
+    sections: dict[str, Any] = {}
+    for section, section_type in get_type_hints(Settings).items():
+        try:
+            sections[section] = msgspec.convert(raw[section], section_type, strict=False, dec_hook=_decode_secret)
+        except msgspec.ValidationError as error:
+            reason, _, place = str(error).partition(" - at ")
+            field = place.strip("`").removeprefix("$.")
+            variable = next(row.variable for row in rows.values() if (row.section, row.field) == (section, field))
+            raise ConfigError(f"{variable}: {reason}") from error
+    return Settings(**sections)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The variables that give another process these settings. Secrets travel this way, never on a command line."""
+    values: dict[str, str] = {}
+    for row in setting_rows():
+        value = getattr(getattr(settings, row.section), row.field)
+        if value != row.default:
+            values[row.variable] = str(value)
+    return values
+
+
+def _decode_secret(type_: type, value: Any) -> Any:
+    if type_ is Secret:
+        return Secret(value)
+    raise NotImplementedError(f"no decoder for {type_}")
+
+
+def _default_paths(environ: Mapping[str, str]) -> dict[str, Path]:
+    # A node started by root runs as another user, who cannot enter root's home.
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return {"state_dir": Path("/var/lib/crmsearch"), "cache_dir": Path("/var/cache/crmsearch")}
+    home = Path(environ.get("HOME") or Path.home())
+    return {
+        "state_dir": Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "crmsearch",
+        "cache_dir": Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "crmsearch",
+    }
