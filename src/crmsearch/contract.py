@@ -1,4 +1,4 @@
-"""The customer document: its Struct, its field catalogue and its version. Data only, no logic.
+"""The customer document, its field catalogue and version, and the report of a run. Data only, no logic.
 
 Mapping, API allow-lists, console, report and documentation are generated from ``FIELDS`` or tested against it.
 """
@@ -7,7 +7,18 @@ from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["CONTRACT_VERSION", "FIELDS", "GENDERS", "KINDS", "LIFECYCLES", "Customer", "Field", "GeoPoint"]
+__all__ = [
+    "CONTRACT_VERSION",
+    "FIELDS",
+    "GENDERS",
+    "KINDS",
+    "LIFECYCLES",
+    "Customer",
+    "Field",
+    "GeoPoint",
+    "InputReport",
+    "RunReport",
+]
 
 CONTRACT_VERSION = 1
 
@@ -216,3 +227,37 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     match_confidence: float | None = None
     run_id: str | None = None
     indexed_at: str | None = None
+
+
+class InputReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One source file of a run: how it was read, and which of its columns went where."""
+
+    path: str
+    format: str
+    encoding: str
+    source_system: str
+    rows_read: int
+    quarantined: int
+    columns: dict[str, str]
+    unmapped: list[str]
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did; ``rows_read = indexed + merged + quarantined`` or the run has failed.
+
+    ``quarantined_by_reason`` and ``issues`` count rows by code, so a row with several codes counts once under each. ``seconds`` are by
+    stage.
+    """
+
+    run_id: str
+    crmsearch_version: str
+    began_at: str
+    index: str | None
+    inputs: list[InputReport]
+    rows_read: int
+    indexed: int
+    merged: int
+    quarantined: int
+    quarantined_by_reason: dict[str, int]
+    issues: dict[str, int]
+    seconds: dict[str, float]

@@ -57,6 +57,9 @@ class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
     driver_memory: Annotated[str, Meta(pattern="^[0-9]+[mg]$", description="Heap of the driver; the whole job's in local mode")] = "2g"
     shuffle_partitions: Annotated[int, Meta(ge=1, description="Partitions after a shuffle")] = 8
     write_tasks: Annotated[int, Meta(ge=1, description="Tasks that write at once; two keep one Elasticsearch node of two cores busy")] = 2
+    write_retries: Annotated[
+        int, Meta(ge=0, description="Times a batch is sent again, 10 s apart, while Elasticsearch is overloaded; then the run fails")
+    ] = 6
     java_home: Annotated[str, Meta(description="Java 17 or 21 for Spark; found by itself when empty")] = ""
     connector_jar: Annotated[str, Meta(description="elasticsearch-spark jar to use instead of the one fetched")] = ""
     timeout_s: Annotated[float, Meta(gt=0, description="Longest run of a job, in seconds")] = 6 * 3600.0

@@ -1,0 +1,1 @@
+"""Index names, mappings, life cycle and the Elasticsearch client."""

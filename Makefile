@@ -1,0 +1,52 @@
+# `make help` lists the targets. Everything installs into .venv; PYTHON chooses the interpreter that makes it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down check format lint types unit test bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make the virtual environment with all dependencies
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("crmsearch needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11 ..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing dependencies into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## the main job on sample data; leaves API and console running
+	@$(BIN)/crmsearch demo
+
+up: $(STAMP) ## start the local node, the API and the console in the background
+	@$(BIN)/crmsearch up
+
+down: $(STAMP) ## stop what demo or up started
+	@$(BIN)/crmsearch down
+
+check: $(STAMP) format lint types unit ## format, lint, types and unit tests; under a minute
+
+format: $(STAMP)
+	@$(BIN)/ruff format --check --quiet . || (echo "run: $(BIN)/ruff format ." >&2; exit 1)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest tests/unit --quiet
+
+test: $(STAMP) ## all tests, with a local node, Spark, HDFS and a browser; what cannot run is named at the end
+	@$(BIN)/python -m pytest
+
+bench: $(STAMP) ## measure indexing, ingest and search; writes tests/bench/results
+	@$(BIN)/python -m tests.bench
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

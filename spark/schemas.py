@@ -1,0 +1,45 @@
+"""Spark schemas, made from the contract."""
+
+import pyarrow as pa
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+
+from crmsearch.contract import FIELDS
+
+__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "HELPERS"]
+
+_ARROW = {
+    "keyword": pa.string(),
+    "text": pa.string(),
+    "integer": pa.int32(),
+    "double": pa.float64(),
+    # ISO strings: a DateType would reach Elasticsearch as midnight of the JVM's time zone.
+    "date": pa.string(),
+    "geo_point": pa.struct([("lat", pa.float64()), ("lon", pa.float64())]),
+}
+
+# Forms computed for search alone; the mapping leaves them out of _source.
+HELPERS: dict[str, pa.DataType] = {
+    "name_pinyin": pa.list_(pa.string()),
+    "name_simplified": pa.string(),
+    "phone_digits": pa.list_(pa.string()),
+    "email_parts": pa.list_(pa.string()),
+}
+
+_DOCUMENT = [(field.name, pa.list_(_ARROW[field.type]) if field.many else _ARROW[field.type]) for field in FIELDS.values()]
+
+DOCUMENT_COLUMNS: tuple[str, ...] = (*FIELDS, *HELPERS)
+
+CLEANED_ARROW = pa.schema(
+    [
+        *_DOCUMENT,
+        *HELPERS.items(),
+        ("source_key", pa.string()),
+        ("fingerprint", pa.string()),  # of the cleaned content; equal rows have equal ones
+        ("issues", pa.list_(pa.string())),
+        ("rejections", pa.list_(pa.string())),  # empty for an accepted row
+        ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
+    ]
+)
+
+CLEANED: StructType = from_arrow_schema(CLEANED_ARROW)

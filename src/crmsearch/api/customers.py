@@ -1,0 +1,82 @@
+"""``/v1/customers``: search, suggest, one customer."""
+
+from typing import Annotated
+
+from litestar import Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
+
+from crmsearch.contract import Customer
+from crmsearch.search.filters import parse_filter
+from crmsearch.search.request import SearchRequest, SuggestRequest
+from crmsearch.search.response import SearchResponse, SuggestResponse
+from crmsearch.search.service import SearchService
+
+__all__ = ["customers_router"]
+
+Service = NamedDependency[SkipValidation[SearchService]]
+
+
+@post("/search", operation_id="SearchCustomers", status_code=200)
+async def search_customers(data: JSONBody[SearchRequest], service: Service) -> SearchResponse:
+    """Search customers; the main form, since personal data belongs in a body."""
+    return await service.search(data)
+
+
+@get("/search", operation_id="SearchCustomersByUrl")
+async def search_customers_by_url(
+    service: Service,
+    q: FromQuery[str] = "",
+    filter_: Annotated[
+        list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
+    ] = None,
+    facets: Annotated[str, QueryParameter(description="Fields, separated by commas")] = "",
+    sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
+    size: FromQuery[int] = 20,
+    cursor: FromQuery[str | None] = None,
+    highlight: FromQuery[bool] = True,
+    explain: FromQuery[bool] = False,
+) -> SearchResponse:
+    """Search customers from the address bar; the same as the ``POST`` form."""
+    request = SearchRequest(
+        q=q,
+        filters=[parse_filter(text) for text in filter_ or []],
+        facets=_names(facets),
+        sort=_names(sort),
+        size=size,
+        cursor=cursor,
+        highlight=highlight,
+        explain=explain,
+    )
+    return await service.search(request)
+
+
+@post("/suggest", operation_id="SuggestCustomers", status_code=200)
+async def suggest_customers(data: JSONBody[SuggestRequest], service: Service) -> SuggestResponse:
+    """Customers that fit a fragment, while it is being typed."""
+    return await service.suggest(data)
+
+
+@get("/suggest", operation_id="SuggestCustomersByUrl")
+async def suggest_customers_by_url(
+    service: Service, q: FromQuery[str], size: Annotated[int, QueryParameter(ge=1, le=20)] = 8
+) -> SuggestResponse:
+    """Customers that fit a fragment; the same as the ``POST`` form."""
+    return await service.suggest(SuggestRequest(q=q, size=size))
+
+
+@get("/{customer_id:str}", operation_id="GetCustomer")
+async def get_customer(customer_id: FromPath[str], service: Service) -> Customer:
+    """One customer by id."""
+    return await service.customer(customer_id)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+customers_router = Router(
+    path="/customers",
+    route_handlers=[search_customers, search_customers_by_url, suggest_customers, suggest_customers_by_url, get_customer],
+    tags=["customers"],
+)

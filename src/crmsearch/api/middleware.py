@@ -1,0 +1,65 @@
+"""Around every request: an id, security headers, one access line without personal data."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Sequence
+
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["observed"]
+
+logger = logging.getLogger("crmsearch.access")
+
+_SECURITY_HEADERS: Sequence[tuple[str, str]] = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+_STRICT = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+# Swagger UI starts itself from a script inside the page and styles its parts inline.
+_API_PAGE = _STRICT + "; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+
+
+def observed(app: ASGIApp) -> ASGIApp:
+    """Wrap the application. The line names the route, not the path, since a path may hold a customer's id."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableScopeHeaders(message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _SECURITY_HEADERS:
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", _API_PAGE if scope["path"].startswith("/schema") else _STRICT)
+            await send(message)
+
+        try:
+            await app(scope, receive, send_with_headers)
+        finally:
+            route = scope.get("path_template") or "unrouted"
+            logger.info("%s %s %d %.1fms %s", scope["method"], route, status, (time.perf_counter() - began) * 1000, request_id)
+
+    return wrapped
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's ``X-Request-ID`` if it is a plain token, else a new one."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"x-request-id" and re.fullmatch(rb"[\w.-]{8,64}", value):
+            return value.decode()
+    return uuid.uuid4().hex

@@ -1,0 +1,75 @@
+"""Every error as ``application/problem+json`` (RFC 9457): ``type, title, status, detail, code, request_id``."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from crmsearch.errors import CrmSearchError, InvalidRequestError, NotFoundError
+
+__all__ = ["EXCEPTION_HANDLERS", "Problem"]
+
+logger = logging.getLogger("crmsearch.api")
+
+_RETRY_AFTER_S = 2  # a restarted node or a full queue has usually recovered by then
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """The one body of every error; programs match on ``code``."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+def _respond(request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str) -> Response[Problem]:
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    if status >= 500:
+        logger.error("%s %s: %s (%s)", request.method, status, code, request_id)
+    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status in {503, 504} else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        Problem(type=f"urn:crmsearch:error:{code}", title=title, status=status, detail=detail, code=code, request_id=request_id),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def _own(request: Request[Any, Any, Any], error: CrmSearchError) -> Response[Problem]:
+    return _respond(request, error.title, error.status, error.detail, error.code)
+
+
+def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """Litestar's own refusals: unknown routes, wrong methods, bodies that are not JSON or not of the schema."""
+    title = HTTPStatus(error.status_code).phrase
+    detail = error.detail or title
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        places = [f"{each.get('key', 'body')}: {each['message']}" for each in error.extra if isinstance(each, dict) and "message" in each]
+        detail = "; ".join(places) or detail
+    code = {400: InvalidRequestError.code, 404: NotFoundError.code}.get(error.status_code, title.lower().replace(" ", "_"))
+    return _respond(request, title, error.status_code, detail, code)
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """A defect of ours. The log gets where it happened, not the text of the error, which may quote personal data."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else "?"
+    logger.error("unexpected %s at %s", type(error).__name__, where)
+    return _respond(request, CrmSearchError.title, 500, "something went wrong on our side; the log has the request id", CrmSearchError.code)
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    CrmSearchError: _own,
+    HTTPException: _framework,
+    Exception: _unexpected,
+}

@@ -1,0 +1,91 @@
+"""Search helper forms, computed when a document is indexed: pinyin, simplified characters, phone digits and e-mail parts."""
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+import opencc
+from pypinyin import Style, lazy_pinyin
+
+from crmsearch.cleaning.names import COMPOUND_SURNAMES, has_han
+from crmsearch.cleaning.text import HAN
+
+__all__ = ["pinyin_forms", "search_forms", "to_simplified"]
+
+MAX_MIXED = 4  # syllables; a name of four has 16 mixes of full and initial syllables, more would not be typed
+
+# Surnames that are read otherwise than as common words, likeliest reading first; the common reading stays findable behind them.
+_SURNAMES = {
+    "单": "shan", "曾": "zeng", "区": "ou", "仇": "qiu", "解": "xie", "查": "zha", "朴": "piao", "乐": "yue", "翟": "zhai", "覃": "qin",
+    "盖": "ge", "吕": "lv lyu lu", "闾": "lv lyu lu", "缪": "miao", "召": "shao", "种": "chong", "繁": "po", "秘": "bi", "洗": "xian",
+    "员": "yun", "折": "she", "宓": "fu", "郇": "xun", "牟": "mu", "隗": "wei", "么": "yao", "郗": "chi", "都": "du", "阚": "kan",
+    "卜": "bu", "黑": "he", "重": "chong", "柏": "bo", "祭": "zhai", "谌": "shen", "乐正": "yue'zheng",
+}  # fmt: skip
+
+_NOT_HAN = re.compile(f"[^{HAN}]+")
+
+
+@cache
+def _converter() -> Callable[[str], str]:
+    # One per process: building its dictionaries takes far longer than a name.
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
+
+
+def to_simplified(text: str) -> str:
+    """Write traditional Chinese characters as simplified ones; other text comes back as it is."""
+    return _converter()(text) if has_han(text) else text
+
+
+@lru_cache(maxsize=16_384)
+def _forms_of(name: str) -> tuple[str, ...]:
+    han = _NOT_HAN.sub("", to_simplified(name))
+    size = 2 if len(han) > 2 and han[:2] in COMPOUND_SURNAMES else 1
+    surname, given = han[:size], lazy_pinyin(han[size:], style=Style.NORMAL)
+    forms: dict[str, None] = {}
+    for family in _readings(surname):
+        syllables = [*family, *given]
+        initials = [syllable[:1] for syllable in syllables]
+        if len(syllables) > MAX_MIXED:
+            forms |= dict.fromkeys(("".join(syllables), "".join(initials)))
+            continue
+        forms |= dict.fromkeys("".join(mix) for mix in itertools.product(*zip(syllables, initials, strict=True)))
+        forms["".join([*given, *family])] = None
+    return tuple(forms)
+
+
+def _readings(surname: str) -> list[list[str]]:
+    """All readings of a surname, each as its syllables."""
+    known = [reading.split("'") for reading in _SURNAMES.get(surname, "").split()]
+    common = lazy_pinyin(surname, style=Style.NORMAL)
+    return known if common in known else [*known, common]
+
+
+def pinyin_forms(name: str) -> list[str]:
+    """All ways to type a Chinese name in Latin letters: 王小明 as wangxiaoming, wangxm, wxming, wxm and the other mixes.
+
+    Every reading of the surname counts; the given name may also come first (xiaomingwang). A name of more than four syllables, such as a
+    company's, has the full form and the initials only. A name without Chinese characters has none.
+    """
+    return list(_forms_of(name)) if has_han(name) else []
+
+
+def search_forms(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The helper fields of a customer document; those that would be empty, or say nothing new, are left out.
+
+    Returns:
+        ``name_pinyin``; ``name_simplified`` where it differs from the name; ``phone_digits``, E.164 without the plus; ``email_parts``,
+        local parts and domains.
+    """
+    name = document.get("name") or ""
+    simplified = to_simplified(name)
+    parts = (part for email in document.get("emails") or () for part in email.rsplit("@", 1))
+    forms = {
+        "name_pinyin": pinyin_forms(name),
+        "name_simplified": simplified if simplified != name else "",
+        "phone_digits": [phone.removeprefix("+") for phone in document.get("phones") or ()],
+        "email_parts": list(dict.fromkeys(parts)),
+    }
+    return {field: value for field, value in forms.items() if value}

@@ -1,0 +1,488 @@
+"""Tables of places: countries (ISO 3166-1), Chinese provinces, Chinese cities, cities of the world. Data only.
+
+One place a line, fields parted by ``|``, further spellings by ``,``. A ``?`` behind the country of a city says that another large city of
+that name exists elsewhere, so the city does not tell the country.
+"""
+
+__all__ = ["CHINESE_CITIES", "COUNTRIES", "PROVINCES", "WORLD_CITIES"]
+
+# canonical | pinyin | further spellings; the endings 省, 市, 自治区 and 特别行政区 are understood without being listed
+PROVINCES = """
+北京|Beijing|
+天津|Tianjin|
+上海|Shanghai|
+重庆|Chongqing|
+河北|Hebei|
+山西|Shanxi|
+内蒙古|Neimenggu|Inner Mongolia,Nei Mongol
+辽宁|Liaoning|
+吉林|Jilin|
+黑龙江|Heilongjiang|
+江苏|Jiangsu|
+浙江|Zhejiang|
+安徽|Anhui|
+福建|Fujian|
+江西|Jiangxi|
+山东|Shandong|
+河南|Henan|
+湖北|Hubei|
+湖南|Hunan|
+广东|Guangdong|Canton Province,廣東
+广西|Guangxi|广西壮族,廣西
+海南|Hainan|
+四川|Sichuan|Szechuan
+贵州|Guizhou|
+云南|Yunnan|
+西藏|Xizang|Tibet
+陕西|Shaanxi|
+甘肃|Gansu|
+青海|Qinghai|
+宁夏|Ningxia|宁夏回族
+新疆|Xinjiang|新疆维吾尔
+"""
+
+# canonical | province (empty where there is none) | pinyin | further spellings | country (empty is CN)
+CHINESE_CITIES = """
+北京|北京|Beijing|Peking,BJ,BJS
+上海|上海|Shanghai|SH,SHA,魔都
+天津|天津|Tianjin|Tientsin,TJ
+重庆|重庆|Chongqing|Chungking,CQ,重慶
+广州|广东|Guangzhou|Canton,GZ,廣州
+深圳|广东|Shenzhen|SZ,Shen Zhen
+东莞|广东|Dongguan|東莞
+佛山|广东|Foshan|
+珠海|广东|Zhuhai|
+中山|广东|Zhongshan|
+惠州|广东|Huizhou|
+汕头|广东|Shantou|Swatow
+江门|广东|Jiangmen|
+湛江|广东|Zhanjiang|
+杭州|浙江|Hangzhou|HZ,Hangchow
+宁波|浙江|Ningbo|寧波
+温州|浙江|Wenzhou|
+嘉兴|浙江|Jiaxing|
+绍兴|浙江|Shaoxing|
+金华|浙江|Jinhua|
+台州|浙江||
+南京|江苏|Nanjing|Nanking,NJ
+苏州|江苏|Suzhou|蘇州
+无锡|江苏|Wuxi|無錫
+常州|江苏|Changzhou|
+南通|江苏|Nantong|
+徐州|江苏|Xuzhou|
+扬州|江苏|Yangzhou|
+盐城|江苏|Yancheng|
+武汉|湖北|Wuhan|WH,武漢
+宜昌|湖北|Yichang|
+襄阳|湖北|Xiangyang|
+成都|四川|Chengdu|CD,Chengtu
+绵阳|四川|Mianyang|
+西安|陕西|Xi'an|XA,Sian
+长沙|湖南|Changsha|長沙
+株洲|湖南|Zhuzhou|
+郑州|河南|Zhengzhou|鄭州
+洛阳|河南|Luoyang|
+济南|山东|Jinan|濟南
+青岛|山东|Qingdao|Tsingtao,青島
+烟台|山东|Yantai|
+潍坊|山东|Weifang|
+临沂|山东|Linyi|
+合肥|安徽|Hefei|
+芜湖|安徽|Wuhu|
+福州|福建|Fuzhou|Foochow
+厦门|福建|Xiamen|Amoy,廈門
+泉州|福建|Quanzhou|
+南昌|江西|Nanchang|
+赣州|江西|Ganzhou|
+沈阳|辽宁|Shenyang|Mukden,瀋陽
+大连|辽宁|Dalian|大連
+长春|吉林|Changchun|長春
+哈尔滨|黑龙江|Harbin|Haerbin,哈爾濱
+大庆|黑龙江|Daqing|
+石家庄|河北|Shijiazhuang|
+唐山|河北|Tangshan|
+保定|河北|Baoding|
+太原|山西|Taiyuan|
+呼和浩特|内蒙古|Hohhot|Huhehaote
+包头|内蒙古|Baotou|
+昆明|云南|Kunming|KM
+贵阳|贵州|Guiyang|
+南宁|广西|Nanning|
+桂林|广西|Guilin|Kweilin
+柳州|广西|Liuzhou|
+海口|海南|Haikou|
+三亚|海南|Sanya|
+兰州|甘肃|Lanzhou|
+西宁|青海|Xining|
+银川|宁夏|Yinchuan|
+乌鲁木齐|新疆|Urumqi|Wulumuqi
+拉萨|西藏|Lhasa|Lasa
+香港||Hong Kong|HK,HKG,Xianggang|HK
+澳门||Macau|Macao,Aomen,澳門|MO
+台北||Taipei|Taibei,臺北|TW
+高雄||Kaohsiung|Gaoxiong|TW
+"""
+
+# canonical | country | further spellings
+WORLD_CITIES = """
+New York|US|New York City,NYC,NY,Manhattan,纽约,紐約,New York NY
+Los Angeles|US|LA,L.A.,洛杉矶
+Chicago|US|芝加哥
+Houston|US|休斯敦,休斯顿
+San Francisco|US|SF,San Fran,旧金山,三藩市
+San Jose|US?|圣何塞
+San Diego|US|
+Seattle|US|西雅图
+Boston|US|波士顿
+Philadelphia|US|Philly,费城
+Washington|US|Washington DC,Washington D.C.,华盛顿
+Miami|US|迈阿密
+Atlanta|US|亚特兰大
+Dallas|US|达拉斯
+Denver|US|丹佛
+Las Vegas|US|拉斯维加斯
+Phoenix|US|菲尼克斯,凤凰城
+Detroit|US|底特律
+Toronto|CA|多伦多,多倫多
+Vancouver|CA|温哥华
+Montreal|CA|蒙特利尔
+Ottawa|CA|渥太华
+Calgary|CA|卡尔加里
+Mexico City|MX|Ciudad de Mexico,CDMX,墨西哥城
+São Paulo|BR|圣保罗
+Rio de Janeiro|BR|Rio,里约热内卢
+Buenos Aires|AR|布宜诺斯艾利斯
+Santiago|CL?|Santiago de Chile
+Bogotá|CO|波哥大
+Lima|PE|利马
+London|GB|伦敦,倫敦,Greater London,Londres
+Manchester|GB|曼彻斯特
+Birmingham|GB?|伯明翰
+Edinburgh|GB|爱丁堡
+Glasgow|GB|格拉斯哥
+Cambridge|GB?|剑桥
+Dublin|IE|都柏林
+Paris|FR|巴黎
+Lyon|FR|Lyons,里昂
+Marseille|FR|Marseilles,马赛
+Berlin|DE|柏林
+Hamburg|DE|汉堡
+Munich|DE|München,Muenchen,慕尼黑
+Cologne|DE|Köln,Koeln,科隆
+Frankfurt|DE|Frankfurt am Main,Frankfurt/Main,法兰克福
+Stuttgart|DE|斯图加特
+Düsseldorf|DE|Duesseldorf,杜塞尔多夫
+Vienna|AT|Wien,维也纳
+Zurich|CH|Zürich,Zuerich,苏黎世
+Geneva|CH|Genève,Genf,日内瓦
+Amsterdam|NL|阿姆斯特丹
+Rotterdam|NL|鹿特丹
+Brussels|BE|Bruxelles,Brussel,布鲁塞尔
+Madrid|ES|马德里
+Barcelona|ES|巴塞罗那
+Valencia|ES?|巴伦西亚
+Lisbon|PT|Lisboa,里斯本
+Rome|IT|Roma,罗马
+Milan|IT|Milano,米兰
+Naples|IT?|Napoli,那不勒斯
+Athens|GR?|雅典
+Copenhagen|DK|København,Kobenhavn,哥本哈根
+Stockholm|SE|斯德哥尔摩
+Oslo|NO|奥斯陆
+Helsinki|FI|赫尔辛基
+Warsaw|PL|Warszawa,华沙
+Prague|CZ|Praha,布拉格
+Budapest|HU|布达佩斯
+Moscow|RU|Moskva,Москва,莫斯科
+Saint Petersburg|RU|St Petersburg,圣彼得堡
+Kyiv|UA|Kiev,Київ,基辅
+Istanbul|TR|İstanbul,伊斯坦布尔
+Dubai|AE|迪拜
+Tel Aviv|IL|特拉维夫
+Cairo|EG|开罗
+Lagos|NG|拉各斯
+Nairobi|KE|内罗毕
+Johannesburg|ZA|约翰内斯堡
+Cape Town|ZA|开普敦
+Mumbai|IN|Bombay,孟买
+Delhi|IN|New Delhi,新德里,德里
+Bangalore|IN|Bengaluru,班加罗尔
+Hyderabad|IN?|海得拉巴
+Karachi|PK|卡拉奇
+Dhaka|BD|达卡
+Bangkok|TH|Krung Thep,曼谷
+Singapore|SG|新加坡,Singapore City,星加坡
+Kuala Lumpur|MY|KL,吉隆坡
+Jakarta|ID|雅加达
+Manila|PH|马尼拉
+Hanoi|VN|河内
+Ho Chi Minh City|VN|Saigon,胡志明市
+Tokyo|JP|东京,東京,Tōkyō
+Osaka|JP|大阪
+Kyoto|JP|京都
+Yokohama|JP|横滨
+Nagoya|JP|名古屋
+Seoul|KR|首尔,首爾,汉城
+Busan|KR|Pusan,釜山
+Sydney|AU|悉尼,雪梨
+Melbourne|AU|墨尔本
+Brisbane|AU|布里斯班
+Perth|AU|珀斯
+Adelaide|AU|阿德莱德
+Canberra|AU|堪培拉
+Auckland|NZ|奥克兰
+Wellington|NZ|惠灵顿
+"""
+
+# alpha-2 | alpha-3 | English | Chinese | further spellings
+COUNTRIES = """
+AD|AND|Andorra|安道尔|
+AE|ARE|United Arab Emirates|阿联酋|UAE,阿拉伯联合酋长国
+AF|AFG|Afghanistan|阿富汗|
+AG|ATG|Antigua and Barbuda|安提瓜和巴布达|
+AI|AIA|Anguilla|安圭拉|
+AL|ALB|Albania|阿尔巴尼亚|
+AM|ARM|Armenia|亚美尼亚|
+AO|AGO|Angola|安哥拉|
+AQ|ATA|Antarctica|南极洲|
+AR|ARG|Argentina|阿根廷|
+AS|ASM|American Samoa|美属萨摩亚|
+AT|AUT|Austria|奥地利|Österreich,Oesterreich
+AU|AUS|Australia|澳大利亚|澳洲
+AW|ABW|Aruba|阿鲁巴|
+AX|ALA|Åland Islands|奥兰群岛|
+AZ|AZE|Azerbaijan|阿塞拜疆|
+BA|BIH|Bosnia and Herzegovina|波黑|Bosnia,波斯尼亚和黑塞哥维那
+BB|BRB|Barbados|巴巴多斯|
+BD|BGD|Bangladesh|孟加拉国|孟加拉
+BE|BEL|Belgium|比利时|Belgique,België
+BF|BFA|Burkina Faso|布基纳法索|
+BG|BGR|Bulgaria|保加利亚|
+BH|BHR|Bahrain|巴林|
+BI|BDI|Burundi|布隆迪|
+BJ|BEN|Benin|贝宁|
+BL|BLM|Saint Barthélemy|圣巴泰勒米|
+BM|BMU|Bermuda|百慕大|
+BN|BRN|Brunei|文莱|Brunei Darussalam
+BO|BOL|Bolivia|玻利维亚|
+BQ|BES|Bonaire, Sint Eustatius and Saba|荷兰加勒比区|
+BR|BRA|Brazil|巴西|Brasil
+BS|BHS|Bahamas|巴哈马|
+BT|BTN|Bhutan|不丹|
+BV|BVT|Bouvet Island|布韦岛|
+BW|BWA|Botswana|博茨瓦纳|
+BY|BLR|Belarus|白俄罗斯|
+BZ|BLZ|Belize|伯利兹|
+CA|CAN|Canada|加拿大|
+CC|CCK|Cocos Islands|科科斯群岛|
+CD|COD|DR Congo|刚果（金）|Democratic Republic of the Congo,刚果民主共和国
+CF|CAF|Central African Republic|中非|
+CG|COG|Congo|刚果（布）|Republic of the Congo
+CH|CHE|Switzerland|瑞士|Schweiz,Suisse,Svizzera
+CI|CIV|Côte d'Ivoire|科特迪瓦|Ivory Coast
+CK|COK|Cook Islands|库克群岛|
+CL|CHL|Chile|智利|
+CM|CMR|Cameroon|喀麦隆|
+CN|CHN|China|中国|PRC,P.R. China,PR China,People's Republic of China,中华人民共和国,中国大陆,大陆,Mainland China,中國
+CO|COL|Colombia|哥伦比亚|
+CR|CRI|Costa Rica|哥斯达黎加|
+CU|CUB|Cuba|古巴|
+CV|CPV|Cabo Verde|佛得角|Cape Verde
+CW|CUW|Curaçao|库拉索|
+CX|CXR|Christmas Island|圣诞岛|
+CY|CYP|Cyprus|塞浦路斯|
+CZ|CZE|Czechia|捷克|Czech Republic
+DE|DEU|Germany|德国|Deutschland,Allemagne
+DJ|DJI|Djibouti|吉布提|
+DK|DNK|Denmark|丹麦|Danmark
+DM|DMA|Dominica|多米尼克|
+DO|DOM|Dominican Republic|多米尼加|
+DZ|DZA|Algeria|阿尔及利亚|
+EC|ECU|Ecuador|厄瓜多尔|
+EE|EST|Estonia|爱沙尼亚|
+EG|EGY|Egypt|埃及|
+EH|ESH|Western Sahara|西撒哈拉|
+ER|ERI|Eritrea|厄立特里亚|
+ES|ESP|Spain|西班牙|España,Espana
+ET|ETH|Ethiopia|埃塞俄比亚|
+FI|FIN|Finland|芬兰|Suomi
+FJ|FJI|Fiji|斐济|
+FK|FLK|Falkland Islands|福克兰群岛|
+FM|FSM|Micronesia|密克罗尼西亚|
+FO|FRO|Faroe Islands|法罗群岛|
+FR|FRA|France|法国|
+GA|GAB|Gabon|加蓬|
+GB|GBR|United Kingdom|英国|UK,U.K.,Great Britain,Britain,England,Scotland,Wales,Northern Ireland,英格兰
+GD|GRD|Grenada|格林纳达|
+GE|GEO|Georgia|格鲁吉亚|
+GF|GUF|French Guiana|法属圭亚那|
+GG|GGY|Guernsey|根西|
+GH|GHA|Ghana|加纳|
+GI|GIB|Gibraltar|直布罗陀|
+GL|GRL|Greenland|格陵兰|
+GM|GMB|Gambia|冈比亚|
+GN|GIN|Guinea|几内亚|
+GP|GLP|Guadeloupe|瓜德罗普|
+GQ|GNQ|Equatorial Guinea|赤道几内亚|
+GR|GRC|Greece|希腊|
+GS|SGS|South Georgia and the South Sandwich Islands|南乔治亚和南桑威奇群岛|
+GT|GTM|Guatemala|危地马拉|
+GU|GUM|Guam|关岛|
+GW|GNB|Guinea-Bissau|几内亚比绍|
+GY|GUY|Guyana|圭亚那|
+HK|HKG|Hong Kong|香港|Hong Kong SAR,中国香港,香港特别行政区
+HM|HMD|Heard Island and McDonald Islands|赫德岛和麦克唐纳群岛|
+HN|HND|Honduras|洪都拉斯|
+HR|HRV|Croatia|克罗地亚|
+HT|HTI|Haiti|海地|
+HU|HUN|Hungary|匈牙利|
+ID|IDN|Indonesia|印度尼西亚|印尼
+IE|IRL|Ireland|爱尔兰|
+IL|ISR|Israel|以色列|
+IM|IMN|Isle of Man|马恩岛|
+IN|IND|India|印度|
+IO|IOT|British Indian Ocean Territory|英属印度洋领地|
+IQ|IRQ|Iraq|伊拉克|
+IR|IRN|Iran|伊朗|
+IS|ISL|Iceland|冰岛|
+IT|ITA|Italy|意大利|Italia
+JE|JEY|Jersey|泽西|
+JM|JAM|Jamaica|牙买加|
+JO|JOR|Jordan|约旦|
+JP|JPN|Japan|日本|
+KE|KEN|Kenya|肯尼亚|
+KG|KGZ|Kyrgyzstan|吉尔吉斯斯坦|
+KH|KHM|Cambodia|柬埔寨|
+KI|KIR|Kiribati|基里巴斯|
+KM|COM|Comoros|科摩罗|
+KN|KNA|Saint Kitts and Nevis|圣基茨和尼维斯|
+KP|PRK|North Korea|朝鲜|
+KR|KOR|South Korea|韩国|Korea,Republic of Korea,大韩民国
+KW|KWT|Kuwait|科威特|
+KY|CYM|Cayman Islands|开曼群岛|
+KZ|KAZ|Kazakhstan|哈萨克斯坦|
+LA|LAO|Laos|老挝|
+LB|LBN|Lebanon|黎巴嫩|
+LC|LCA|Saint Lucia|圣卢西亚|
+LI|LIE|Liechtenstein|列支敦士登|
+LK|LKA|Sri Lanka|斯里兰卡|
+LR|LBR|Liberia|利比里亚|
+LS|LSO|Lesotho|莱索托|
+LT|LTU|Lithuania|立陶宛|
+LU|LUX|Luxembourg|卢森堡|
+LV|LVA|Latvia|拉脱维亚|
+LY|LBY|Libya|利比亚|
+MA|MAR|Morocco|摩洛哥|
+MC|MCO|Monaco|摩纳哥|
+MD|MDA|Moldova|摩尔多瓦|
+ME|MNE|Montenegro|黑山|
+MF|MAF|Saint Martin|法属圣马丁|
+MG|MDG|Madagascar|马达加斯加|
+MH|MHL|Marshall Islands|马绍尔群岛|
+MK|MKD|North Macedonia|北马其顿|Macedonia
+ML|MLI|Mali|马里|
+MM|MMR|Myanmar|缅甸|Burma
+MN|MNG|Mongolia|蒙古|
+MO|MAC|Macao|澳门|Macau,Macao SAR,中国澳门,澳门特别行政区
+MP|MNP|Northern Mariana Islands|北马里亚纳群岛|
+MQ|MTQ|Martinique|马提尼克|
+MR|MRT|Mauritania|毛里塔尼亚|
+MS|MSR|Montserrat|蒙特塞拉特|
+MT|MLT|Malta|马耳他|
+MU|MUS|Mauritius|毛里求斯|
+MV|MDV|Maldives|马尔代夫|
+MW|MWI|Malawi|马拉维|
+MX|MEX|Mexico|墨西哥|
+MY|MYS|Malaysia|马来西亚|
+MZ|MOZ|Mozambique|莫桑比克|
+NA|NAM|Namibia|纳米比亚|
+NC|NCL|New Caledonia|新喀里多尼亚|
+NE|NER|Niger|尼日尔|
+NF|NFK|Norfolk Island|诺福克岛|
+NG|NGA|Nigeria|尼日利亚|
+NI|NIC|Nicaragua|尼加拉瓜|
+NL|NLD|Netherlands|荷兰|Holland,The Netherlands,Nederland
+NO|NOR|Norway|挪威|Norge
+NP|NPL|Nepal|尼泊尔|
+NR|NRU|Nauru|瑙鲁|
+NU|NIU|Niue|纽埃|
+NZ|NZL|New Zealand|新西兰|
+OM|OMN|Oman|阿曼|
+PA|PAN|Panama|巴拿马|
+PE|PER|Peru|秘鲁|
+PF|PYF|French Polynesia|法属波利尼西亚|
+PG|PNG|Papua New Guinea|巴布亚新几内亚|
+PH|PHL|Philippines|菲律宾|
+PK|PAK|Pakistan|巴基斯坦|
+PL|POL|Poland|波兰|Polska
+PM|SPM|Saint Pierre and Miquelon|圣皮埃尔和密克隆|
+PN|PCN|Pitcairn|皮特凯恩群岛|
+PR|PRI|Puerto Rico|波多黎各|
+PS|PSE|Palestine|巴勒斯坦|
+PT|PRT|Portugal|葡萄牙|
+PW|PLW|Palau|帕劳|
+PY|PRY|Paraguay|巴拉圭|
+QA|QAT|Qatar|卡塔尔|
+RE|REU|Réunion|留尼汪|
+RO|ROU|Romania|罗马尼亚|
+RS|SRB|Serbia|塞尔维亚|
+RU|RUS|Russia|俄罗斯|Russian Federation,Россия
+RW|RWA|Rwanda|卢旺达|
+SA|SAU|Saudi Arabia|沙特阿拉伯|沙特
+SB|SLB|Solomon Islands|所罗门群岛|
+SC|SYC|Seychelles|塞舌尔|
+SD|SDN|Sudan|苏丹|
+SE|SWE|Sweden|瑞典|Sverige
+SG|SGP|Singapore|新加坡|
+SH|SHN|Saint Helena|圣赫勒拿|
+SI|SVN|Slovenia|斯洛文尼亚|
+SJ|SJM|Svalbard and Jan Mayen|斯瓦尔巴和扬马延|
+SK|SVK|Slovakia|斯洛伐克|
+SL|SLE|Sierra Leone|塞拉利昂|
+SM|SMR|San Marino|圣马力诺|
+SN|SEN|Senegal|塞内加尔|
+SO|SOM|Somalia|索马里|
+SR|SUR|Suriname|苏里南|
+SS|SSD|South Sudan|南苏丹|
+ST|STP|Sao Tome and Principe|圣多美和普林西比|
+SV|SLV|El Salvador|萨尔瓦多|
+SX|SXM|Sint Maarten|荷属圣马丁|
+SY|SYR|Syria|叙利亚|
+SZ|SWZ|Eswatini|斯威士兰|Swaziland
+TC|TCA|Turks and Caicos Islands|特克斯和凯科斯群岛|
+TD|TCD|Chad|乍得|
+TF|ATF|French Southern Territories|法属南部领地|
+TG|TGO|Togo|多哥|
+TH|THA|Thailand|泰国|
+TJ|TJK|Tajikistan|塔吉克斯坦|
+TK|TKL|Tokelau|托克劳|
+TL|TLS|Timor-Leste|东帝汶|East Timor
+TM|TKM|Turkmenistan|土库曼斯坦|
+TN|TUN|Tunisia|突尼斯|
+TO|TON|Tonga|汤加|
+TR|TUR|Türkiye|土耳其|Turkey
+TT|TTO|Trinidad and Tobago|特立尼达和多巴哥|
+TV|TUV|Tuvalu|图瓦卢|
+TW|TWN|Taiwan|台湾|臺灣,中国台湾
+TZ|TZA|Tanzania|坦桑尼亚|
+UA|UKR|Ukraine|乌克兰|Україна
+UG|UGA|Uganda|乌干达|
+UM|UMI|United States Minor Outlying Islands|美国本土外小岛屿|
+US|USA|United States|美国|U.S.,U.S.A.,United States of America,America,美利坚合众国
+UY|URY|Uruguay|乌拉圭|
+UZ|UZB|Uzbekistan|乌兹别克斯坦|
+VA|VAT|Holy See|梵蒂冈|Vatican
+VC|VCT|Saint Vincent and the Grenadines|圣文森特和格林纳丁斯|
+VE|VEN|Venezuela|委内瑞拉|
+VG|VGB|British Virgin Islands|英属维尔京群岛|
+VI|VIR|US Virgin Islands|美属维尔京群岛|
+VN|VNM|Vietnam|越南|Viet Nam
+VU|VUT|Vanuatu|瓦努阿图|
+WF|WLF|Wallis and Futuna|瓦利斯和富图纳|
+WS|WSM|Samoa|萨摩亚|
+YE|YEM|Yemen|也门|
+YT|MYT|Mayotte|马约特|
+ZA|ZAF|South Africa|南非|
+ZM|ZMB|Zambia|赞比亚|
+ZW|ZWE|Zimbabwe|津巴布韦|
+"""

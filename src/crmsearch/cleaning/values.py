@@ -1,0 +1,25 @@
+"""What a cleaning rule answers: a clean value with notes, or a rejection."""
+
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+__all__ = ["Clean", "Outcome", "Rejection"]
+
+T = TypeVar("T")
+
+
+class Clean(msgspec.Struct, Generic[T], frozen=True):
+    """A usable value, or ``None`` for a cell that says nothing; ``issues`` are the codes of what was mended on the way."""
+
+    value: T | None
+    issues: tuple[str, ...] = ()
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A cell that cannot be used; the severity of its rule says whether the field or the row is lost."""
+
+    code: str
+
+
+Outcome: TypeAlias = Clean[T] | Rejection

@@ -1,0 +1,194 @@
+"""``search``, ``stats`` and ``doctor``: a quick look from the terminal."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from crmsearch.artifacts import CONNECTOR, artifact_path
+from crmsearch.background import running_api
+from crmsearch.cli.output import json_option, print_json, print_table, words
+from crmsearch.contract import FIELDS
+from crmsearch.errors import CrmSearchError
+from crmsearch.indexing.client import make_async_client
+from crmsearch.java import find_java
+from crmsearch.node import connection
+from crmsearch.search.filters import parse_filter
+from crmsearch.search.request import SearchRequest, StatsRequest
+from crmsearch.search.response import SearchResponse
+from crmsearch.search.service import ElasticsearchBackend, SearchService
+from crmsearch.search.stats import FieldStats, StatsResponse
+from crmsearch.settings import Settings, from_env, setting_rows
+
+__all__ = ["ask", "doctor", "print_hits", "print_stats", "search", "stats"]
+
+Answer = TypeVar("Answer")
+MIN_FREE_GB = 5
+_filters = click.option("--filter", "-f", "filters", multiple=True, metavar="F", help="city:北京|上海, age:20..39, emails:*, -tags:test")
+
+
+def ask(settings: Settings, question: Callable[[SearchService], Awaitable[Answer]]) -> Answer:
+    """Put one question to the search service, with a client of its own."""
+
+    async def answered() -> Answer:
+        client = make_async_client(settings.elasticsearch)
+        try:
+            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s)
+            return await question(SearchService(backend))
+        finally:
+            await client.close()
+
+    return asyncio.run(answered())
+
+
+def print_hits(title: str, answer: SearchResponse) -> None:
+    """Hits for people, with what matched."""
+    rows = [
+        (
+            hit.id,
+            hit.customer.name,
+            hit.customer.gender,
+            hit.customer.age,
+            hit.customer.city,
+            ", ".join(hit.customer.phones),
+            ", ".join(hit.customer.emails),
+            ", ".join(hit.matched),
+        )
+        for hit in answer.hits
+    ]
+    print_table(title, ["id", "name", "gender", "age", "city", "phones", "e-mails", "matched"], rows)
+    relation = "at least " if answer.total_relation == "gte" else ""
+    words.print(f"{relation}{answer.total:,} found in {answer.took_ms} ms", highlight=False)
+
+
+def print_stats(request: StatsRequest, answer: StatsResponse) -> None:
+    """Statistics for people; an approximate median is marked with ~."""
+    for name in request.fields:
+        groups: list[tuple[str, FieldStats]] = [("all", answer.fields[name])]
+        groups += [(group.label, group.fields[name]) for group in answer.groups or []]
+        rows = [
+            (
+                label,
+                each.n,
+                each.missing,
+                each.mean,
+                each.median if each.exact.median or each.median is None else f"~{each.median:,.2f}",
+                each.variance,
+                each.std_deviation,
+                each.min,
+                each.max,
+            )
+            for label, each in groups
+        ]
+        by = f" by {FIELDS[request.by].label.lower()}" if request.by else ""
+        columns = [request.by or "", "n", "missing", "mean", "median", "sample variance", "std deviation", "min", "max"]
+        print_table(f"{FIELDS[name].label}{by}", columns, rows)
+    if answer.other_count:
+        words.print(f"{answer.other_count:,} customers are in groups not shown; --size shows more", highlight=False)
+
+
+@click.command()
+@click.argument("text")
+@_filters
+@click.option("--size", type=int, default=10, show_default=True, help="Hits to show.")
+@click.option("--sort", default="", help="Fields, separated by commas; -revenue is descending.")
+@json_option
+def search(text: str, filters: tuple[str, ...], size: int, sort: str, as_json: bool) -> None:
+    """Look customers up.
+
+    \b
+    Examples:
+      crmsearch search "jon smiht"
+      crmsearch search 王 --filter city:上海 --filter age:20..39
+      crmsearch search "" --filter tags:vip --sort=-revenue
+    """
+    request = SearchRequest(
+        q=text, filters=[parse_filter(each) for each in filters], size=size, sort=[field for field in sort.split(",") if field]
+    )
+    answer = ask(connection(from_env()), lambda service: service.search(request))
+    if as_json:
+        print_json(answer)
+    else:
+        print_hits(f"Customers for {text!r}", answer)
+
+
+@click.command()
+@click.argument("field")
+@click.option("--by", help="Field to group by.")
+@_filters
+@click.option("--size", type=int, default=20, show_default=True, help="Largest number of groups.")
+@json_option
+def stats(field: str, by: str | None, filters: tuple[str, ...], size: int, as_json: bool) -> None:
+    """Mean, median, sample variance and standard deviation of a field.
+
+    \b
+    Examples:
+      crmsearch stats age
+      crmsearch stats age --by city --filter gender:female
+    """
+    request = StatsRequest(fields=[field], by=by, filters=[parse_filter(each) for each in filters], size=size)
+    answer = ask(connection(from_env()), lambda service: service.stats(request))
+    if as_json:
+        print_json(answer)
+    else:
+        print_stats(request, answer)
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check what crmsearch needs on this machine, and say how to mend what is wrong.
+
+    Exits with 1 if something is.
+    """
+    settings = from_env()
+    checks: list[tuple[str, bool, str]] = [("Python", sys.version_info >= (3, 11), sys.version.split()[0])]
+
+    def check(name: str, look: Callable[[], str]) -> None:
+        try:
+            checks.append((name, True, look()))
+        except CrmSearchError as error:
+            checks.append((name, False, error.detail))
+
+    def connected() -> Settings:
+        return connection(settings)
+
+    check("Java for Spark", lambda: str(find_java("spark", settings.spark.java_home).home))
+    if not settings.elasticsearch.url:
+        check("Java for the local node", lambda: str(find_java("elasticsearch", settings.node.java_home).home))
+    jar = Path(settings.spark.connector_jar) if settings.spark.connector_jar else artifact_path(CONNECTOR, settings.paths.cache)
+    check("connector", lambda: str(jar) if jar.is_file() else f"{CONNECTOR.file_name} is fetched at the first ingest")
+    check("Elasticsearch", lambda: connected().elasticsearch.url)
+    check("customer index", lambda: _index_state(connected()))
+    api = running_api(settings)
+    checks.append(("API", True, api.url if api else "not running in the background; `crmsearch up` starts it"))
+    folder = next(path for path in (settings.paths.state, *settings.paths.state.parents) if path.exists())
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    checks.append(
+        ("disk", free_gb >= MIN_FREE_GB, f"{free_gb:.0f} GB free at {folder}" + ("" if free_gb >= MIN_FREE_GB else "; free some space"))
+    )
+    changed = {
+        row.variable: repr(value) for row in setting_rows() if (value := getattr(getattr(settings, row.section), row.field)) != row.default
+    }
+    if as_json:
+        print_json({"checks": [{"name": name, "ok": good, "detail": detail} for name, good, detail in checks], "settings": changed})
+    else:
+        print_table(
+            "crmsearch doctor", ["check", "", "detail"], [(name, "ok" if good else "WRONG", detail) for name, good, detail in checks]
+        )
+        print_table("Settings in use that differ from their defaults", ["variable", "value"], list(changed.items()))
+    if not all(good for _, good, _ in checks):
+        sys.exit(1)
+
+
+def _index_state(settings: Settings) -> str:
+    async def look(service: SearchService) -> Any:
+        await service.check()
+        return await service.search(SearchRequest(size=0))
+
+    answer = ask(settings, look)
+    return f"{answer.total:,}{' or more' if answer.total_relation == 'gte' else ''} customers"

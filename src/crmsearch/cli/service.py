@@ -1,0 +1,123 @@
+"""``serve``, ``up``, ``down`` and ``demo``."""
+
+import os
+import shutil
+from typing import Any
+
+import click
+import msgspec
+import uvicorn
+
+from crmsearch import node as local_node
+from crmsearch.background import check_binding, start_api, stop_api
+from crmsearch.cli.data import make_lifecycle
+from crmsearch.cli.look import ask, print_hits, print_stats
+from crmsearch.cli.output import print_report, stages, words
+from crmsearch.loading import IngestOptions, load_customers
+from crmsearch.sample import make_sample
+from crmsearch.search.request import SearchRequest, StatsRequest
+from crmsearch.settings import Settings, child_environment, from_env
+
+__all__ = ["demo", "down", "serve", "up"]
+
+DEMO_SEED = 7
+DEMO_TYPO = "Micheal Jonson"  # for Michael Johnson
+GRACE_S = 10  # for requests under way when the service is stopped
+
+
+def _api_options(command: Any) -> Any:
+    for option in (
+        click.option("--port", type=click.IntRange(1, 65535), help="Port; CRMSEARCH_API_PORT or 8000 when left out."),
+        click.option("--host", help="Address to bind to; loopback when left out."),
+    ):
+        command = option(command)
+    return command
+
+
+def _with_api(settings: Settings, host: str | None, port: int | None, workers: int | None = None) -> Settings:
+    given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
+    return msgspec.structs.replace(settings, api=msgspec.structs.replace(settings.api, **given))
+
+
+@click.command()
+@_api_options
+@click.option("--workers", type=click.IntRange(1), help="API processes; CRMSEARCH_API_WORKERS or 1 when left out.")
+@click.option("--state", hidden=True, help="Mark by which `crmsearch down` knows its process.")
+def serve(host: str | None, port: int | None, workers: int | None, state: str | None) -> None:  # noqa: ARG001
+    """Run the API and console in the foreground until Ctrl-C.
+
+    \b
+    Examples:
+      crmsearch serve
+      CRMSEARCH_API_KEY=… crmsearch serve --host 0.0.0.0 --workers 4
+    """
+    settings = local_node.connection(_with_api(from_env(), host, port, workers))
+    check_binding(settings.api)
+    # The server's processes read their settings as any other: from the environment.
+    os.environ.update(child_environment(settings))
+    words.print(f"http://{settings.api.host}:{settings.api.port}/   API: /schema   Ctrl-C ends it", highlight=False)
+    uvicorn.run(
+        "crmsearch.api.app:create_app_from_env",
+        factory=True,
+        host=settings.api.host,
+        port=settings.api.port,
+        workers=settings.api.workers,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,  # its lines would hold query strings; the application writes its own
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
+
+
+@click.command()
+@_api_options
+def up(host: str | None, port: int | None) -> None:
+    """Start the local node, unless another Elasticsearch is set, and the API with its console in the background.
+
+    \b
+    Example:
+      crmsearch up && crmsearch search "wang 上海"
+    """
+    settings = local_node.ensure(_with_api(from_env(), host, port))
+    click.echo(start_api(settings, any_port=port is None).url + "/")
+
+
+@click.command()
+def down() -> None:
+    """Stop what `up` or `demo` started; data stays."""
+    settings = from_env()
+    api = stop_api(settings)
+    words.print("API stopped" if api else "the API was not running")
+    if settings.elasticsearch.url:
+        words.print("Elasticsearch is not ours to stop (CRMSEARCH_ELASTICSEARCH_URL is set)")
+    else:
+        words.print("local node stopped" if local_node.stop(settings) else "the local node was not running")
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(100), default=20_000, show_default=True, help="Customer records to make.")
+@_api_options
+def demo(rows: int, host: str | None, port: int | None) -> None:
+    """The main job on sample data: node, sample, clean, index, promote, API and console; then a search and a statistic.
+
+    \b
+    Example:
+      crmsearch demo && crmsearch search "wang 上海"; crmsearch down
+    """
+    settings = local_node.ensure(_with_api(from_env(), host, port))
+    folder = settings.paths.state / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    words.print(f"sample: {rows:,} rows in {folder}", highlight=False)
+    make_sample(folder, rows, DEMO_SEED)
+    lifecycle = make_lifecycle(settings)
+    with stages() as show:
+        report = load_customers(settings, lifecycle, IngestOptions(paths=(str(folder / "customers.csv"),)), show)
+    api = start_api(settings, any_port=port is None)
+    print_report(report)
+    search = SearchRequest(q=DEMO_TYPO, size=5)
+    print_hits(f"Search with a typo: {DEMO_TYPO!r}", ask(settings, lambda service: service.search(search)))
+    stats = StatsRequest(fields=["age"], by="city", size=10)
+    print_stats(stats, ask(settings, lambda service: service.stats(stats)))
+    words.print(f"\nConsole: [bold]{api.url}/[/]\nAPI:     {api.url}/schema\nStop with: make down   (or: crmsearch down)", highlight=False)

@@ -1,0 +1,189 @@
+"""Generations of the customer index: create, verify, promote, roll back, prune.
+
+A load fills a new index that no reader sees. Only when it is complete and verified does one ``_aliases`` call point the readers at it;
+a failed load deletes its index and leaves the alias as it was. Nobody writes to the alias.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import elasticsearch
+import msgspec
+from elasticsearch import Elasticsearch
+
+from crmsearch.contract import CONTRACT_VERSION
+from crmsearch.errors import BackendReadOnlyError, ContractMismatchError, CountMismatchError, InvalidRequestError, NotFoundError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.mappings import build_customers_body, build_serving_settings
+from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time
+from crmsearch.settings import ElasticsearchSettings
+
+__all__ = ["Generation", "Lifecycle"]
+
+ALLOCATION_TIMEOUT = "5s"  # shorter than any sensible timeout_s, so that Elasticsearch answers before the client gives up
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """One index of customers."""
+
+    index: str
+    live: bool
+    documents: int
+    size_bytes: int
+    created_at: str
+    contract_version: int | None
+    complete: bool
+
+
+class Lifecycle:
+    """The owner of the alias and of every generation behind it."""
+
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.alias = customers_alias(settings.index_prefix)
+
+    def create(self, began_at: datetime) -> str:
+        """Make the empty index of a run that began at ``began_at`` and return its name.
+
+        Raises:
+            BackendReadOnlyError: Elasticsearch has no room for it.
+        """
+        index = customers_index(self._settings.index_prefix, began_at)
+        with translated_errors():
+            try:
+                created = self._client.indices.create(index=index, timeout=ALLOCATION_TIMEOUT, **build_customers_body(self._settings))
+            except elasticsearch.BadRequestError as error:
+                if "resource_already_exists" in str(error.error):
+                    raise InvalidRequestError(
+                        f"{index} exists already: another load began in the same second; run this one again"
+                    ) from error
+                raise
+        if not created["shards_acknowledged"]:
+            self.delete(index)
+            raise BackendReadOnlyError("Elasticsearch finds no room for a new index: its disk is nearly full, or a data node is missing")
+        return index
+
+    def finish(self, index: str, expected_documents: int) -> None:
+        """Make a filled index fit for readers and check that it holds what the job says it wrote.
+
+        Raises:
+            CountMismatchError: Elasticsearch holds another number of documents.
+        """
+        with translated_errors():
+            self._client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
+            self._client.indices.refresh(index=index)
+            found = int(self._client.count(index=index)["count"])
+            if found != expected_documents:
+                raise CountMismatchError(f"{index} holds {found} documents, the job wrote {expected_documents}; it was not promoted")
+            self._client.indices.put_mapping(index=index, meta={"contract_version": CONTRACT_VERSION, "complete": True})
+            status = "yellow" if self._settings.replicas == 0 else "green"
+            self._client.cluster.health(index=index, wait_for_status=status, timeout="60s")
+
+    def promote(self, index: str) -> str | None:
+        """Point the alias at ``index`` in one call and return the generation it pointed at before.
+
+        The call names the old index and demands that it still bears the alias, so two promotions at once cannot both succeed.
+
+        Raises:
+            NotFoundError: there is no such generation.
+            InvalidRequestError: its load never finished.
+            ContractMismatchError: the index was built for another contract.
+        """
+        generation = self._generation(index)
+        if generation.contract_version != CONTRACT_VERSION:
+            raise ContractMismatchError(
+                f"{index} has contract version {generation.contract_version}, this crmsearch speaks {CONTRACT_VERSION}; "
+                "load again with `crmsearch ingest`"
+            )
+        if not generation.complete:
+            raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
+        old = self.live()
+        actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.alias}}]
+        if old and old != index:
+            actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
+        with translated_errors():
+            self._client.indices.update_aliases(actions=actions)
+        return old
+
+    def rollback(self) -> tuple[str, str]:
+        """Point the alias at the newest complete generation before the live one; returns (from, to).
+
+        Raises:
+            NotFoundError: there is no live or no earlier generation.
+        """
+        generations = self.generations()
+        live = next((position for position, generation in enumerate(generations) if generation.live), None)
+        if live is None:
+            raise NotFoundError("no generation is live, so there is nothing to roll back from")
+        earlier = [generation for generation in generations[live + 1 :] if generation.complete]
+        if not earlier:
+            raise NotFoundError("there is no earlier generation to go back to")
+        self.promote(earlier[0].index)
+        return generations[live].index, earlier[0].index
+
+    def prune(self, keep: int) -> list[str]:
+        """Delete what is older than the live generation but for the ``keep`` newest complete ones; returns what was deleted.
+
+        A generation newer than the live one may be a load under way: it is left alone. Without a live one nothing is deleted.
+        """
+        generations = self.generations()
+        live = next((position for position, generation in enumerate(generations) if generation.live), len(generations))
+        older = generations[live + 1 :]
+        kept = [generation.index for generation in older if generation.complete][:keep]
+        doomed = [generation.index for generation in older if generation.index not in kept]
+        for index in doomed:
+            self.delete(index)
+        return doomed
+
+    def delete(self, index: str) -> None:
+        """Delete one generation that is not live; one that is already gone is no error."""
+        if index == self.live():
+            raise InvalidRequestError(f"{index} is live; promote another generation first")
+        with translated_errors():
+            self._client.indices.delete(index=index, ignore_unavailable=True)
+
+    def live(self) -> str | None:
+        """The generation that readers see, if any."""
+        with translated_errors():
+            if not self._client.indices.exists_alias(name=self.alias):
+                return None
+            return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
+
+    def generations(self) -> list[Generation]:
+        """All generations, newest first."""
+        pattern, prefix = customers_pattern(self._settings.index_prefix), self._settings.index_prefix
+        with translated_errors():
+            found = self._client.indices.get(index=pattern, allow_no_indices=True, features=["aliases", "mappings"])
+            stats = self._client.indices.stats(index=pattern, metric=["docs", "store"])["indices"]
+        generations = []
+        for index, body in found.body.items():
+            began_at = generation_time(prefix, index)
+            if began_at is None:
+                continue
+            primaries = stats.get(index, {}).get("primaries", {})
+            meta = body["mappings"].get("_meta", {})
+            generations.append(
+                Generation(
+                    index=index,
+                    live=self.alias in body.get("aliases", {}),
+                    documents=primaries.get("docs", {}).get("count", 0),
+                    size_bytes=primaries.get("store", {}).get("size_in_bytes", 0),
+                    created_at=began_at.isoformat(),
+                    contract_version=meta.get("contract_version"),
+                    complete=meta.get("complete", False),
+                )
+            )
+        return sorted(generations, key=lambda generation: generation.index, reverse=True)
+
+    def written(self, index: str) -> int:
+        """Documents written so far, refreshed or not; a progress bar polls it."""
+        with translated_errors():
+            stats = self._client.indices.stats(index=index, metric=["indexing"])
+        return int(stats["indices"][index]["primaries"]["indexing"]["index_total"])
+
+    def _generation(self, index: str) -> Generation:
+        for generation in self.generations():
+            if generation.index == index:
+                return generation
+        raise NotFoundError(f"there is no generation {index}; `crmsearch index list` shows those there are")

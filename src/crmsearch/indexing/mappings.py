@@ -1,0 +1,35 @@
+"""Index bodies, read from ``mappings/`` and completed with what a deployment sets."""
+
+from typing import Any
+
+import msgspec
+
+from crmsearch.resources import mappings_dir
+from crmsearch.settings import ElasticsearchSettings
+
+__all__ = ["build_customers_body", "build_serving_settings", "load_customers_body"]
+
+Body = dict[str, Any]
+
+
+def load_customers_body() -> Body:
+    """``mappings/customers.json`` as it is."""
+    body: Body = msgspec.json.decode((mappings_dir() / "customers.json").read_bytes())
+    return body
+
+
+def build_customers_body(settings: ElasticsearchSettings) -> Body:
+    """The body of a new generation, set for loading: no refresh and no replicas until it is complete."""
+    body = load_customers_body()
+    body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+    return body
+
+
+def build_serving_settings(settings: ElasticsearchSettings) -> Body:
+    """What a complete generation is set to before readers see it."""
+    return {
+        "index": {
+            "number_of_replicas": settings.replicas,
+            "refresh_interval": load_customers_body()["settings"]["index"]["refresh_interval"],
+        }
+    }

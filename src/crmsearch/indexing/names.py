@@ -1,0 +1,37 @@
+"""The one builder and parser of index names.
+
+crm-customers                       alias, the only name readers use
+crm-customers-20261123t101500z      one generation: the UTC second its run began
+"""
+
+import re
+from datetime import UTC, datetime
+
+__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time"]
+
+_STAMP = "%Y%m%dt%H%M%Sz"
+
+
+def customers_alias(prefix: str) -> str:
+    return f"{prefix}-customers"
+
+
+def customers_index(prefix: str, began_at: datetime) -> str:
+    """Name of the generation that a run begun at ``began_at`` (aware) builds."""
+    return f"{customers_alias(prefix)}-{began_at.astimezone(UTC).strftime(_STAMP)}"
+
+
+def customers_pattern(prefix: str) -> str:
+    """Wildcard over all generations; narrower than ``crm-customers-*``, which would take in the analysts' index."""
+    return f"{customers_alias(prefix)}-2*z"
+
+
+def generation_time(prefix: str, index: str) -> datetime | None:
+    """When the generation was begun, or ``None`` for a name that is not one of ours."""
+    match = re.fullmatch(re.escape(customers_alias(prefix)) + r"-(\d{8}t\d{6}z)", index)
+    if match is None:
+        return None
+    try:
+        return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None

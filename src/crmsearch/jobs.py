@@ -1,0 +1,142 @@
+"""Starts a Spark job as a process of its own, follows its progress and returns its report.
+
+Spark runs on a Java that Elasticsearch does not take and the other way round, and a job that fails must not take the command line with
+it; so nothing here imports pyspark.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from crmsearch import errors
+from crmsearch.artifacts import CONNECTOR, fetch
+from crmsearch.contract import RunReport
+from crmsearch.errors import CrmSearchError, JobError
+from crmsearch.java import find_java
+from crmsearch.resources import jobs_root
+from crmsearch.settings import Settings, child_environment
+
+__all__ = ["connector_jar", "job_environment", "run_ingest"]
+
+Event = dict[str, Any]
+
+_RECORD_SEPARATOR = "\x1e"  # begins a progress event of the job (RFC 7464)
+_STOP_TIMEOUT_S = 20.0
+_SHOWN_LINES = 15
+
+
+def connector_jar(settings: Settings) -> Path:
+    """The elasticsearch-spark jar: the one that is set, else the pinned one, fetched at first use."""
+    if settings.spark.connector_jar:
+        path = Path(settings.spark.connector_jar)
+        if not path.is_file():
+            raise errors.ConfigError(f"CRMSEARCH_SPARK_CONNECTOR_JAR names {path}, which is not a file")
+        return path
+    return fetch(CONNECTOR, settings.paths.cache)
+
+
+def job_environment(settings: Settings) -> dict[str, str]:
+    """Variables of a Spark process: its Java, its Python, where the jobs lie, and the settings.
+
+    Raises:
+        JavaNotFoundError: there is no Java 17 or 21.
+    """
+    java = find_java("spark", settings.spark.java_home)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRMSEARCH_")}
+    path = os.pathsep.join(filter(None, [str(jobs_root()), inherited.get("PYTHONPATH", "")]))
+    return {
+        **inherited,
+        **child_environment(settings),
+        "JAVA_HOME": str(java.home),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONPATH": path,
+        # Loopback is enough for a local master, and the name of a laptop often does not resolve.
+        **({"SPARK_LOCAL_IP": "127.0.0.1"} if settings.spark.master.startswith("local") else {}),
+    }
+
+
+def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[[Event], None] = lambda _: None) -> RunReport:
+    """Run ``spark/ingest.py`` with ``arguments`` and wait for its report.
+
+    Raises:
+        CrmSearchError: the error that the job reported, as the class that it was there.
+        JobError: the job died, or took longer than ``spark.timeout_s``; the text ends with its last lines.
+    """
+    jar = connector_jar(settings)
+    settings = msgspec.structs.replace(settings, spark=msgspec.structs.replace(settings.spark, connector_jar=str(jar)))
+    process = subprocess.Popen(
+        [sys.executable, str(jobs_root() / "spark" / "ingest.py"), "--events", *arguments],
+        env=job_environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    words: deque[str] = deque(maxlen=_SHOWN_LINES)
+    failure: list[Event] = []
+    follower = threading.Thread(target=_follow, args=(process.stderr, words, failure, on_event), daemon=True)
+    answers: list[str] = []
+    answerer = threading.Thread(target=lambda: answers.append(process.stdout.read() if process.stdout else ""), daemon=True)
+    follower.start()
+    answerer.start()
+    try:
+        process.wait(settings.spark.timeout_s)
+    except subprocess.TimeoutExpired:
+        raise JobError(
+            f"the job took longer than {settings.spark.timeout_s:g} s and was ended; CRMSEARCH_SPARK_TIMEOUT_S allows more"
+        ) from None
+    finally:
+        # On Ctrl-C too: neither the driver nor its JVM outlives the command.
+        _end(process)
+        follower.join(_STOP_TIMEOUT_S)
+        answerer.join(_STOP_TIMEOUT_S)
+        process.stdout.close()
+        process.stderr.close()
+    if failure:
+        raise _as_raised(failure[-1])
+    if process.returncode != 0 or not answers or not answers[0].strip():
+        last = "\n".join(f"  {line}" for line in words)
+        raise JobError(f"the Spark job ended with exit code {process.returncode}. Its last lines:\n{last}")
+    return msgspec.json.decode(answers[0].strip().splitlines()[-1], type=RunReport)
+
+
+def _follow(stream: IO[str], words: deque[str], failure: list[Event], on_event: Callable[[Event], None]) -> None:
+    for line in stream:
+        if not line.startswith(_RECORD_SEPARATOR):
+            words.append(line.rstrip("\n")[:300])
+            continue
+        event: Event = msgspec.json.decode(line.removeprefix(_RECORD_SEPARATOR))
+        if "error" in event:
+            failure.append(event)
+        else:
+            on_event(event)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _as_raised(event: Event) -> CrmSearchError:
+    """The error with the class it was raised as in the job, found by its code."""
+    classes = (getattr(errors, name) for name in errors.__all__)
+    kind = next((each for each in classes if each.code == event["error"]), JobError)
+    return kind(event["detail"])

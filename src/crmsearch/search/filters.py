@@ -1,0 +1,203 @@
+"""The closed filter grammar, in JSON and as a string.
+
+    {"field": "city", "in": ["北京", "上海"]}       city:北京|上海
+    {"field": "tags", "not_in": ["test"]}           -tags:test
+    {"field": "age", "gte": 20, "lte": 39}          age:20..39      (both ends included; either may be left out)
+    {"field": "emails", "exists": true}             emails:*        (-emails:* for those without)
+
+In a string a backslash takes the next character as it is, so ``company:A\\|B`` is one value. Nothing else is understood: no scripts, no
+wildcards, no nesting. Several filters must all hold.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from crmsearch.contract import FIELDS, Field
+from crmsearch.errors import FilterSyntaxError, UnknownFieldError
+
+__all__ = ["Filter", "build_filter", "check_filter", "format_filter", "parse_filter"]
+
+MAX_VALUES = 1000
+MAX_VALUE = 256  # characters
+_RANGED = {"integer", "double", "date"}
+_BOUNDS = ("gte", "gt", "lte", "lt")
+Scalar = str | int | float | bool
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename={"in_": "in"}):
+    """One condition on one field: exactly one of ``in``, ``not_in``, ``exists``, or bounds (``gte, gt, lte, lt``)."""
+
+    field: str
+    in_: list[Scalar] | None = None
+    not_in: list[Scalar] | None = None
+    gte: int | float | str | None = None
+    gt: int | float | str | None = None
+    lte: int | float | str | None = None
+    lt: int | float | str | None = None
+    exists: bool | None = None
+
+    @property
+    def bounds(self) -> dict[str, int | float | str]:
+        return {name: getattr(self, name) for name in _BOUNDS if getattr(self, name) is not None}
+
+
+def parse_filter(text: str) -> Filter:
+    """One filter from its string form.
+
+    Raises:
+        FilterSyntaxError: the text is not of the grammar; it says what is missing.
+        UnknownFieldError: the field cannot be filtered.
+    """
+    negated = text.startswith("-")
+    name, colon, rest = text.removeprefix("-").partition(":")
+    if not colon or not name:
+        raise FilterSyntaxError("a filter is field:value, e.g. city:北京|上海, age:20..39, emails:*, -tags:test")
+    field = _filterable(name)
+    if not rest:
+        raise FilterSyntaxError(f"{name}: has no value; {name}:* asks for those that have one")
+    if rest == "*":
+        return Filter(field=name, exists=not negated)
+    range_match = re.fullmatch(r"(?P<low>[^|]*?)\.\.(?P<high>[^|]*)", rest)
+    if range_match and field.type in _RANGED:
+        if negated:
+            raise FilterSyntaxError(f"-{name}: a range cannot be negated; ask for the ranges beside it")
+        bounds = {bound: _scalar(field, value) for bound, value in (("gte", range_match["low"]), ("lte", range_match["high"])) if value}
+        parsed = msgspec.convert({"field": name, **bounds}, Filter)
+    else:
+        values = [_scalar(field, value) for value in _split_values(rest)]
+        parsed = Filter(field=name, not_in=values) if negated else Filter(field=name, in_=values)
+    check_filter(parsed)
+    return parsed
+
+
+def format_filter(filter_: Filter) -> str:
+    """The string form; ``parse_filter`` of it gives the filter back.
+
+    Raises:
+        FilterSyntaxError: an open bound (``gt``, ``lt``), which the string form does not have.
+    """
+    if filter_.exists is not None:
+        return f"{'' if filter_.exists else '-'}{filter_.field}:*"
+    if filter_.bounds:
+        if filter_.gt is not None or filter_.lt is not None:
+            raise FilterSyntaxError("a range in string form includes both ends; use gte and lte")
+        return f"{filter_.field}:{_plain(filter_.gte)}..{_plain(filter_.lte)}"
+    values = filter_.in_ if filter_.in_ is not None else filter_.not_in or []
+    joined = "|".join(re.sub(r"([\\|*])", r"\\\1", _plain(value)) for value in values)
+    return f"{'-' if filter_.in_ is None else ''}{filter_.field}:{joined}"
+
+
+def check_filter(filter_: Filter) -> None:
+    """Raise ``FilterSyntaxError`` or ``UnknownFieldError`` with the reason if the filter cannot be applied."""
+    field = _filterable(filter_.field)
+    bounds = filter_.bounds
+    given = [name for name, value in (("in", filter_.in_), ("not_in", filter_.not_in), ("exists", filter_.exists)) if value is not None]
+    if bounds:
+        given.append("a range")
+    if len(given) != 1:
+        found = " and ".join(given) or "nothing"
+        raise FilterSyntaxError(f"the filter on {field.name} must have one of in, not_in, exists or a range; it has {found}")
+    if bounds:
+        _check_bounds(field, bounds)
+    values = filter_.in_ if filter_.in_ is not None else filter_.not_in
+    if values is not None:
+        if not 1 <= len(values) <= MAX_VALUES:
+            raise FilterSyntaxError(f"the filter on {field.name} has {len(values)} values; from 1 to {MAX_VALUES} are possible")
+        for value in values:
+            _check_value(field, value)
+
+
+def build_filter(filter_: Filter) -> dict[str, Any]:
+    """The Elasticsearch clause of a checked filter."""
+    path = FIELDS[filter_.field].path
+    if filter_.exists is not None:
+        present: dict[str, Any] = {"exists": {"field": path}}
+        return present if filter_.exists else {"bool": {"must_not": [present]}}
+    if filter_.bounds:
+        return {"range": {path: filter_.bounds}}
+    if filter_.in_ is not None:
+        return {"terms": {path: filter_.in_}}
+    return {"bool": {"must_not": [{"terms": {path: filter_.not_in}}]}}
+
+
+def _filterable(name: str) -> Field:
+    field = FIELDS.get(name)
+    if field is None:
+        raise UnknownFieldError(f"there is no field {name[:64]!r} to filter by; GET /v1/fields lists them")
+    if not field.filterable or field.type == "geo_point":
+        raise UnknownFieldError(f"{name} cannot be filtered by; search for its words instead")
+    return field
+
+
+def _check_bounds(field: Field, bounds: dict[str, int | float | str]) -> None:
+    if field.type not in _RANGED:
+        raise FilterSyntaxError(f"{field.name} is not a number or a date, so it has no range; use in")
+    if {"gte", "gt"} <= bounds.keys() or {"lte", "lt"} <= bounds.keys():
+        raise FilterSyntaxError(f"the range of {field.name} has two bounds on one side")
+    for value in bounds.values():
+        _check_value(field, value)
+    low, high = bounds.get("gte", bounds.get("gt")), bounds.get("lte", bounds.get("lt"))
+    if field.type != "date" and low is not None and high is not None and float(low) > float(high):
+        raise FilterSyntaxError(f"the range of {field.name} ends before it begins")
+
+
+def _check_value(field: Field, value: Scalar) -> None:
+    """The type of the value must be the field's, so that Elasticsearch never has to refuse it."""
+    if field.type in {"integer", "double"}:
+        if isinstance(value, str | bool) or abs(value) > 2**53 or (field.type == "integer" and value != int(value)):
+            raise FilterSyntaxError(
+                f"{field.name} is {'a whole number' if field.type == 'integer' else 'a number'}; the filter has another value"
+            )
+        if field.type == "integer" and abs(value) >= 2**31:
+            raise FilterSyntaxError(f"{field.name} goes up to 2147483647")
+    elif field.type == "date":
+        if not isinstance(value, str) or not _is_date(value):
+            raise FilterSyntaxError(f"{field.name} is a date, e.g. 2026-11-23 or 2026-11-23T10:15:00Z; the filter has another value")
+    elif not isinstance(value, str):
+        raise FilterSyntaxError(f"{field.name} is text; put its values in quotes")
+    elif not 1 <= len(value) <= MAX_VALUE:
+        raise FilterSyntaxError(f"a value of {field.name} has {len(value)} characters; from 1 to {MAX_VALUE} are possible")
+
+
+def _is_date(value: str) -> bool:
+    try:
+        parsed = datetime.fromisoformat(value) if "T" in value else datetime.combine(date.fromisoformat(value), datetime.min.time())
+    except ValueError:
+        return False
+    # The forms that the mapping's strict_date_optional_time takes; fromisoformat takes more (20261123, 2026-W48).
+    return parsed.year >= 1 and re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", value) is not None
+
+
+def _split_values(text: str) -> list[str]:
+    """Split at ``|``, a backslash taking the next character as it is."""
+    values, current, characters = [], "", iter(text)
+    for character in characters:
+        if character == "\\":
+            current += next(characters, "")
+        elif character == "|":
+            values.append(current)
+            current = ""
+        else:
+            current += character
+    return [*values, current]
+
+
+def _scalar(field: Field, text: str) -> Scalar:
+    if field.type not in {"integer", "double"}:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        raise FilterSyntaxError(f"{field.name} is a number; the filter has another value") from None
+    if number != number or number in {float("inf"), float("-inf")}:
+        raise FilterSyntaxError(f"{field.name} is a number; the filter has another value")
+    return int(number) if number == int(number) else number
+
+
+def _plain(value: Scalar | None) -> str:
+    if isinstance(value, float) and value == int(value):
+        return str(int(value))
+    return "" if value is None else str(value)

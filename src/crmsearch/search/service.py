@@ -1,0 +1,122 @@
+"""Searches and statistics against Elasticsearch: check, build, send, parse."""
+
+from typing import Any, Protocol
+
+import elasticsearch
+import msgspec
+from elasticsearch import AsyncElasticsearch
+
+from crmsearch.contract import CONTRACT_VERSION, Customer
+from crmsearch.errors import ContractMismatchError, CursorError, NotFoundError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.names import customers_alias, generation_time
+from crmsearch.search.query import Position, build_search_body, build_suggest_body
+from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
+from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
+from crmsearch.search.stats import StatsResponse, build_stats_body, parse_stats
+
+__all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
+
+Body = dict[str, Any]
+
+
+class SearchBackend(Protocol):
+    """The edge to Elasticsearch; tests put a canned one in its place."""
+
+    async def search(self, body: Body, position: Position | None = None) -> Body:
+        """Answer of ``_search`` on the live generation, or on the one that a cursor began in."""
+        ...
+
+    async def count(self) -> int:
+        """Customers in the live generation."""
+        ...
+
+    async def get(self, customer_id: str) -> Body | None:
+        """Source of one document, if there is one."""
+        ...
+
+    async def check(self) -> None:
+        """Raise what stands in the way of answering."""
+        ...
+
+
+class SearchService:
+    """What the API and the command line offer to readers."""
+
+    def __init__(self, backend: SearchBackend) -> None:
+        self._backend = backend
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        check_search(request)
+        position = decode_cursor(request)
+        return parse_search(request, await self._backend.search(build_search_body(request, position), position))
+
+    async def suggest(self, request: SuggestRequest) -> SuggestResponse:
+        check_search(SearchRequest(q=request.q))
+        return parse_suggest(request, await self._backend.search(build_suggest_body(request)))
+
+    async def customer(self, customer_id: str) -> Customer:
+        source = await self._backend.get(customer_id)
+        if source is None:
+            raise NotFoundError("there is no customer with this id")
+        return msgspec.convert(source, Customer)
+
+    async def stats(self, request: StatsRequest) -> StatsResponse:
+        check_stats(request)
+        population = await self._backend.count()
+        return parse_stats(request, await self._backend.search(build_stats_body(request, population)), population)
+
+    async def check(self) -> None:
+        await self._backend.check()
+
+
+class ElasticsearchBackend:
+    """The real edge: one client, one alias."""
+
+    def __init__(self, client: AsyncElasticsearch, index_prefix: str, timeout_s: float) -> None:
+        self._client = client
+        self._prefix = index_prefix
+        self._alias = customers_alias(index_prefix)
+        # Elasticsearch stops a little before the client gives up, so that the answer is its own "timed out".
+        self._timeout = f"{max(1, int(timeout_s * 900))}ms"
+
+    async def search(self, body: Body, position: Position | None = None) -> Body:
+        body = {**body, "timeout": self._timeout}
+        if position is None:
+            with translated_errors():
+                return dict((await self._client.search(index=self._alias, body=body)).body)
+        if generation_time(self._prefix, position.index) is None:
+            raise CursorError("the cursor is malformed; use next_cursor of an answer as it is")
+        try:
+            with translated_errors():
+                return dict((await self._client.search(index=position.index, body=body)).body)
+        except Exception as error:
+            # A generation that was pruned, or sort values that no answer of ours has held.
+            if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
+                raise CursorError("the cursor has expired; start the search again without it") from error
+            raise
+
+    async def count(self) -> int:
+        with translated_errors():
+            return int((await self._client.count(index=self._alias))["count"])
+
+    async def get(self, customer_id: str) -> Body | None:
+        with translated_errors():
+            try:
+                found = await self._client.get(index=self._alias, id=customer_id, source=True)
+            except elasticsearch.NotFoundError as error:
+                if error.body.get("found") is False:
+                    return None
+                raise
+        source: Body = found["_source"]
+        return source
+
+    async def check(self) -> None:
+        with translated_errors():
+            mappings = await self._client.indices.get_mapping(index=self._alias)
+        for index, body in mappings.body.items():
+            version = body["mappings"].get("_meta", {}).get("contract_version")
+            if version != CONTRACT_VERSION:
+                raise ContractMismatchError(
+                    f"{index} has contract version {version}, this crmsearch speaks {CONTRACT_VERSION}; load again with `crmsearch ingest`"
+                )

@@ -1,0 +1,64 @@
+"""Pytest plugin: ``node_settings``, an Elasticsearch for the whole test session.
+
+With CRMSEARCH_ELASTICSEARCH_URL set it is that one, under an index prefix of its own; otherwise a local node of the session's own.
+"""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from crmsearch import node
+from crmsearch.processes import free_port
+from crmsearch.settings import Settings, from_env
+
+
+@contextmanager
+def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
+    """Settings of a local node with a state directory and ports of its own; whatever runs there at the end is stopped."""
+    settings = from_env()
+    # Not pytest's tmp_path: its parents are 0700, and a node started by root runs as another user.
+    state_dir = Path(tempfile.mkdtemp(prefix="crmsearch-node-"))
+    state_dir.chmod(0o711)
+    settings = msgspec.structs.replace(
+        settings,
+        elasticsearch=msgspec.structs.replace(settings.elasticsearch, url=""),
+        paths=msgspec.structs.replace(settings.paths, state_dir=str(state_dir)),
+        node=msgspec.structs.replace(settings.node, port=free_port(20000 + secrets.randbelow(9000)), heap=heap),
+    )
+    try:
+        yield settings
+    finally:
+        node.stop(settings)
+        shutil.rmtree(state_dir)
+
+
+@pytest.fixture(scope="session")
+def node_settings() -> Iterator[Settings]:
+    """Settings that reach an Elasticsearch which holds nothing under their ``index_prefix`` yet."""
+    settings = from_env()
+    if not settings.elasticsearch.url:
+        with local_settings() as own:
+            yield node.ensure(own)
+        return
+    prefix = f"t{secrets.token_hex(4)}"
+    settings = msgspec.structs.replace(settings, elasticsearch=msgspec.structs.replace(settings.elasticsearch, index_prefix=prefix))
+    yield settings
+    _delete_indices(settings)
+
+
+def _delete_indices(settings: Settings) -> None:
+    target = settings.elasticsearch
+    headers = {"Authorization": f"ApiKey {target.api_key}"} if target.api_key else {}
+    auth = (target.username, target.password) if target.username and not target.api_key else None
+    verify = target.ca_cert or True
+    with httpx.Client(base_url=target.url, headers=headers, auth=auth, verify=verify, trust_env=False, timeout=30) as client:
+        answer = client.get(f"/_cat/indices/{target.index_prefix}-*", params={"format": "json", "h": "index", "expand_wildcards": "all"})
+        for row in answer.raise_for_status().json():
+            client.delete(f"/{row['index']}").raise_for_status()

@@ -1,0 +1,65 @@
+import pytest
+
+from crmsearch.cleaning.forms import pinyin_forms, search_forms, to_simplified
+
+
+def test_every_mix_of_full_and_initial_syllables() -> None:
+    assert set(pinyin_forms("王小明")) == {
+        *("wangxiaoming", "wangxiaom", "wangxming", "wangxm", "wxiaoming", "wxiaom", "wxming", "wxm"),
+        "xiaomingwang",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "forms"),
+    [
+        ("单田芳", {"shantianfang", "stf"}),
+        ("曾国藩", {"zengguofan", "zgf"}),
+        ("区楚良", {"ouchuliang"}),
+        ("仇英", {"qiuying"}),
+        ("解缙", {"xiejin"}),
+        ("查良镛", {"zhaliangyong", "zlyong"}),
+        ("尉迟恭", {"yuchigong", "ycg", "gongyuchi"}),
+        ("朴树", {"piaoshu", "pushu"}),
+        ("乐毅", {"yueyi", "leyi"}),
+        ("翟天临", {"zhaitianlin", "ditianlin"}),
+        ("覃海燕", {"qinhaiyan", "tanhaiyan"}),
+        ("盖伦", {"gelun", "gailun"}),
+        ("吕布", {"lvbu", "lyubu", "lubu", "lb"}),
+        ("欧阳娜娜", {"ouyangnana", "oynn", "ouyangnn", "nanaouyang"}),
+        ("葉問", {"yewen", "yw", "wenye"}),
+        ("歐陽修", {"ouyangxiu", "oyx"}),
+        ("王", {"wang", "w"}),
+    ],
+)
+def test_surname_readings(name: str, forms: set[str]) -> None:
+    assert forms <= set(pinyin_forms(name))
+
+
+def test_long_names_have_the_full_form_and_the_initials() -> None:
+    assert pinyin_forms("深圳星河科技") == ["shenzhenxinghekeji", "szxhkj"]
+
+
+def test_names_without_chinese_characters_have_no_pinyin() -> None:
+    assert pinyin_forms("John Smith") == []
+    assert pinyin_forms("") == []
+
+
+def test_to_simplified() -> None:
+    assert to_simplified("葉問") == "叶问"
+    assert to_simplified("John Smith") == "John Smith"
+
+
+def test_search_forms_of_a_whole_document() -> None:
+    document = {"name": "葉問", "phones": ["+8613800138000"], "emails": ["ip.man@example.com", "yw@example.com"]}
+    assert search_forms(document) == {
+        "name_pinyin": ["yewen", "yew", "ywen", "yw", "wenye"],
+        "name_simplified": "叶问",
+        "phone_digits": ["8613800138000"],
+        "email_parts": ["ip.man", "example.com", "yw"],
+    }
+
+
+def test_forms_that_say_nothing_new_are_left_out() -> None:
+    assert search_forms({"name": "John Smith"}) == {}
+    assert search_forms({}) == {}

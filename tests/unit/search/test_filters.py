@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmsearch.contract import FIELDS
+from crmsearch.errors import FilterSyntaxError, InvalidRequestError, UnknownFieldError
+from crmsearch.search.filters import Filter, build_filter, check_filter, format_filter, parse_filter
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed", "clause"),
+    [
+        ("city:北京|上海", Filter(field="city", in_=["北京", "上海"]), {"terms": {"city": ["北京", "上海"]}}),
+        ("-tags:test", Filter(field="tags", not_in=["test"]), {"bool": {"must_not": [{"terms": {"tags": ["test"]}}]}}),
+        ("age:20..39", Filter(field="age", gte=20, lte=39), {"range": {"age": {"gte": 20, "lte": 39}}}),
+        ("age:20..", Filter(field="age", gte=20), {"range": {"age": {"gte": 20}}}),
+        ("age:..39", Filter(field="age", lte=39), {"range": {"age": {"lte": 39}}}),
+        ("age:20|30", Filter(field="age", in_=[20, 30]), {"terms": {"age": [20, 30]}}),
+        ("churn_risk:0.25..0.5", Filter(field="churn_risk", gte=0.25, lte=0.5), {"range": {"churn_risk": {"gte": 0.25, "lte": 0.5}}}),
+        (
+            "created_at:2026-01-01..2026-01-31",
+            Filter(field="created_at", gte="2026-01-01", lte="2026-01-31"),
+            {"range": {"created_at": {"gte": "2026-01-01", "lte": "2026-01-31"}}},
+        ),
+        ("emails:*", Filter(field="emails", exists=True), {"exists": {"field": "emails"}}),
+        ("-emails:*", Filter(field="emails", exists=False), {"bool": {"must_not": [{"exists": {"field": "emails"}}]}}),
+        (r"company:A\|B", Filter(field="company", in_=["A|B"]), {"terms": {"company.keyword": ["A|B"]}}),
+        ("city:a..b", Filter(field="city", in_=["a..b"]), {"terms": {"city": ["a..b"]}}),
+    ],
+)
+def test_string_form_means_the_clause(text: str, parsed: Filter, clause: dict[str, object]) -> None:
+    assert parse_filter(text) == parsed
+    assert build_filter(parsed) == clause
+    assert parse_filter(format_filter(parsed)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", FilterSyntaxError),
+        ("city", FilterSyntaxError),
+        (":x", FilterSyntaxError),
+        ("city:", FilterSyntaxError),
+        ("city:|", FilterSyntaxError),
+        ("age:old", FilterSyntaxError),
+        ("age:nan", FilterSyntaxError),
+        ("age:1e400..", FilterSyntaxError),
+        ("age:3.5", FilterSyntaxError),
+        ("age:99999999999", FilterSyntaxError),
+        ("age:39..20", FilterSyntaxError),
+        ("-age:20..39", FilterSyntaxError),
+        ("created_at:yesterday..", FilterSyntaxError),
+        ("created_at:2026-02-30..", FilterSyntaxError),
+        ("created_at:20260101", FilterSyntaxError),
+        ("colour:red", UnknownFieldError),
+        ("notes:secret", UnknownFieldError),
+        ("location:*", UnknownFieldError),
+    ],
+)
+def test_other_strings_are_refused_with_a_reason(text: str, error: type[InvalidRequestError]) -> None:
+    with pytest.raises(error) as caught:
+        parse_filter(text)
+    assert len(caught.value.detail) > 20
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        Filter(field="city"),
+        Filter(field="city", in_=[]),
+        Filter(field="city", in_=["x"], exists=True),
+        Filter(field="city", gte="a"),
+        Filter(field="city", in_=[1]),
+        Filter(field="age", in_=[True]),
+        Filter(field="age", gte=1, gt=1),
+        Filter(field="age", in_=["1"]),
+        Filter(field="tags", in_=["x"] * 1001),
+        Filter(field="tags", in_=["x" * 257]),
+    ],
+)
+def test_json_filters_outside_the_grammar_are_refused(filter_: Filter) -> None:
+    with pytest.raises(FilterSyntaxError):
+        check_filter(filter_)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_filter_or_a_client_error(text: str) -> None:
+    try:
+        parsed = parse_filter(text)
+    except InvalidRequestError:
+        return
+    build_filter(parsed)
+
+
+@given(
+    st.sampled_from([name for name, field in FIELDS.items() if field.type == "keyword"]),
+    st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_values_survive_the_string_form(field: str, values: list[str], negated: bool) -> None:
+    filter_ = Filter(field=field, not_in=list(values)) if negated else Filter(field=field, in_=list(values))
+    assert parse_filter(format_filter(filter_)) == filter_

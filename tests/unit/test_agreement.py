@@ -1,0 +1,73 @@
+"""One catalogue, and everything else agrees with it: Struct, mapping, documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crmsearch.contract import CONTRACT_VERSION, FIELDS, Customer
+from crmsearch.indexing.mappings import build_customers_body, load_customers_body
+from crmsearch.settings import ElasticsearchSettings, setting_rows
+
+ROOT = Path(__file__).parents[2]
+HELPERS = {"name_pinyin", "name_simplified", "phone_digits", "email_parts"}
+
+
+def test_struct_has_the_fields_of_the_catalogue() -> None:
+    assert list(Customer.__struct_fields__) == list(FIELDS)
+    for field in msgspec.structs.fields(Customer):
+        many = "list" in str(field.type)
+        assert many == FIELDS[field.name].many, field.name
+
+
+def test_mapping_has_the_fields_of_the_catalogue_and_the_helpers() -> None:
+    body = load_customers_body()
+    properties: dict[str, Any] = body["mappings"]["properties"]
+    assert set(properties) == {*FIELDS, *HELPERS, "everything"}
+    for name, field in FIELDS.items():
+        assert properties[name]["type"] == field.type, name
+        if field.type == "text" and (field.facet or field.sortable or field.filterable):
+            assert properties[name]["fields"]["keyword"]["type"] == "keyword", name
+
+
+def test_mapping_is_strict_versioned_and_keeps_helpers_out_of_the_source() -> None:
+    mappings = load_customers_body()["mappings"]
+    assert mappings["dynamic"] == "strict"
+    assert mappings["_meta"]["contract_version"] == CONTRACT_VERSION
+    assert set(mappings["_source"]["excludes"]) == HELPERS
+
+
+def test_an_index_being_loaded_has_neither_replicas_nor_refresh() -> None:
+    index = build_customers_body(ElasticsearchSettings(shards=3, replicas=2))["settings"]["index"]
+    assert index == {"number_of_shards": 3, "number_of_replicas": 0, "refresh_interval": "-1"}
+
+
+def test_statistics_need_numbers_or_dates_and_facets_need_exact_values() -> None:
+    for field in FIELDS.values():
+        if field.statistic:
+            assert field.type in {"integer", "double", "date"}, field.name
+        if field.facet:
+            assert field.type in {"keyword", "text", "integer"}, field.name
+            assert field.filterable, field.name
+
+
+def test_readme_lists_every_setting_with_its_default() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = {match[1]: match[0] for match in re.finditer(r"^\| `(CRMSEARCH_\w+)` \|.*$", readme, re.MULTILINE)}
+    assert set(rows) == {row.variable for row in setting_rows()}
+    for row in setting_rows():
+        shown = f"`{row.default}`" if str(row.default) else ""
+        assert rows[row.variable] == f"| `{row.variable}` | {shown} | {row.description.replace('|', chr(92) + '|')} |"
+
+
+def test_docs_list_every_field() -> None:
+    page = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
+    for field in FIELDS.values():
+        uses = {"S": field.searchable, "F": field.filterable, "C": field.facet, "N": field.statistic, "↕": field.sortable}
+        marks = "".join(mark for mark, used in uses.items() if used)
+        kind = f"{field.type}{' list' if field.many else ''}"
+        row = f"| `{field.name}` | {field.label} | {field.label_zh} | {kind} | {marks} | {field.sensitivity} |"
+        assert row in page, field.name
