@@ -20,6 +20,8 @@ __all__ = ["ApiRecord", "check_binding", "running_api", "start_api", "stop_api"]
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 15.0
 _POLL_S = 0.1
+# Processes meant to outlive us; without a reference the interpreter would complain that they still run.
+_STARTED: list[subprocess.Popen[bytes]] = []
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -75,6 +77,7 @@ def start_api(settings: Settings, *, any_port: bool) -> ApiRecord:
             cwd="/",
             start_new_session=True,
         )
+    _STARTED.append(process)
     record = ApiRecord(process.pid, f"http://{api.host}:{api.port}")
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not _answers(record.url):

@@ -1,18 +1,20 @@
 """Who may call: one bearer key for all of ``/v1`` when ``CRMSEARCH_API_KEY`` is set, and known host names only."""
 
 import hmac
+import re
+from collections.abc import Callable
 from typing import Any
 
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
 from crmsearch.settings import ApiSettings, Secret
 
-__all__ = ["LOOPBACK", "allowed_hosts", "make_key_guard", "refuse_unknown_parameters"]
+__all__ = ["LOOPBACK", "make_key_guard", "make_request_check"]
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def make_key_guard(key: Secret) -> Guard:
@@ -26,17 +28,21 @@ def make_key_guard(key: Secret) -> Guard:
     return guard
 
 
-def allowed_hosts(settings: ApiSettings) -> list[str]:
-    """Host names the API answers to. A page of another site that resolves to this machine sends its own name, and is refused."""
-    named = [name.strip() for name in settings.allowed_hosts.split(",") if name.strip()]
-    return [*LOOPBACK, settings.host, *named]
+def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any]], None]:
+    """What every request must pass before its handler: a known host name, and no query parameter that would be ignored."""
+    named = {name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()}
+    hosts = LOOPBACK | {settings.host.lower()} | named
 
+    def check(request: Request[Any, Any, Any]) -> None:
+        # A page of another site that resolves to this machine (DNS rebinding) sends its own name, and is refused.
+        host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]").lower()
+        if host not in hosts:
+            raise InvalidRequestError("this host name is not served; name it in CRMSEARCH_API_ALLOWED_HOSTS if it should be")
+        known = {name.rstrip("_") for name in request.route_handler.parsed_fn_signature.parameters}
+        unknown = sorted(set(request.query_params.keys()) - known)
+        if unknown:
+            raise InvalidRequestError(
+                f"unknown query parameter {', '.join(name[:32] for name in unknown)}; GET /schema lists those there are"
+            )
 
-def refuse_unknown_parameters(connection: Any) -> None:
-    """A query parameter that the route does not know would be ignored silently, so it is refused."""
-    if not connection.query_params:
-        return
-    known = {name.rstrip("_") for name in connection.route_handler.parsed_fn_signature.parameters}
-    unknown = sorted(set(connection.query_params.keys()) - known)
-    if unknown:
-        raise InvalidRequestError(f"unknown query parameter {', '.join(name[:32] for name in unknown)}; GET /schema lists those there are")
+    return check

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import swagger_ui
 from litestar import Litestar, Router
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
-from crmsearch.api.access import allowed_hosts, make_key_guard, refuse_unknown_parameters
+from crmsearch.api.access import make_key_guard, make_request_check
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
@@ -52,8 +51,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None) -> L
         ],
         dependencies={"service": Provide(provide_service)},
         exception_handlers=EXCEPTION_HANDLERS,
-        before_request=refuse_unknown_parameters,
-        allowed_hosts=AllowedHostsConfig(allowed_hosts=allowed_hosts(settings)),
+        before_request=make_request_check(settings),
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="crmsearch",

@@ -220,8 +220,15 @@ def test_health_needs_no_key_and_the_rest_does(backend: CannedBackend) -> None:
         assert client.get("/v1/fields", headers={"Authorization": "Bearer right"}).status_code == 200
 
 
-def test_unknown_host_names_are_refused(client: TestClient[Litestar]) -> None:
-    assert client.get("/v1/fields", headers={"Host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize("path", ["/v1/fields", "/", "/schema", "/health/live"])
+def test_unknown_host_names_are_refused(client: TestClient[Litestar], path: str) -> None:
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""):
+        _assert_problem(client.get(path, headers={"Host": host}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]:8000", "crm.test"])
+def test_loopback_and_named_hosts_are_served_on_any_port(client: TestClient[Litestar], host: str) -> None:
+    assert client.get("/v1/fields", headers={"Host": host}).status_code == 200
 
 
 def test_pages_ask_nothing_of_other_hosts(client: TestClient[Litestar]) -> None:
