@@ -8,7 +8,10 @@ Where Elasticsearch is and how to log in come from ``CRMSEARCH_ELASTICSEARCH_*``
 """
 
 import argparse
+import os
+import re
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import reduce
@@ -27,7 +30,7 @@ from crmsearch import __version__
 from crmsearch.cleaning.headers import HeaderMapping, map_headers
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import InputReport, RunReport
-from crmsearch.errors import CountMismatchError, CrmSearchError, InputError, InvalidRequestError
+from crmsearch.errors import CountMismatchError, CrmSearchError, InputError, InvalidRequestError, JobError
 from crmsearch.settings import Settings, from_env
 from spark.clean import with_cleaned_records
 from spark.progress import Progress
@@ -66,15 +69,15 @@ def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: 
         inputs = [_inspect(spark, path, options) for path in options.paths]
     with progress.stage("clean", spark):
         cleaned = _clean_all(spark, inputs, options).persist(StorageLevel.MEMORY_AND_DISK)
-        rows_read = cleaned.count()
-        if rows_read == 0:
+        tallies = _tally_sources(cleaned)
+        if not tallies:
             raise InputError(f"{', '.join(options.paths)}: there is a header but no row")
     rejected = cleaned.where(F.size("rejections") > 0)
     accepted = cleaned.where(F.size("rejections") == 0)
     with progress.stage("resolve", spark):
         golden = with_golden_records(accepted, options.run_id, _iso(options.began_at)).persist(StorageLevel.MEMORY_AND_DISK)
-        counts = {bool(row["survivor"]): int(row["count"]) for row in golden.groupBy("survivor").count().collect()}
-        report = _report(options, inputs, cleaned, rows_read, counts)
+        survivors, merged = _count_golden(golden)
+        report = _report(options, inputs, tallies, survivors, merged, _count_codes(cleaned))
     if options.quarantine is not None:
         with progress.stage("quarantine", spark):
             write_quarantine(rejected, options.quarantine)
@@ -116,17 +119,63 @@ def _clean_all(spark: SparkSession, inputs: list[tuple[Source, HeaderMapping]], 
     return reduce(DataFrame.unionByName, frames).withColumn("run_id", F.lit(options.run_id))
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """Rows of one source."""
+
+    read: int
+    quarantined: int
+
+
+def _tally_sources(cleaned: DataFrame) -> dict[str, Tally]:
+    counts = cleaned.groupBy("source").agg(F.count("*").alias("read"), F.count_if(F.size("rejections") > 0).alias("quarantined"))
+    return {row["source"]: Tally(row["read"], row["quarantined"]) for row in counts.collect()}
+
+
+def _count_golden(golden: DataFrame) -> tuple[int, int]:
+    """Surviving and merged records.
+
+    Raises:
+        CountMismatchError: a document without an id, for which the connector would let Elasticsearch make one up at every run.
+    """
+    survives, anonymous = F.count_if("survivor"), F.count_if(F.col("customer_id").isNull())
+    row = golden.agg(survives.alias("survivors"), F.count("*").alias("all"), anonymous.alias("anonymous")).first()
+    assert row is not None
+    if row["anonymous"]:
+        raise CountMismatchError(f"{row['anonymous']} records have no id; this is a defect of crmsearch")
+    return row["survivors"], row["all"] - row["survivors"]
+
+
+def _count_codes(cleaned: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows by rejection, and accepted rows by issue, most frequent first."""
+    accepted = F.size("rejections") == 0
+    code = F.explode(F.array_distinct(F.when(accepted, F.col("issues")).otherwise(F.col("rejections"))))
+    counted = cleaned.select(accepted.alias("accepted"), code.alias("code")).groupBy("accepted", "code").count()
+    rows = counted.orderBy(F.desc("count"), "code").collect()
+    rejections, issues = ({row["code"]: row["count"] for row in rows if row["accepted"] is kind} for kind in (False, True))
+    return rejections, issues
+
+
 def _report(
-    options: JobOptions, inputs: list[tuple[Source, HeaderMapping]], cleaned: DataFrame, rows_read: int, counts: dict[bool, int]
+    options: JobOptions,
+    inputs: list[tuple[Source, HeaderMapping]],
+    tallies: dict[str, Tally],
+    survivors: int,
+    merged: int,
+    codes: tuple[dict[str, int], dict[str, int]],
 ) -> RunReport:
-    by_source = {
-        row["source"]: row
-        for row in cleaned.groupBy("source")
-        .agg(F.count("*").alias("rows"), F.count_if(F.size("rejections") > 0).alias("quarantined"))
-        .collect()
-    }
-    quarantined = sum(row["quarantined"] for row in by_source.values())
-    report = RunReport(
+    """The report, without the seconds.
+
+    Raises:
+        CountMismatchError: not every row that was read is accounted for.
+    """
+    rows_read, quarantined = sum(each.read for each in tallies.values()), sum(each.quarantined for each in tallies.values())
+    if rows_read != survivors + merged + quarantined:
+        raise CountMismatchError(
+            f"{rows_read} rows were read, but {survivors} to index, {merged} merged and {quarantined} quarantined do not add up to it; "
+            "was a source changed during the run? Run it again"
+        )
+    none = Tally(0, 0)
+    return RunReport(
         run_id=options.run_id,
         crmsearch_version=__version__,
         began_at=_iso(options.began_at),
@@ -137,32 +186,21 @@ def _report(
                 format=source.format,
                 encoding=source.encoding,
                 source_system=options.source_system,
-                rows_read=by_source[source.path]["rows"] if source.path in by_source else 0,
-                quarantined=by_source[source.path]["quarantined"] if source.path in by_source else 0,
+                rows_read=tallies.get(source.path, none).read,
+                quarantined=tallies.get(source.path, none).quarantined,
                 columns={header.strip(): field for header, field in zip(source.headers, mapping.columns, strict=True) if field},
                 unmapped=list(mapping.unmapped),
             )
             for source, mapping in inputs
         ],
         rows_read=rows_read,
-        indexed=counts.get(True, 0),
-        merged=counts.get(False, 0),
+        indexed=survivors,
+        merged=merged,
         quarantined=quarantined,
-        quarantined_by_reason=_count_codes(cleaned, "rejections"),
-        issues=_count_codes(cleaned.where(F.size("rejections") == 0), "issues"),
+        quarantined_by_reason=codes[0],
+        issues=codes[1],
         seconds={},
     )
-    if report.rows_read != report.indexed + report.merged + report.quarantined:
-        raise CountMismatchError(
-            f"{report.rows_read} rows were read, but {report.indexed} to index, {report.merged} merged and "
-            f"{report.quarantined} quarantined do not add up to it; was a source changed during the run? Run it again"
-        )
-    return report
-
-
-def _count_codes(rows: DataFrame, column: str) -> dict[str, int]:
-    counted = rows.select(F.explode(F.array_distinct(column)).alias("code")).groupBy("code").count()
-    return {row["code"]: row["count"] for row in counted.orderBy(F.desc("count"), "code").collect()}
 
 
 def _iso(moment: datetime) -> str:
@@ -208,6 +246,15 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
     return options, parsed.events
 
 
+def _where(error: Exception) -> str:
+    """Kind and place of a failure, on an executor or here. Not its text, which may quote a cell."""
+    text = f"{error}\n{''.join(traceback.format_tb(error.__traceback__))}"
+    kinds = [type(error).__name__, *re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception))\b", text, re.MULTILINE)]
+    places = re.findall(r'File "([^"]+)", line (\d+)', text)
+    own = [f"{path}:{line}" for path, line in places if "site-packages" not in path and f"{os.sep}lib{os.sep}" not in path]
+    return f"{' / '.join(dict.fromkeys(kinds))} at {', '.join(dict.fromkeys(own)) or 'an unknown place'}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job as a process; returns the exit code of ``errors.py``."""
     options, events = parse_arguments(sys.argv[1:] if arguments is None else arguments)
@@ -223,6 +270,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CrmSearchError as error:
         progress.failed(error)
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 - a defect, or a failure of Spark: told by kind and place
+        failure = JobError(f"the job failed; {_where(error)}")
+        progress.failed(failure)
+        return failure.exit_code
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     return 0
 

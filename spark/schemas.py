@@ -21,6 +21,7 @@ _ARROW = {
 # Forms computed for search alone; the mapping leaves them out of _source.
 HELPERS: dict[str, pa.DataType] = {
     "name_pinyin": pa.list_(pa.string()),
+    "name_reading": pa.list_(pa.string()),
     "name_simplified": pa.string(),
     "phone_digits": pa.list_(pa.string()),
     "email_parts": pa.list_(pa.string()),

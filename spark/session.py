@@ -1,6 +1,11 @@
 """The Spark session, with a reason beside each setting."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -12,7 +17,7 @@ LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
 def make_session(settings: SparkSettings, name: str) -> SparkSession:
-    """A session on the configured master; under ``spark-submit`` its own options win, as Spark defines."""
+    """A session on the configured master, or on the one that ``spark-submit`` was told."""
     builder = (
         SparkSession.builder.appName(name)
         # Dates are compared and printed as written, wherever the machine stands.
@@ -32,8 +37,23 @@ def make_session(settings: SparkSettings, name: str) -> SparkSession:
     )
     if settings.connector_jar:
         builder = builder.config("spark.jars", settings.connector_jar)
-    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={LOG4J.as_uri()}"
-    builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.executor.extraJavaOptions", "-Duser.timezone=UTC")
-    if settings.master:
+    for side in ("driver", "executor"):
+        builder = builder.config(f"spark.{side}.extraJavaOptions", "-Duser.timezone=UTC")
+    # Under spark-submit the JVM is there already, and what is set here would win over its --master.
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    # By hand, since under spark-submit the JVM has started with a configuration of its own.
+    jvm: Any = session._jvm
+    jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(jvm.java.net.URI(LOG4J.as_uri()))
+    _ship_package(session)
+    return session
+
+
+def _ship_package(session: SparkSession) -> None:
+    """Send this package to the executors: their Python imports the functions of the jobs by name."""
+    package = Path(__file__).parent
+    folder = tempfile.mkdtemp(prefix="crmsearch-")
+    # Executors fetch the archive when they start, so it has to stay as long as we do.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    session.sparkContext.addPyFile(shutil.make_archive(f"{folder}/{package.name}", "zip", package.parent, package.name))

@@ -63,9 +63,6 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
     Raises:
         JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
     """
-    if documents.where(F.col("customer_id").isNull()).limit(1).count():
-        # The connector would let Elasticsearch make up an id, and every run would add the document again.
-        raise JobError("a document has no id; this is a defect of crmsearch")
     options = connector_options(settings.elasticsearch, settings.spark.write_retries)
     writer = documents.coalesce(settings.spark.write_tasks).write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     try:

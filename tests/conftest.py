@@ -24,6 +24,7 @@ from crmsearch.jobs import connector_jar, job_environment
 from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
+from tests.documents import own_prefix
 from tests.hdfs import running_hdfs
 from tests.node_fixture import node_settings as node_settings
 
@@ -36,9 +37,10 @@ SAMPLE_SEED = 7
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A sample loaded by the real job: where it is, its files, the report of the run."""
+    """A sample loaded by the real job: where it is, its generations, its files, the report of the run."""
 
     settings: Settings
+    lifecycle: Lifecycle
     sample: Path
     report: RunReport
 
@@ -81,11 +83,13 @@ def lifecycle(node_settings: Settings) -> Iterator[Lifecycle]:
 
 
 @pytest.fixture(scope="session")
-def loaded(node_settings: Settings, lifecycle: Lifecycle, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+    """The sample under a prefix of its own, where the loads of other tests do not take its place."""
     sample = tmp_path_factory.mktemp("sample")
     make_sample(sample, SAMPLE_ROWS, SAMPLE_SEED)
-    report = load_customers(node_settings, lifecycle, IngestOptions(paths=(str(sample / "customers.csv"),), region="CN"))
-    return Loaded(node_settings, sample, report)
+    with own_prefix(node_settings, "sample") as (settings, lifecycle):
+        report = load_customers(settings, lifecycle, IngestOptions(paths=(str(sample / "customers.csv"),), region="CN"))
+        yield Loaded(settings, lifecycle, sample, report)
 
 
 @pytest.fixture(scope="session")

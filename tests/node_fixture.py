@@ -40,15 +40,22 @@ def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def node_settings() -> Iterator[Settings]:
-    """Settings that reach an Elasticsearch which holds nothing under their ``index_prefix`` yet."""
+def node_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings that reach an Elasticsearch which holds nothing under their ``index_prefix`` yet.
+
+    The state directory is the session's own too: in the usual one somebody's API may be running, which a test must not take for its own.
+    """
     settings = from_env()
     if not settings.elasticsearch.url:
         with local_settings() as own:
             yield node.ensure(own)
         return
     prefix = f"t{secrets.token_hex(4)}"
-    settings = msgspec.structs.replace(settings, elasticsearch=msgspec.structs.replace(settings.elasticsearch, index_prefix=prefix))
+    settings = msgspec.structs.replace(
+        settings,
+        elasticsearch=msgspec.structs.replace(settings.elasticsearch, index_prefix=prefix),
+        paths=msgspec.structs.replace(settings.paths, state_dir=str(tmp_path_factory.mktemp("state"))),
+    )
     yield settings
     _delete_indices(settings)
 

@@ -44,21 +44,19 @@ def connector_jar(settings: Settings) -> Path:
 
 
 def job_environment(settings: Settings) -> dict[str, str]:
-    """Variables of a Spark process: its Java, its Python, where the jobs lie, and the settings.
+    """Variables of a Spark process: its Java, its Python, and the settings.
 
     Raises:
         JavaNotFoundError: there is no Java 17 or 21.
     """
     java = find_java("spark", settings.spark.java_home)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRMSEARCH_")}
-    path = os.pathsep.join(filter(None, [str(jobs_root()), inherited.get("PYTHONPATH", "")]))
     return {
         **inherited,
         **child_environment(settings),
         "JAVA_HOME": str(java.home),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": path,
         # Loopback is enough for a local master, and the name of a laptop often does not resolve.
         **({"SPARK_LOCAL_IP": "127.0.0.1"} if settings.spark.master.startswith("local") else {}),
     }

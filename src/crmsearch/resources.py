@@ -16,5 +16,5 @@ def mappings_dir() -> Path:
 
 
 def jobs_root() -> Path:
-    """Folder that holds the ``spark`` package; it goes on ``PYTHONPATH`` of the Spark process."""
+    """Folder that holds the ``spark`` package."""
     return _ROOT

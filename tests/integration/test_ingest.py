@@ -50,8 +50,8 @@ def _rows_of(path: Path) -> int:
         return sum(1 for row in csv.reader(file) if row) - 1
 
 
-def test_the_sample_is_loaded_whole(loaded: Loaded, lifecycle: Lifecycle) -> None:
-    report = loaded.report
+def test_the_sample_is_loaded_whole(loaded: Loaded) -> None:
+    report, lifecycle = loaded.report, loaded.lifecycle
     _assert_balanced(report)
     assert report.rows_read == SAMPLE_ROWS == _rows_of(loaded.sample / "customers.csv")
     assert {"no_identity", "cell_count"} <= report.quarantined_by_reason.keys()

@@ -13,7 +13,7 @@ from crmsearch.indexing.mappings import build_customers_body, load_customers_bod
 from crmsearch.settings import ElasticsearchSettings, setting_rows
 
 ROOT = Path(__file__).parents[2]
-HELPERS = {"name_pinyin", "name_simplified", "phone_digits", "email_parts"}
+HELPERS = {"name_pinyin", "name_reading", "name_simplified", "phone_digits", "email_parts"}
 
 
 def test_struct_has_the_fields_of_the_catalogue() -> None:

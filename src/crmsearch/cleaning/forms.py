@@ -12,7 +12,7 @@ from pypinyin import Style, lazy_pinyin
 from crmsearch.cleaning.names import COMPOUND_SURNAMES, has_han
 from crmsearch.cleaning.text import HAN
 
-__all__ = ["pinyin_forms", "search_forms", "to_simplified"]
+__all__ = ["pinyin_forms", "pinyin_words", "search_forms", "to_simplified"]
 
 MAX_MIXED = 4  # syllables; a name of four has 16 mixes of full and initial syllables, more would not be typed
 
@@ -40,12 +40,18 @@ def to_simplified(text: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _forms_of(name: str) -> tuple[str, ...]:
+def _syllables_of(name: str) -> tuple[list[list[str]], list[str]]:
+    """The readings of the surname, and the reading of what follows it."""
     han = _NOT_HAN.sub("", to_simplified(name))
     size = 2 if len(han) > 2 and han[:2] in COMPOUND_SURNAMES else 1
-    surname, given = han[:size], lazy_pinyin(han[size:], style=Style.NORMAL)
+    return _readings(han[:size]), lazy_pinyin(han[size:], style=Style.NORMAL)
+
+
+@lru_cache(maxsize=16_384)
+def _forms_of(name: str) -> tuple[str, ...]:
+    surnames, given = _syllables_of(name)
     forms: dict[str, None] = {}
-    for family in _readings(surname):
+    for family in surnames:
         syllables = [*family, *given]
         initials = [syllable[:1] for syllable in syllables]
         if len(syllables) > MAX_MIXED:
@@ -72,18 +78,30 @@ def pinyin_forms(name: str) -> list[str]:
     return list(_forms_of(name)) if has_han(name) else []
 
 
+def pinyin_words(name: str) -> list[str]:
+    """A Chinese name as words that are found beside others, such as a city: 王小明 as ``wang xiao ming xiaoming``.
+
+    There is one line for each reading of the surname.
+    """
+    if not has_han(name):
+        return []
+    surnames, given = _syllables_of(name)
+    return [" ".join(dict.fromkeys(("".join(family), *family, *given, "".join(given)))).rstrip() for family in surnames]
+
+
 def search_forms(document: Mapping[str, Any]) -> dict[str, Any]:
     """The helper fields of a customer document; those that would be empty, or say nothing new, are left out.
 
     Returns:
-        ``name_pinyin``; ``name_simplified`` where it differs from the name; ``phone_digits``, E.164 without the plus; ``email_parts``,
-        local parts and domains.
+        ``name_pinyin``; ``name_reading``; ``name_simplified`` where it differs from the name; ``phone_digits``, E.164 without the plus;
+        ``email_parts``, local parts and domains.
     """
     name = document.get("name") or ""
     simplified = to_simplified(name)
     parts = (part for email in document.get("emails") or () for part in email.rsplit("@", 1))
     forms = {
         "name_pinyin": pinyin_forms(name),
+        "name_reading": pinyin_words(name),
         "name_simplified": simplified if simplified != name else "",
         "phone_digits": [phone.removeprefix("+") for phone in document.get("phones") or ()],
         "email_parts": list(dict.fromkeys(parts)),

@@ -18,7 +18,7 @@ _WORDS = {
 _GENDER = {word: gender for gender, words in _WORDS.items() for word in words.split()}
 
 # Codes that systems write; any other spelling was typed by somebody and counts as a variant.
-_PLAIN = frozenset({*_WORDS, "F", "M", "X", "U", "女", "男", "0", "1", "2", "9"})
+_PLAIN = frozenset({*_WORDS, *(word.title() for word in _WORDS), "F", "M", "X", "U", "女", "男", "0", "1", "2", "9"})
 
 
 @lru_cache(maxsize=4_096)

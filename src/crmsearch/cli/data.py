@@ -156,7 +156,13 @@ def index() -> None:
 @index.command("list")
 @json_option
 def index_list(as_json: bool) -> None:
-    """All generations, newest first."""
+    """All generations, newest first.
+
+    \b
+    Examples:
+      crmsearch index list
+      crmsearch index list --json | jq -r '.[] | select(.live).index'
+    """
     generations = make_lifecycle(connection(from_env())).generations()
     if as_json:
         print_json(generations)
@@ -170,7 +176,12 @@ def index_list(as_json: bool) -> None:
 
 @index.command("create")
 def index_create() -> None:
-    """Make an empty generation for a job started by spark-submit, and print its name."""
+    """Make an empty generation for a job started by spark-submit, and print its name.
+
+    \b
+    Example:
+      spark-submit … spark/ingest.py hdfs://… --index "$(crmsearch index create)"
+    """
     click.echo(make_lifecycle(connection(from_env())).create(datetime.now(UTC)))
 
 
@@ -194,7 +205,12 @@ def index_promote(name: str, documents: int | None) -> None:
 
 @index.command("rollback")
 def index_rollback() -> None:
-    """Go back to the complete generation before the live one."""
+    """Go back to the complete generation before the live one.
+
+    \b
+    Example:
+      crmsearch index rollback
+    """
     left, live = make_lifecycle(connection(from_env())).rollback()
     words.print(f"live: {live} (before: {left})", highlight=False)
 
@@ -202,7 +218,12 @@ def index_rollback() -> None:
 @index.command("prune")
 @click.option("--keep", type=click.IntRange(0), default=2, show_default=True, help="Complete generations to keep beside the live one.")
 def index_prune(keep: int) -> None:
-    """Delete old generations; the live one and newer ones stay."""
+    """Delete old generations; the live one and newer ones stay.
+
+    \b
+    Example:
+      crmsearch index prune --keep 1
+    """
     deleted = make_lifecycle(connection(from_env())).prune(keep)
     for name in deleted:
         click.echo(name)

@@ -144,6 +144,11 @@ def doctor(as_json: bool) -> None:
     """Check what crmsearch needs on this machine, and say how to mend what is wrong.
 
     Exits with 1 if something is.
+
+    \b
+    Examples:
+      crmsearch doctor
+      crmsearch doctor --json | jq '.checks[] | select(.ok | not)'
     """
     settings = from_env()
     checks: list[tuple[str, bool, str]] = [("Python", sys.version_info >= (3, 11), sys.version.split()[0])]

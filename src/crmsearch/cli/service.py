@@ -86,7 +86,12 @@ def up(host: str | None, port: int | None) -> None:
 
 @click.command()
 def down() -> None:
-    """Stop what `up` or `demo` started; data stays."""
+    """Stop what `up` or `demo` started; data stays.
+
+    \b
+    Example:
+      crmsearch down
+    """
     settings = from_env()
     api = stop_api(settings)
     words.print("API stopped" if api else "the API was not running")

@@ -16,6 +16,7 @@ from crmsearch.errors import (
     ConfigError,
     CrmSearchError,
     IndexNotReadyError,
+    InvalidRequestError,
     NotFoundError,
 )
 from crmsearch.settings import ElasticsearchSettings
@@ -65,6 +66,10 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
         return BackendAuthError("the Elasticsearch user or key lacks a privilege that this needs")
     if kind == "index_not_found_exception":
         return IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
+    if kind == "search_timeout_exception":
+        return BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")
+    if kind == "too_many_buckets_exception":
+        return InvalidRequestError("the answer would have too many histogram bins or groups; widen the interval or ask for fewer")
     if error.status_code == 404:
         return NotFoundError("not found in Elasticsearch")
     if error.status_code in {429, 503}:
@@ -77,7 +82,9 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
 def _error_type(error: elasticsearch.ApiError) -> str:
     body: Any = error.body
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        return str(body["error"].get("type", "unknown"))
+        # A search that fails on its shards says so; why it failed is the root cause.
+        causes = body["error"].get("root_cause") or [body["error"]]
+        return str(causes[0].get("type", "unknown"))
     return "unknown"
 
 

@@ -69,7 +69,9 @@ class Lifecycle:
 
         Raises:
             CountMismatchError: Elasticsearch holds another number of documents.
+            NotFoundError: there is no such generation.
         """
+        self._generation(index)
         with translated_errors():
             self._client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
             self._client.indices.refresh(index=index)
@@ -83,11 +85,12 @@ class Lifecycle:
     def promote(self, index: str) -> str | None:
         """Point the alias at ``index`` in one call and return the generation it pointed at before.
 
-        The call names the old index and demands that it still bears the alias, so two promotions at once cannot both succeed.
+        The call names the old index and demands that it still bears the alias; and it makes the new one the alias' write index, of which
+        Elasticsearch allows one. So two promotions at once cannot both succeed, not even the first ones.
 
         Raises:
             NotFoundError: there is no such generation.
-            InvalidRequestError: its load never finished.
+            InvalidRequestError: its load never finished, or another generation was promoted at the same time.
             ContractMismatchError: the index was built for another contract.
         """
         generation = self._generation(index)
@@ -99,11 +102,18 @@ class Lifecycle:
         if not generation.complete:
             raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
         old = self.live()
-        actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.alias}}]
+        actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.alias, "is_write_index": True}}]
         if old and old != index:
             actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
         with translated_errors():
-            self._client.indices.update_aliases(actions=actions)
+            try:
+                self._client.indices.update_aliases(actions=actions)
+            except elasticsearch.ApiError as error:
+                if str(error.error) in {"aliases_not_found_exception", "illegal_state_exception"}:
+                    raise InvalidRequestError(
+                        f"{index} was not promoted: another generation was at the same moment; promote it again if it is still wanted"
+                    ) from error
+                raise
         return old
 
     def rollback(self) -> tuple[str, str]:
@@ -137,7 +147,14 @@ class Lifecycle:
         return doomed
 
     def delete(self, index: str) -> None:
-        """Delete one generation that is not live; one that is already gone is no error."""
+        """Delete one generation that is not live; one that is already gone is no error.
+
+        Raises:
+            InvalidRequestError: it is live.
+            NotFoundError: the name is not that of a generation.
+        """
+        if generation_time(self._settings.index_prefix, index) is None:
+            raise NotFoundError(f"{index} is not the name of a generation of {self.alias}")
         if index == self.live():
             raise InvalidRequestError(f"{index} is live; promote another generation first")
         with translated_errors():

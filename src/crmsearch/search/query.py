@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from crmsearch.cleaning.forms import to_simplified
+from crmsearch.cleaning.names import has_han
+from crmsearch.cleaning.text import HAN
 from crmsearch.contract import FIELDS
 from crmsearch.errors import CursorError
 from crmsearch.search.facets import build_facets, split_selections
@@ -22,6 +24,7 @@ __all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build
 Body = dict[str, Any]
 
 TIE_BREAKER = 0.1  # share of the weaker explanations in the score: enough to order equals, too little to overturn the best
+SHORTEST_ENDING = 4  # digits; as the mapping's suffix_edges
 HIGHLIGHTED = ("name", "company", "job_title", "address", "notes", "last_ticket_subject")
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
 
@@ -30,25 +33,37 @@ class Text(msgspec.Struct, frozen=True):
     """A query in the forms its clauses need."""
 
     text: str
+    whole: str  # a Chinese name typed with spaces is written without: 王 小明 -> 王小明
     simplified: str
     compact: str  # without spaces: zhang wei -> zhangwei
-    digits: str  # of a phone number in any notation, else empty
+    endings: list[str]  # digits of a phone number in any notation, with and without leading zeros; empty for other text
     email: bool
     han: bool
 
     @classmethod
     def of(cls, raw: str) -> "Text":
         text = normalise_text(raw)
-        looks_like_phone = re.fullmatch(r"[+(]?[\d\s().\-/]+", text)
-        digits = re.sub(r"\D", "", text).removeprefix("00") if looks_like_phone else ""
+        whole = re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text)
         return cls(
             text=text,
-            simplified=to_simplified(text),
+            whole=whole,
+            simplified=to_simplified(whole),
             compact=text.replace(" ", "").replace("'", "").lower(),
-            digits=digits,
+            endings=_phone_endings(text),
             email="@" in text,
-            han=re.search(r"[\u3400-\u9fff\U00020000-\U0003ffff]", text) is not None,
+            han=has_han(text),
         )
+
+
+def _phone_endings(text: str) -> list[str]:
+    """How a stored number (E.164 without the plus) may end, if the text is one.
+
+    Zeros in front are those of 0086 or a trunk zero, which are not stored, or the beginning of the last digits.
+    """
+    if not re.fullmatch(r"[+(]?[\d\s().\-/]+", text):
+        return []
+    digits = re.sub(r"\(0\)|\D", "", text)  # +44 (0)20 …
+    return [ending for ending in dict.fromkeys((digits, digits.lstrip("0"))) if len(ending) >= SHORTEST_ENDING]
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -76,6 +91,11 @@ def _match(path: str, query: str, **options: Any) -> Body:
     return {"match": {path: {"query": query, **options}}}
 
 
+def _in_simplified(path: str, text: Text) -> Body:
+    """A name in either script; ``name_simplified`` is there only where it differs from the name."""
+    return {"multi_match": {"query": text.simplified, "fields": [f"name{path}", f"name_simplified{path}"], "operator": "and"}}
+
+
 def _always(_: Text) -> bool:
     return True
 
@@ -86,26 +106,44 @@ def _latin(text: Text) -> bool:
 
 # AUTO allows one edit from three letters on and two from six; a wrong first letter is rare and excluding it halves the candidates.
 # Never on text with Han characters: an edit of a one-character word makes any other word.
-_FUZZY: Body = {"operator": "and", "fuzziness": "AUTO", "prefix_length": 1, "max_expansions": 30}
+_FUZZY: Body = {"fuzziness": "AUTO", "prefix_length": 1, "max_expansions": 30}
 
 CLAUSES: tuple[Clause, ...] = (
     Clause("customer_id", "exact", 200, _always, lambda t: {"term": {"customer_id": t.text}}),
     Clause("emails", "exact", 200, lambda t: t.email, lambda t: {"term": {"emails": t.text}}),
     # A national number without its country code or trunk zero still ends the stored one, so a suffix is all that is needed.
-    Clause("phones", "ending", 150, lambda t: len(t.digits) >= 4, lambda t: _match("phone_digits", t.digits.lstrip("0"))),
-    Clause("name", "exact", 150, _always, lambda t: {"term": {"name.keyword": t.text}}),
-    Clause("name", "simplified", 140, lambda t: t.han, lambda t: _match("name_simplified.whole", t.simplified)),
-    Clause("name", "beginning", 120, lambda t: t.han, lambda t: _match("name.whole", t.text)),
+    Clause("phones", "ending", 150, lambda t: bool(t.endings), lambda t: {"terms": {"phone_digits": t.endings}}),
+    Clause("name", "exact", 150, _always, lambda t: {"term": {"name.keyword": t.whole}}),
+    Clause("name", "exact, simplified", 140, lambda t: t.han, lambda t: _in_simplified(".keyword", t)),
+    Clause("name", "beginning", 120, lambda t: t.han, lambda t: _match("name.whole", t.whole)),
+    Clause("name", "beginning, simplified", 110, lambda t: t.han, lambda t: _in_simplified(".whole", t)),
     Clause("name", "words", 100, _always, lambda t: _match("name", t.text, operator="and")),
+    Clause("name", "words, simplified", 95, lambda t: t.han, lambda t: _in_simplified("", t)),
+    Clause("emails", "beginning of the whole", 90, lambda t: t.email, lambda t: {"prefix": {"emails": t.compact}}),
+    Clause("name", "pinyin, whole", 90, _latin, lambda t: {"term": {"name_pinyin.whole": t.compact}}),
     Clause("name", "pinyin", 80, _latin, lambda t: _match("name_pinyin", t.compact)),
     Clause("company", "words", 70, _always, lambda t: _match("company", t.text, operator="and")),
     Clause("name", "word beginnings", 60, _latin, lambda t: _match("name.prefix", t.text, operator="and")),
-    Clause("emails", "beginning", 60, lambda t: not t.han and len(t.compact) >= 3, lambda t: _match("email_parts", t.compact)),
-    Clause("name", "similar spelling", 2, _latin, lambda t: _match("name", t.text, **_FUZZY), tier=False),
-    # Words spread over several fields: smith acme, 李娜 北京.
+    Clause(
+        "emails", "beginning", 60, lambda t: not t.han and len(t.compact) >= 3, lambda t: _match("email_parts", t.compact.removeprefix("@"))
+    ),
+    Clause("emails", "similar spelling", 50, lambda t: t.email, lambda t: _match("emails", t.compact, **_FUZZY)),
+    Clause("name", "similar spelling", 2, _latin, lambda t: _match("name", t.text, operator="and", **_FUZZY), tier=False),
+    # Words spread over several fields: smith acme, 李娜 北京, wang 上海.
     Clause("", "all words", 2, _always, lambda t: _match("everything", t.text, operator="and"), tier=False),
-    Clause("", "all words, similar spelling", 1, _latin, lambda t: _match("everything", t.text, **_FUZZY), tier=False),
+    Clause(
+        "",
+        "all words, simplified",
+        2,
+        lambda t: t.simplified != t.whole,
+        lambda t: _match("everything", t.simplified, operator="and"),
+        tier=False,
+    ),
+    Clause("", "all words, similar spelling", 1, _latin, lambda t: _match("everything", t.text, operator="and", **_FUZZY), tier=False),
 )
+
+# Of words spread over several fields, "everything" does not tell where each was found, and highlights only tell it of texts.
+PLACES = {"name_reading": "name", "city.words": "city", "province.words": "province", "tags.words": "tags"}
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -122,7 +160,11 @@ def build_text_query(q: str) -> Body | None:
     if not text.text:
         return None
     queries = [clause.query(text) for clause in CLAUSES if clause.applies(text)]
-    return {"dis_max": {"queries": queries, "tie_breaker": TIE_BREAKER}}
+    found_in = [
+        {"constant_score": {"filter": _match(path, text.text), "boost": 0, "_name": f"{field}|some words"}}
+        for path, field in PLACES.items()
+    ]
+    return {"bool": {"must": [{"dis_max": {"queries": queries, "tie_breaker": TIE_BREAKER}}], "should": found_in}}
 
 
 def build_search_body(request: SearchRequest, position: Position | None = None) -> Body:
@@ -151,10 +193,18 @@ def build_search_body(request: SearchRequest, position: Position | None = None) 
     if request.explain:
         body["explain"] = True
     if position is not None:
-        if len(position.after) != len(body["sort"]):
-            raise CursorError("the cursor belongs to another search; start again without it")
+        _check_position(position, body["sort"])
         body["search_after"] = position.after
     return body
+
+
+def _check_position(position: Position, sort: list[Body]) -> None:
+    """Refuse sort values of another order, and a null where none can be: Elasticsearch fails on it."""
+    paths = [next(iter(each)) for each in sort]
+    if len(position.after) != len(paths) or any(
+        value is None and path not in _NULLABLE for value, path in zip(position.after, paths, strict=True)
+    ):
+        raise CursorError("the cursor belongs to another search; start again without it")
 
 
 def build_suggest_body(request: SuggestRequest) -> Body:
@@ -172,9 +222,12 @@ def _build_sort(request: SearchRequest, scored: bool) -> list[Body]:
     sort: list[Body] = [{field.path: {"order": order, "missing": "_last"}} for field, order in parse_sort(request.sort)]
     if not sort and scored:
         sort = [{"_score": {"order": "desc"}}]
-    # The id makes the order total, so that a cursor neither repeats nor skips a hit.
-    return [*sort, {FIELDS["customer_id"].path: {"order": "asc"}}]
+    # The id makes the order total, so that a cursor neither repeats nor skips a hit; letter case counts, as it does between ids.
+    return [*sort, {"customer_id.exact": {"order": "asc"}}]
 
+
+# Where a hit has no value, numbers and dates sort as their type's extreme, texts as null.
+_NULLABLE = {field.path for field in FIELDS.values() if field.type in {"keyword", "text"}}
 
 _HIGHLIGHT: Body = {
     "encoder": "html",  # text is escaped, so that a page may show it with only <mark> as markup

@@ -28,6 +28,7 @@ MAX_FILTERS = 32
 MAX_FACETS = 16
 MAX_STATS_FIELDS = 10
 MAX_GROUPS = 200
+MIN_INTERVAL, MAX_INTERVAL = 1e-6, 1e15  # of a histogram; narrower bins than a double can tell apart have no bounds
 DEFAULT_PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 
@@ -105,8 +106,8 @@ def check_stats(request: StatsRequest) -> None:
         raise InvalidRequestError(f"size is {request.size}; from 1 to {MAX_GROUPS} groups can be asked for, other_count tells of the rest")
     if any(not 0 <= percent <= 100 for percent in request.percentiles) or len(request.percentiles) > 20:
         raise InvalidRequestError("percentiles are at most 20 numbers from 0 to 100")
-    if request.histogram is not None and not 0 < request.histogram.interval < float("inf"):
-        raise InvalidRequestError("the interval of a histogram is a number above 0")
+    if request.histogram is not None and not MIN_INTERVAL <= request.histogram.interval <= MAX_INTERVAL:
+        raise InvalidRequestError(f"the interval of a histogram is a number from {MIN_INTERVAL:g} to {MAX_INTERVAL:g}")
 
 
 def parse_sort(sort: list[str]) -> list[tuple[Field, str]]:

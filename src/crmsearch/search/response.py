@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from crmsearch.contract import FIELDS, Customer
-from crmsearch.errors import BackendTimeoutError, CursorError
+from crmsearch.errors import CursorError
 from crmsearch.search.facets import Facet, parse_facets, split_selections
 from crmsearch.search.query import Position
-from crmsearch.search.request import SearchRequest, SuggestRequest
+from crmsearch.search.request import SearchRequest, SuggestRequest, normalise_text
 
 __all__ = [
     "FieldInfo",
@@ -80,13 +80,7 @@ def field_infos() -> list[FieldInfo]:
 
 
 def parse_search(request: SearchRequest, answer: dict[str, Any]) -> SearchResponse:
-    """The answer to ``build_search_body(request)``.
-
-    Raises:
-        BackendTimeoutError: Elasticsearch gave up part-way; half an answer would be a wrong one.
-    """
-    if answer.get("timed_out"):
-        raise BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")
+    """The answer to ``build_search_body(request)``."""
     found = answer["hits"]["hits"]
     _, selections = split_selections(request)
     next_cursor = None
@@ -96,7 +90,7 @@ def parse_search(request: SearchRequest, answer: dict[str, Any]) -> SearchRespon
         total=answer["hits"]["total"]["value"],
         total_relation=answer["hits"]["total"]["relation"],
         took_ms=answer["took"],
-        hits=[_parse_hit(hit, scored=bool(request.q.strip())) for hit in found],
+        hits=[_parse_hit(hit, scored=bool(normalise_text(request.q))) for hit in found],
         facets=parse_facets(request.facets, selections, answer.get("aggregations", {})),
         next_cursor=next_cursor,
         corrections=[],

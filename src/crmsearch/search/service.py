@@ -7,13 +7,13 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import CONTRACT_VERSION, Customer
-from crmsearch.errors import ContractMismatchError, CursorError, NotFoundError
+from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
 from crmsearch.search.query import Position, build_search_body, build_suggest_body
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
 from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
-from crmsearch.search.stats import StatsResponse, build_stats_body, parse_stats
+from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
 __all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
 
@@ -64,7 +64,10 @@ class SearchService:
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
         population = await self._backend.count()
-        return parse_stats(request, await self._backend.search(build_stats_body(request, population)), population)
+        answer = await self._backend.search(build_stats_body(request, population))
+        if cancelled := find_cancelled(request, answer):
+            answer = await self._backend.search(build_stats_body(request, population, cancelled))
+        return parse_stats(request, answer, population)
 
     async def check(self) -> None:
         await self._backend.check()
@@ -81,20 +84,23 @@ class ElasticsearchBackend:
         self._timeout = f"{max(1, int(timeout_s * 900))}ms"
 
     async def search(self, body: Body, position: Position | None = None) -> Body:
-        body = {**body, "timeout": self._timeout}
         if position is None:
-            with translated_errors():
-                return dict((await self._client.search(index=self._alias, body=body)).body)
+            return await self._search(self._alias, body)
         if generation_time(self._prefix, position.index) is None:
             raise CursorError("the cursor is malformed; use next_cursor of an answer as it is")
         try:
-            with translated_errors():
-                return dict((await self._client.search(index=position.index, body=body)).body)
-        except Exception as error:
+            return await self._search(position.index, body)
+        except CrmSearchError as error:
             # A generation that was pruned, or sort values that no answer of ours has held.
             if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
+
+    async def _search(self, index: str, body: Body) -> Body:
+        # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
+        with translated_errors():
+            answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
+        return dict(answer.body)
 
     async def count(self) -> int:
         with translated_errors():

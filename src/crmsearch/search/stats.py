@@ -6,6 +6,7 @@ the compression is set from the population, and each answer says which figures a
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,11 +16,45 @@ from crmsearch.search.filters import build_filter
 from crmsearch.search.query import build_text_query
 from crmsearch.search.request import StatsRequest
 
-__all__ = ["Exactness", "FieldStats", "Group", "HistogramBin", "StatsResponse", "build_stats_body", "parse_stats", "tdigest_compression"]
+__all__ = [
+    "Exactness",
+    "FieldStats",
+    "Group",
+    "HistogramBin",
+    "StatsResponse",
+    "build_stats_body",
+    "find_cancelled",
+    "parse_stats",
+    "tdigest_compression",
+]
 
 EXACT_FACTOR = 20  # values kept per unit of compression before the digest starts to merge them
 MAX_COMPRESSION = 10_000  # exact to 200,000 values; about 8 bytes x 20 x compression = 1.6 MB for each group at most
-MAX_BINS = 1000
+# Elasticsearch takes the variance from sums of squares. One this much smaller than the squared mean has fewer than nine good digits left,
+# as with dates of one day, and is computed again by the method of Welford and Chan, which is slower.
+CANCELLATION = 1e-6
+_SQUARES = {
+    "init_script": "state.n = 0L; state.mean = 0.0; state.squares = 0.0",
+    "combine_script": "return state",
+    "reduce_script": """
+        long n = 0; double mean = 0; double squares = 0;
+        for (part in states) {
+            if (part == null || part.n == 0) continue;
+            long both = n + part.n; double gap = part.mean - mean;
+            squares += part.squares + gap * gap * n * part.n / both;
+            mean += gap * part.n / both;
+            n = both;
+        }
+        return squares
+    """,
+}
+_ADD_SQUARE = """
+    def found = doc['%(path)s'];
+    if (found.size() > 0) {
+        double x = found.%(value)s; double gap = x - state.mean;
+        state.n++; state.mean += gap / state.n; state.squares += gap * (x - state.mean);
+    }
+"""
 DAY_MS = 86_400_000
 
 
@@ -77,12 +112,23 @@ def tdigest_compression(population: int) -> int:
     return min(max(100, population // EXACT_FACTOR + 1), MAX_COMPRESSION)
 
 
-def build_stats_body(request: StatsRequest, population: int) -> dict[str, Any]:
-    """Translate a checked request; ``population`` is an upper bound of the customers it covers."""
+def build_stats_body(request: StatsRequest, population: int, cancelled: Sequence[str] = ()) -> dict[str, Any]:
+    """Translate a checked request.
+
+    Args:
+        request: what is asked.
+        population: an upper bound of the customers it covers.
+        cancelled: fields whose variance had too few good digits in a first answer; see ``find_cancelled``.
+    """
     compression = tdigest_compression(population)
     figures: dict[str, Any] = {}
     for name in request.fields:
         figures |= _build_field(name, request, compression)
+    for name in cancelled:
+        value = "value.toInstant().toEpochMilli()" if FIELDS[name].type == "date" else "value"
+        figures[f"{name}.squares"] = {
+            "scripted_metric": {**_SQUARES, "map_script": _ADD_SQUARE % {"path": FIELDS[name].path, "value": value}}
+        }
     aggs = dict(figures)
     if request.by is not None:
         path = FIELDS[request.by].path
@@ -93,6 +139,13 @@ def build_stats_body(request: StatsRequest, population: int) -> dict[str, Any]:
     if scoring is not None:
         filters.append(scoring)
     return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": filters}}, "aggs": aggs}
+
+
+def find_cancelled(request: StatsRequest, answer: dict[str, Any]) -> list[str]:
+    """Fields whose variance lost its digits in this answer, whole or in a group."""
+    whole = answer["aggregations"]
+    parts = [whole, *whole.get("by", {}).get("buckets", [])]
+    return [name for name in request.fields if any(_has_cancelled(part[f"{name}.stats"]) for part in parts)]
 
 
 def parse_stats(request: StatsRequest, answer: dict[str, Any], population: int) -> StatsResponse:
@@ -142,8 +195,11 @@ def _parse_fields(request: StatsRequest, answer: dict[str, Any], compression: in
 def _parse_field(name: str, request: StatsRequest, answer: dict[str, Any], compression: int) -> FieldStats:
     stats, missing = answer[f"{name}.stats"], answer[f"{name}.missing"]["doc_count"]
     n = stats["count"]
-    values = {float(percent): _finite(value) for percent, value in answer[f"{name}.percentiles"]["values"].items()}
+    # Beside each date stands its text, under 50.0_as_string.
+    found = answer[f"{name}.percentiles"]["values"].items()
+    values = {float(percent): _finite(value) for percent, value in found if not percent.endswith("_as_string")}
     exact = n < EXACT_FACTOR * compression
+    variance = _parse_variance(stats, answer.get(f"{name}.squares", {}).get("value"))
     reasons = {0: "no customer here has a value", 1: "one value has no variance"}
     histogram = None
     if request.histogram is not None:
@@ -158,14 +214,28 @@ def _parse_field(name: str, request: StatsRequest, answer: dict[str, Any], compr
         sum=_finite(stats["sum"]) if n else None,
         mean=_finite(stats["avg"]),
         median=values.get(50.0),
-        # Elasticsearch answers the string "NaN" for one value.
-        variance=_finite(stats["variance_sampling"]),
-        std_deviation=_finite(stats["std_deviation_sampling"]),
-        percentiles={f"{percent:g}": values.get(float(percent)) for percent in request.percentiles},
+        variance=variance,
+        std_deviation=None if variance is None else math.sqrt(variance),
+        percentiles={f"{percent:.12g}": values.get(float(percent)) for percent in request.percentiles},
         histogram=histogram,
         exact=Exactness(median=exact, percentiles=exact),
         reason=reasons.get(n),
     )
+
+
+def _parse_variance(stats: dict[str, Any], squares: float | None) -> float | None:
+    """Sample variance; ``squares`` is the sum of squared distances to the mean where it had to be computed apart."""
+    if stats["count"] < 2:
+        return None
+    if stats["min"] == stats["max"]:
+        return 0.0
+    return _finite(stats["variance_sampling"]) if squares is None else squares / (stats["count"] - 1)
+
+
+def _has_cancelled(stats: dict[str, Any]) -> bool:
+    if stats["count"] < 2 or stats["min"] == stats["max"]:
+        return False
+    return bool(stats["variance_sampling"] < CANCELLATION * stats["avg"] ** 2)
 
 
 def _finite(value: Any) -> float | None:

@@ -1,6 +1,6 @@
 import pytest
 
-from crmsearch.cleaning.forms import pinyin_forms, search_forms, to_simplified
+from crmsearch.cleaning.forms import pinyin_forms, pinyin_words, search_forms, to_simplified
 
 
 def test_every_mix_of_full_and_initial_syllables() -> None:
@@ -40,8 +40,22 @@ def test_long_names_have_the_full_form_and_the_initials() -> None:
     assert pinyin_forms("深圳星河科技") == ["shenzhenxinghekeji", "szxhkj"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("王小明", ["wang xiao ming xiaoming"]),
+        ("歐陽娜娜", ["ouyang ou yang na nana"]),
+        ("吕布", ["lv bu", "lyu bu", "lu bu"]),
+        ("王", ["wang"]),
+    ],
+)
+def test_a_name_as_words_has_a_line_for_each_reading_of_the_surname(name: str, words: list[str]) -> None:
+    assert pinyin_words(name) == words
+
+
 def test_names_without_chinese_characters_have_no_pinyin() -> None:
     assert pinyin_forms("John Smith") == []
+    assert pinyin_words("John Smith") == []
     assert pinyin_forms("") == []
 
 
@@ -54,6 +68,7 @@ def test_search_forms_of_a_whole_document() -> None:
     document = {"name": "葉問", "phones": ["+8613800138000"], "emails": ["ip.man@example.com", "yw@example.com"]}
     assert search_forms(document) == {
         "name_pinyin": ["yewen", "yew", "ywen", "yw", "wenye"],
+        "name_reading": ["ye wen"],
         "name_simplified": "叶问",
         "phone_digits": ["8613800138000"],
         "email_parts": ["ip.man", "example.com", "yw"],

@@ -59,7 +59,7 @@ EXCERPTS = {
         ],
         {
             "formula_cell": 1, "spaces": 1, "name_title": 2, "age_words": 1, "name_placeholder": 1, "age_impossible": 2,
-            "gender_variant": 3, "city_variant": 3, "name_missing": 1, "placeholder": 1, "no_identity": 3,
+            "gender_variant": 1, "city_variant": 3, "name_missing": 1, "placeholder": 1, "no_identity": 3,
         },
     ),
     "Chinese": (

@@ -1,0 +1,44 @@
+"""Hand-written customers put into an index of their own, with the helper forms that the job computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from crmsearch.cleaning.forms import search_forms
+from crmsearch.indexing.client import make_client
+from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.settings import Settings
+
+BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecycle]]:
+    """Settings and life cycle under an index prefix of their own, so that no other test's load takes the alias."""
+    target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"{settings.elasticsearch.index_prefix}_{word}")
+    settings = msgspec.structs.replace(settings, elasticsearch=target)
+    with make_client(target) as client:
+        lifecycle = Lifecycle(client, target)
+        try:
+            yield settings, lifecycle
+        finally:
+            for generation in lifecycle.generations():
+                client.indices.delete(index=generation.index)
+
+
+def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], began_at: datetime = BEGAN_AT) -> str:
+    """Make a generation of these documents, verified but not promoted; one without an id is numbered."""
+    index = lifecycle.create(began_at)
+    operations: list[dict[str, Any]] = []
+    for number, given in enumerate(documents):
+        document = {"customer_id": f"N{number}", **given}
+        operations += [{"index": {"_id": document["customer_id"]}}, document | search_forms(document)]
+    if operations:
+        assert not lifecycle._client.bulk(index=index, operations=operations)["errors"]
+    lifecycle.finish(index, len(operations) // 2)
+    return index

@@ -1,0 +1,541 @@
+"""Searches on a real node: the right customer first, counts and filters equal to brute force, cursors that lose nobody."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+
+from crmsearch.cli.look import ask
+from crmsearch.contract import FIELDS
+from crmsearch.errors import CursorError, InvalidRequestError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.search.facets import FACET_SIZE
+from crmsearch.search.filters import Filter, parse_filter
+from crmsearch.search.request import SearchRequest, SuggestRequest
+from crmsearch.search.response import Hit, SearchResponse
+from crmsearch.settings import Settings
+from tests.conftest import Loaded
+from tests.documents import BEGAN_AT, own_prefix, put_documents
+
+Source = dict[str, Any]
+
+PEOPLE: dict[str, Source] = {
+    "xiaoming": {"name": "王小明", "city": "北京", "phones": ["+8613800138000"], "emails": ["wang.xiaoming@example.com"]},
+    "order": {"name": "明小王"},
+    "longer": {"name": "王小明明"},
+    "homophone": {"name": "王晓明"},
+    "traditional": {"name": "葉問", "city": "佛山"},
+    "simplified": {"name": "叶文", "city": "台北"},
+    "li-beijing": {"name": "李娜", "city": "北京"},
+    "li-shanghai": {"name": "李娜", "city": "上海"},
+    "wang-shanghai": {"name": "王伟", "city": "上海", "phones": ["+8613900130012"]},
+    "ouyang": {"name": "欧阳娜娜"},
+    "lu": {"name": "吕布", "city": "洛阳"},
+    "john": {"name": "John Smith", "company": "Acme", "phones": ["+14155550123"], "emails": ["john.smith@acme.test"]},
+    "jane": {"name": "Jane Smith", "company": "Globex", "city": "New York", "emails": ["jane@globex.test"]},
+    "muller": {"name": "Thomas Müller", "phones": ["+491712345678"]},
+    "lukasz": {"name": "Łukasz Nowak", "phones": ["+442079460018"]},
+    "sibling": {"name": "Ann O'Neil", "notes": "calls about <b>the invoice</b> & its date"},
+    "script": {"name": "<script>alert(1)</script> Evil", "tags": ["vip"]},
+    "firm": {"name": "深圳星河科技", "company": "深圳星河科技", "kind": "company"},
+    "CASE": {"name": "Same Id", "city": "Lower"},
+    "case": {"name": "Same Id", "city": "Upper"},
+}
+
+
+@pytest.fixture(scope="module")
+def people(node_settings: Settings) -> Iterator[Settings]:
+    with own_prefix(node_settings, "people") as (settings, lifecycle):
+        lifecycle.promote(put_documents(lifecycle, [{"customer_id": name, **given} for name, given in PEOPLE.items()]))
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def customers(loaded: Loaded) -> list[Source]:
+    """Every document of the sample, as it is stored."""
+    with translated_errors():
+        hits = loaded.lifecycle._client.search(index=loaded.report.index, size=10_000)["hits"]["hits"]
+    assert len(hits) == loaded.report.indexed
+    return [hit["_source"] for hit in hits]
+
+
+def _search(settings: Settings, q: str = "", **given: Any) -> SearchResponse:
+    return ask(settings, lambda service: service.search(SearchRequest(q=q, **given)))
+
+
+def _ids(answer: SearchResponse) -> list[str]:
+    return [hit.id for hit in answer.hits]
+
+
+# Relevance
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        # the name itself, above longer names, other orders and other characters
+        ("王小明", ["xiaoming", "longer", "order"]),
+        ("王 小明", ["xiaoming", "longer", "order"]),
+        ("  王小明\u3000", ["xiaoming", "longer", "order"]),
+        ("王晓明", ["homophone"]),
+        ("欧阳", ["ouyang"]),
+        ("娜娜", ["ouyang"]),
+        ("星河科技", ["firm"]),
+        # either script finds the other, the same script first
+        ("叶问", ["traditional"]),
+        ("葉問", ["traditional"]),
+        ("葉文", ["simplified"]),
+        ("叶文", ["simplified"]),
+        ("葉問 佛山", ["traditional"]),
+        ("葉文 台北", ["simplified"]),
+        # pinyin, whole before beginning
+        ("ouyangnana", ["ouyang"]),
+        ("oynn", ["ouyang"]),
+        ("nana ouyang", ["ouyang"]),
+        ("lvbu", ["lu"]),
+        ("lyu bu", ["lu"]),
+        ("shenzhenxinghe", ["firm"]),
+        # Latin names
+        ("jon smiht", ["john"]),
+        ("John Smyth", ["john"]),
+        ("smith john", ["john"]),
+        ("JANE SMITH", ["jane"]),
+        ("muller", ["muller"]),
+        ("MÜLLER", ["muller"]),
+        ("Müller", ["muller"]),
+        ("lukasz", ["lukasz"]),
+        ("Łukasz", ["lukasz"]),
+        ("łuk now", ["lukasz"]),
+        ("tho", ["muller"]),
+        ("oneil", ["sibling"]),
+        ("o'neil", ["sibling"]),
+        # phone numbers
+        ("+86 138 0013 8000", ["xiaoming"]),
+        ("0086-138-0013-8000", ["xiaoming"]),
+        ("１３８００１３８０００", ["xiaoming"]),
+        ("(415) 555-0123", ["john"]),
+        ("415.555.0123", ["john"]),
+        ("0171 2345678", ["muller"]),
+        ("+44 (0)20 7946 0018", ["lukasz"]),
+        ("020 7946 0018", ["lukasz"]),
+        # e-mails
+        ("wang.xiaoming@example.com", ["xiaoming"]),
+        ("WANG.XIAOMING@EXAMPLE.COM", ["xiaoming"]),
+        ("wang.xiao", ["xiaoming"]),
+        ("wang.xiaoming@exam", ["xiaoming"]),
+        ("wang.xaioming@example.com", ["xiaoming"]),
+        ("john.smith", ["john"]),
+        ("example.com", ["xiaoming"]),
+        ("@example.com", ["xiaoming"]),
+        # ids, companies, and words over several fields
+        ("xiaoming", ["xiaoming"]),
+        ("ouyang", ["ouyang"]),
+        ("acme", ["john"]),
+        ("smith acme", ["john"]),
+        ("acme john smith", ["john"]),
+        ("jonh smith acme", ["john"]),
+        ("smith new york", ["jane"]),
+        ("李娜 北京", ["li-beijing"]),
+        ("李娜 上海", ["li-shanghai"]),
+        ("上海李娜", ["li-shanghai"]),
+        ("wang 上海", ["wang-shanghai"]),
+        ("wang wei 上海", ["wang-shanghai"]),
+        ("wangwei", ["wang-shanghai"]),
+        ("invoice", ["sibling"]),
+    ],
+)
+def test_the_right_customer_is_first(people: Settings, q: str, first: list[str]) -> None:
+    assert _ids(_search(people, q))[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("wangxiaoming", ["homophone", "xiaoming", "longer"]),
+        ("wang xiaoming", ["homophone", "xiaoming", "longer"]),
+        ("wxm", ["homophone", "xiaoming", "longer"]),
+        ("wangxm", ["homophone", "xiaoming", "longer"]),
+        ("wxiaoming", ["homophone", "xiaoming", "longer"]),
+        ("xiaoming wang", ["homophone", "xiaoming"]),
+        ("xiao ming wang", ["homophone", "xiaoming"]),
+    ],
+)
+def test_every_way_to_type_pinyin(people: Settings, q: str, found: list[str]) -> None:
+    ids = _ids(_search(people, q))
+    assert set(ids[:2]) == set(found[:2]), "the whole name stands above one that only begins so"
+    assert ids[2 : len(found)] == found[2:]
+
+
+def test_one_character_finds_names_that_begin_with_it_above_those_that_hold_it(people: Settings) -> None:
+    ids = _ids(_search(people, "王"))
+    assert set(ids[:4]) == {"xiaoming", "longer", "homophone", "wang-shanghai"}
+    assert ids[4:] == ["order"]
+
+
+@pytest.mark.parametrize("name", ["xiaoming", "wang-shanghai", "john", "muller", "lukasz"])
+def test_the_last_digits_of_a_phone_are_enough(people: Settings, name: str) -> None:
+    digits = PEOPLE[name]["phones"][0].removeprefix("+")
+    for length in range(4, len(digits) + 1):
+        assert _ids(_search(people, digits[-length:]))[0] == name, length
+    assert name not in _ids(_search(people, digits[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("q", "found", "fields"),
+    [
+        ("王小明", "xiaoming", ["name"]),
+        ("wangxm", "xiaoming", ["name"]),
+        ("138 0013 8000", "xiaoming", ["phones"]),
+        ("wang.xiaoming@example.com", "xiaoming", ["emails"]),
+        ("Nowak", "lukasz", ["name"]),
+        ("acme", "john", ["company", "emails"]),
+        ("jane smith globex", "jane", ["name", "company"]),
+        ("李娜 北京", "li-beijing", ["name", "city"]),
+        ("wang 上海", "wang-shanghai", ["name", "city"]),
+        ("smith new york", "jane", ["name", "city"]),
+        ("evil vip", "script", ["name", "tags"]),
+        ("invoice", "sibling", ["notes"]),
+        ("CASE", "CASE", ["customer_id"]),
+    ],
+)
+def test_matched_names_the_fields(people: Settings, q: str, found: str, fields: list[str]) -> None:
+    hit = next(hit for hit in _search(people, q).hits if hit.id == found)
+    assert set(hit.matched) == set(fields)
+    assert hit.score
+
+
+def test_highlights_are_safe_to_show(people: Settings) -> None:
+    (evil,) = _search(people, "evil script").hits
+    assert "<script" not in evil.highlights["name"][0]
+    assert evil.highlights["name"] == ["&lt;<mark>script</mark>&gt;alert(1)&lt;&#x2F;<mark>script</mark>&gt; <mark>Evil</mark>"]
+    (sibling,) = _search(people, "invoice").hits
+    assert re.sub("</?mark>", "", sibling.highlights["notes"][0]) == "calls about &lt;b&gt;the invoice&lt;&#x2F;b&gt; &amp; its date"
+    assert _search(people, "evil", highlight=False).hits[0].highlights == {}
+
+
+def test_suggestions_name_the_customer_and_why(people: Settings) -> None:
+    def suggest(q: str) -> list[tuple[str, str, str]]:
+        answer = ask(people, lambda service: service.suggest(SuggestRequest(q=q)))
+        return [(each.text, each.id, each.field) for each in answer.suggestions]
+
+    assert suggest("ouy") == [("欧阳娜娜", "ouyang", "name")]
+    assert suggest("3800 1380 00")[0] == ("王小明", "xiaoming", "phones")
+    assert suggest(" ") == []
+
+
+def test_explain_tells_how_the_score_came_about(people: Settings) -> None:
+    hit = _search(people, "muller", explain=True).hits[0]
+    assert hit.explanation is not None
+    assert hit.explanation["value"] == pytest.approx(hit.score)
+
+
+# Any text is answered
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "",
+        " \t\n",
+        "\x00\x01\x7f",
+        "\u200b\ufeff",
+        "王\x00小\x1f明",
+        "😀🎉👩‍👩‍👧",
+        "שלום عليكم",
+        "\u202egnirts\u202c",
+        "!?.,;:-()[]{}\"'\\/*~^&|+=<>",
+        "* OR name:*",
+        "a" * 256,
+        "王" * 256,
+        "王小明" * 85,
+        " ".join(f"word{number}"[:4] for number in range(51)),
+        "a " * 128,
+        "0" * 256,
+        "@" * 256,
+        "1" * 128 + "@" + "b" * 127,
+        "\U00020000\U0002a6df",
+    ],
+)
+def test_no_text_is_an_error(people: Settings, q: str) -> None:
+    answer = _search(people, q)
+    assert answer.total == len(PEOPLE) or q.strip()
+    ask(people, lambda service: service.suggest(SuggestRequest(q=q)))
+
+
+@hypothesis(max_examples=50, deadline=None)
+@given(q=st.text(max_size=256))
+def test_no_text_at_all_is_an_error(people: Settings, q: str) -> None:
+    _search(people, q, facets=["city"])
+
+
+def test_nothing_typed_lists_everybody_without_scores(people: Settings) -> None:
+    for q in ("", " ", "\u200b"):
+        answer = _search(people, q, size=100)
+        assert len(answer.hits) == answer.total == len(PEOPLE)
+        assert {hit.score for hit in answer.hits} == {None}
+
+
+# Facets and filters, against brute force
+
+
+def _values(customer: Source, field: str) -> list[Any]:
+    value = customer.get(field)
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _holds(filter_: Filter, customer: Source) -> bool:
+    values = _values(customer, filter_.field)
+    if FIELDS[filter_.field].type == "date":
+        # A bound or value without a time is its whole day.
+        values = [value[:10] for value in values]
+    if filter_.exists is not None:
+        return bool(values) == filter_.exists
+    if filter_.in_ is not None:
+        return any(value in filter_.in_ for value in values)
+    if filter_.not_in is not None:
+        return not any(value in filter_.not_in for value in values)
+    checks: dict[str, Callable[[Any, Any], bool]] = {
+        "gte": lambda value, bound: value >= bound,
+        "gt": lambda value, bound: value > bound,
+        "lte": lambda value, bound: value <= bound,
+        "lt": lambda value, bound: value < bound,
+    }
+    return any(all(checks[name](value, bound) for name, bound in filter_.bounds.items()) for value in values)
+
+
+def _matching(customers: Iterable[Source], filters: Iterable[Filter]) -> list[Source]:
+    return [customer for customer in customers if all(_holds(each, customer) for each in filters)]
+
+
+def _some_value(customers: list[Source], field: str, rank: int) -> Any:
+    return Counter(value for customer in customers for value in _values(customer, field)).most_common()[rank][0]
+
+
+SELECTIONS: list[dict[str, list[int]]] = [
+    {},
+    {"city": [0]},
+    {"city": [0, 3]},
+    {"city": [-1], "gender": [0]},
+    {"city": [0, 1, 2], "gender": [1], "lifecycle": [0, 1]},
+]
+
+
+@pytest.mark.parametrize("ranks", SELECTIONS)
+def test_facets_equal_brute_force(loaded: Loaded, customers: list[Source], ranks: dict[str, list[int]]) -> None:
+    selections = {
+        field: Filter(field=field, in_=[_some_value(customers, field, rank) for rank in chosen]) for field, chosen in ranks.items()
+    }
+    narrowing = parse_filter("age:20..70")
+    names = ["city", "gender", "lifecycle", "quality_issues"]
+    answer = _search(loaded.settings, filters=[narrowing, *selections.values()], facets=names, size=0)
+    assert answer.total == len(_matching(customers, [narrowing, *selections.values()]))
+    assert [facet.field for facet in answer.facets] == names
+    for facet in answer.facets:
+        others = [selection for field, selection in selections.items() if field != facet.field]
+        counted = _matching(customers, [narrowing, *others])
+        expected = Counter(value for customer in counted for value in _values(customer, facet.field))
+        chosen = selections[facet.field].in_ or [] if facet.field in selections else []
+        shown = {bucket.value: bucket.count for bucket in facet.buckets}
+        assert shown == {value: expected[value] for value in shown}
+        assert facet.missing_count == sum(not _values(customer, facet.field) for customer in counted)
+        assert facet.other_count == sum(expected.values()) - sum(shown.values())
+        assert facet.error_bound == 0
+        assert [bucket.value for bucket in facet.buckets if bucket.selected] == [value for value in shown if value in chosen]
+        assert set(chosen) <= set(shown)
+        assert len(shown) <= FACET_SIZE + len(chosen)
+        # What a reader gets by ticking a value is what stood beside it.
+        for ticked in list(shown)[:1]:
+            wanted = Filter(field=facet.field, in_=[ticked])
+            assert _search(loaded.settings, filters=[narrowing, *others, wanted], size=0).total == shown[ticked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gender:female",
+        "gender:female|male",
+        "-gender:female",
+        "gender:nobody",
+        "emails:*",
+        "-emails:*",
+        "phones:*",
+        "-age:*",
+        "age:30..40",
+        "age:40..40",
+        "age:..25",
+        "age:60..",
+        "age:33|44",
+        "quality_issues:*",
+        "-quality_issues:spaces|city_variant",
+        "created_at:2024-01-01..2024-12-31",
+        "created_at:..2023-06-30",
+        "created_at:2025-02-01..",
+        "-created_at:*",
+        "birth_date:1980-01-01..1989-12-31",
+        "quality_score:0.5..0.85",
+        "kind:company",
+        "merged_count:2..",
+    ],
+)
+def test_filters_equal_brute_force(loaded: Loaded, customers: list[Source], text: str) -> None:
+    filter_ = parse_filter(text)
+    expected = _matching(customers, [filter_])
+    assert _search(loaded.settings, filters=[filter_], size=0).total == len(expected)
+
+
+def test_filters_of_the_json_form_equal_brute_force(loaded: Loaded, customers: list[Source]) -> None:
+    day = next(customer["created_at"][:10] for customer in customers if customer.get("created_at"))
+    cases = [
+        Filter(field="age", gte=20, lt=40),
+        Filter(field="age", gt=20, lte=40),
+        Filter(field="age", in_=[33.0, 44.0]),
+        Filter(field="created_at", in_=[day]),
+        Filter(field="created_at", gte=day, lte=day),
+        Filter(field="created_at", gt=day),
+        Filter(field="created_at", lt=day),
+        Filter(field="name", in_=[customers[0]["name"]]),
+        Filter(field="emails", in_=[next(customer["emails"][0] for customer in customers if customer.get("emails"))]),
+        Filter(field="customer_id", not_in=[customer["customer_id"] for customer in customers[:1000]]),
+    ]
+    for filter_ in cases:
+        expected = _matching(customers, [filter_])
+        found = _search(loaded.settings, filters=[filter_], size=0).total
+        assert found == len(expected), filter_
+    both = [cases[0], parse_filter("emails:*"), parse_filter("-gender:unknown")]
+    assert _search(loaded.settings, filters=both, size=0).total == len(_matching(customers, both))
+
+
+@pytest.mark.parametrize("chosen", [[4.0], [4, 5.0], [0, -7]])
+def test_a_number_may_be_selected_in_any_notation(people: Settings, chosen: list[float]) -> None:
+    (facet,) = _search(people, filters=[Filter(field="rfm_recency", in_=[*chosen])], facets=["rfm_recency"]).facets
+    assert [(bucket.value, bucket.count, bucket.selected) for bucket in facet.buckets] == [(int(value), 0, True) for value in chosen]
+
+
+# Order and cursors
+
+
+@pytest.mark.parametrize("field", ["age", "name", "city", "created_at", "quality_score", "customer_id"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_sorting_puts_the_missing_last(loaded: Loaded, customers: list[Source], field: str, descending: bool) -> None:
+    values = [getattr(hit.customer, field) for hit in _all_hits(loaded.settings, sort=[f"-{field}" if descending else field])]
+    known = [value for value in values if value is not None]
+    assert values == known + [None] * (len(customers) - len(known))
+    if field not in {"name", "customer_id"}:  # which are compared without case and accents
+        assert known == sorted(known, key=_code_points if field == "city" else None, reverse=descending)
+
+
+def _code_points(text: str) -> bytes:
+    return text.encode()
+
+
+def _all_hits(settings: Settings, q: str = "", size: int = 100, **given: Any) -> Iterator[Hit]:
+    cursor = None
+    while True:
+        answer = _search(settings, q, size=size, cursor=cursor, highlight=False, **given)
+        yield from answer.hits
+        cursor = answer.next_cursor
+        if cursor is None:
+            return
+
+
+@pytest.mark.parametrize(("q", "sort"), [("", []), ("", ["city", "-age"]), ("wang", []), ("li", ["city"])])
+def test_a_cursor_visits_every_hit_once(loaded: Loaded, customers: list[Source], q: str, sort: list[str]) -> None:
+    ids = [hit.id for hit in _all_hits(loaded.settings, q, sort=sort)]
+    assert len(set(ids)) == len(ids) == _search(loaded.settings, q, size=0).total
+    if not q:
+        assert set(ids) == {customer["customer_id"] for customer in customers}
+
+
+def test_ids_that_differ_by_case_alone_are_two_hits(people: Settings) -> None:
+    assert [hit.id for hit in _all_hits(people, size=1)] == sorted(PEOPLE)
+    assert {hit.id for hit in _all_hits(people, "same", size=1)} == {"CASE", "case"}
+
+
+def test_a_cursor_reads_on_in_the_generation_it_began_in(node_settings: Settings) -> None:
+    with own_prefix(node_settings, "cursors") as (settings, lifecycle):
+        old = put_documents(lifecycle, [{"name": f"Old {number}"} for number in range(25)])
+        lifecycle.promote(old)
+        first = _search(settings, size=10)
+        new = put_documents(lifecycle, [{"name": f"New {number}"} for number in range(7)], BEGAN_AT + timedelta(hours=1))
+        lifecycle.promote(new)
+        second = _search(settings, size=10, cursor=first.next_cursor)
+        third = _search(settings, size=10, cursor=second.next_cursor)
+        names = [hit.customer.name for page in (first, second, third) for hit in page.hits]
+        assert sorted(names, key=str) == sorted(f"Old {number}" for number in range(25))
+        assert third.next_cursor is None
+        assert _search(settings).total == 7
+        lifecycle.prune(0)
+        with pytest.raises(CursorError, match="expired"):
+            _search(settings, size=10, cursor=first.next_cursor)
+
+
+def _forged(cursor: str, **given: Any) -> str:
+    index, after, mark = json.loads(base64.urlsafe_b64decode(cursor))
+    parts = {"index": index, "after": after, "mark": mark} | given
+    return base64.urlsafe_b64encode(json.dumps([parts["index"], parts["after"], parts["mark"]]).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"after": ["no number", "x"]},
+        {"after": [None, "x"]},
+        {"after": [{"a": 1}, "x"]},
+        {"after": [10**400, "x"]},
+        {"after": ["9" * 5000, "x"]},
+        {"after": ["2024-01-01", "x"]},
+        {"after": [30]},
+        {"after": []},
+        {"after": [30, 5, 6]},
+        {"index": "*"},
+        {"index": "_all"},
+        {"index": ""},
+        {"index": ".security-7"},
+        {"index": "crm-customers"},
+        {"index": "crm-customers-20200101t000000z,*"},
+        {"index": 5},
+        {"mark": ""},
+    ],
+)
+def test_a_forged_cursor_is_refused(loaded: Loaded, given: dict[str, Any]) -> None:
+    cursor = _search(loaded.settings, sort=["age"], size=5).next_cursor
+    assert cursor is not None
+    with pytest.raises(CursorError):
+        _search(loaded.settings, sort=["age"], size=5, cursor=_forged(cursor, **given))
+
+
+@pytest.mark.parametrize("after", [[None, "x"], ["much", "x"], [5, None], [[5], "x"]])
+def test_a_forged_score_is_refused(loaded: Loaded, after: list[Any]) -> None:
+    cursor = _search(loaded.settings, "wang", size=5).next_cursor
+    assert cursor is not None
+    with pytest.raises(CursorError):
+        _search(loaded.settings, "wang", size=5, cursor=_forged(cursor, after=after))
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "=", "王小明", "W10=", base64.urlsafe_b64encode(b"\xff\xfe").decode()])
+def test_a_malformed_cursor_is_refused(people: Settings, cursor: str) -> None:
+    with pytest.raises(CursorError):
+        _search(people, cursor=cursor)
+
+
+def test_a_cursor_of_a_generation_that_never_was_is_refused(people: Settings) -> None:
+    cursor = _search(people, size=5).next_cursor
+    assert cursor is not None
+    index = f"{people.elasticsearch.index_prefix}-customers-20200101t000000z"
+    with pytest.raises(CursorError, match="expired"):
+        _search(people, size=5, cursor=_forged(cursor, index=index))
+
+
+def test_limits_are_said(people: Settings) -> None:
+    with pytest.raises(InvalidRequestError, match="257 characters"):
+        _search(people, "x" * 257)

@@ -1,0 +1,238 @@
+"""Statistics on a real node against NumPy: to nine digits, also where sums of squares lose them, and complete in every count."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from crmsearch.cli.look import ask
+from crmsearch.contract import FIELDS
+from crmsearch.errors import InvalidRequestError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.search.filters import Filter, parse_filter
+from crmsearch.search.request import MAX_INTERVAL, MIN_INTERVAL, StatsRequest
+from crmsearch.search.stats import FieldStats, StatsResponse
+from crmsearch.settings import Settings
+from tests.conftest import Loaded
+from tests.documents import own_prefix, put_documents
+
+Source = dict[str, Any]
+PERCENTILES = (0.0, 1.0, 5.0, 25.0, 33.3, 50.0, 75.0, 95.0, 99.9, 100.0)
+DIGITS = 1e-9  # relative
+
+_random = np.random.default_rng(20260101)
+REVENUE: dict[str, list[float]] = {
+    "usual": [round(float(value), 2) for value in _random.lognormal(6, 1.5, 400)],
+    "two": [19.9, 20.1],
+    "one": [3.5],
+    "none": [],
+    "equal": [0.1] * 50,
+    "equal and large": [1e9 + 0.1] * 7,
+    "offset": [1e9 - 1, 1e9, 1e9 + 1, 1e9 + 0.5],
+    "negative": [float(value) for value in _random.normal(-500, 30, 200)],
+    "around zero": [-1e-6, 0.0, 1e-6],
+    "far apart": [1e-9, 1e12],
+}
+# A second apart in a year's distance from the epoch, as a run writes them: the variance has no digit in sums of squares.
+SAME_DAY = [datetime(2026, 3, 4, 5, 6, second, tzinfo=UTC) for second in range(40)]
+
+
+def _documents() -> Iterator[Source]:
+    for city, values in REVENUE.items():
+        yield from ({"city": city, "revenue": value, "order_count": 1 + int(abs(value)) % 9} for value in values)
+    yield {"city": "none"}
+    yield {"revenue": 7.0}
+    yield from ({"city": "dates", "created_at": moment.isoformat().replace("+00:00", "Z")} for moment in SAME_DAY)
+
+
+@pytest.fixture(scope="module")
+def made(node_settings: Settings) -> Iterator[Settings]:
+    with own_prefix(node_settings, "stats") as (settings, lifecycle):
+        lifecycle.promote(put_documents(lifecycle, _documents()))
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def customers(loaded: Loaded) -> list[Source]:
+    with translated_errors():
+        hits = loaded.lifecycle._client.search(index=loaded.report.index, size=10_000)["hits"]["hits"]
+    return [hit["_source"] for hit in hits]
+
+
+def _stats(settings: Settings, **given: Any) -> StatsResponse:
+    return ask(settings, lambda service: service.stats(msgspec.convert({"percentiles": PERCENTILES, **given}, StatsRequest)))
+
+
+def _assert_equal(found: FieldStats, values: list[float], population: int) -> None:
+    array = np.array(values, dtype=np.float64)
+    assert (found.n, found.missing) == (len(array), population - len(array))
+    assert found.exact.median
+    assert found.exact.percentiles
+    if not values:
+        assert {found.min, found.max, found.sum, found.mean, found.median, found.variance, found.std_deviation} == {None}
+        assert set(found.percentiles.values()) == {None}
+        assert found.reason
+        return
+    assert (found.min, found.max) == (array.min(), array.max())
+    assert found.sum == pytest.approx(math.fsum(values), rel=DIGITS)
+    assert found.mean == pytest.approx(math.fsum(values) / len(values), rel=DIGITS, abs=1e-15)
+    assert found.median == pytest.approx(np.median(array), rel=DIGITS)
+    expected = np.percentile(array, PERCENTILES, method="linear")
+    assert found.percentiles == pytest.approx({f"{percent:g}": value for percent, value in zip(PERCENTILES, expected, strict=True)})
+    if len(values) == 1:
+        assert (found.variance, found.std_deviation) == (None, None)
+        assert found.reason
+        return
+    # NumPy's mean is rounded, which for equal values of a billion gives a variance of 1e-14.
+    distance = DIGITS if array.min() < array.max() else 1e-13
+    assert found.variance == pytest.approx(array.var(ddof=1), rel=DIGITS, abs=0 if array.min() < array.max() else distance)
+    assert found.std_deviation == pytest.approx(array.std(ddof=1), rel=DIGITS, abs=0 if array.min() < array.max() else 1e-6)
+    assert found.reason is None
+
+
+def _numbers(customers: list[Source], field: str) -> list[float]:
+    return [customer[field] for customer in customers if customer.get(field) is not None]
+
+
+def _milliseconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() * 1000
+
+
+@pytest.mark.parametrize("field", ["age", "quality_score", "merged_count"])
+def test_the_sample_agrees_with_numpy(loaded: Loaded, customers: list[Source], field: str) -> None:
+    answer = _stats(loaded.settings, fields=[field])
+    assert answer.population == len(customers)
+    assert answer.groups is None
+    _assert_equal(answer.fields[field], _numbers(customers, field), len(customers))
+
+
+def test_groups_of_the_sample_agree_with_numpy_and_add_up(loaded: Loaded, customers: list[Source]) -> None:
+    filters = [parse_filter("age:18..65")]
+    chosen = [customer for customer in customers if 18 <= customer.get("age", 0) <= 65]
+    answer = _stats(loaded.settings, fields=["age", "quality_score"], by="city", size=7, filters=[{"field": "age", "gte": 18, "lte": 65}])
+    assert answer.population == len(chosen)
+    assert filters[0].bounds == {"gte": 18, "lte": 65}
+    assert answer.groups is not None
+    counts = Counter(customer["city"] for customer in chosen if "city" in customer)
+    assert [group.population for group in answer.groups] == [count for _, count in counts.most_common(7)]
+    for group in answer.groups:
+        members = [customer for customer in chosen if customer.get("city") == group.value]
+        assert group.population == len(members)
+        for field in ("age", "quality_score"):
+            _assert_equal(group.fields[field], _numbers(members, field), len(members))
+    assert answer.missing_count == sum("city" not in customer for customer in chosen)
+    assert sum(group.population for group in answer.groups) + answer.other_count + answer.missing_count == answer.population
+
+
+def test_dates_are_counted_in_milliseconds(loaded: Loaded, customers: list[Source]) -> None:
+    values = [_milliseconds(customer["created_at"]) for customer in customers if customer.get("created_at")]
+    _assert_equal(_stats(loaded.settings, fields=["created_at"]).fields["created_at"], values, len(customers))
+
+
+def test_a_text_narrows_the_population(loaded: Loaded) -> None:
+    found = _stats(loaded.settings, fields=["age"], q="wang")
+    assert 0 < found.population < loaded.report.indexed
+
+
+@pytest.mark.parametrize("city", REVENUE)
+def test_difficult_numbers_agree_with_numpy(made: Settings, city: str) -> None:
+    answer = _stats(made, fields=["revenue", "order_count"], filters=[{"field": "city", "in": [city]}])
+    population = len(REVENUE[city]) + (city == "none")
+    assert answer.population == population
+    _assert_equal(answer.fields["revenue"], REVENUE[city], population)
+    _assert_equal(answer.fields["order_count"], [1 + int(abs(value)) % 9 for value in REVENUE[city]], population)
+
+
+def test_difficult_numbers_agree_in_groups_too(made: Settings) -> None:
+    answer = _stats(made, fields=["revenue"], by="city")
+    assert answer.groups is not None
+    groups = {str(group.value): group for group in answer.groups}
+    assert set(groups) == {*REVENUE, "dates"}
+    for city, values in REVENUE.items():
+        _assert_equal(groups[city].fields["revenue"], values, groups[city].population)
+    everything = [*(value for values in REVENUE.values() for value in values), 7.0]
+    _assert_equal(answer.fields["revenue"], everything, answer.population)
+    assert (answer.other_count, answer.missing_count) == (0, 1)
+
+
+def test_dates_of_one_minute_keep_their_variance(made: Settings) -> None:
+    values = [moment.timestamp() * 1000 for moment in SAME_DAY]
+    for given in ({"filters": [{"field": "city", "in": ["dates"]}]}, {"q": "dates"}):
+        answer = _stats(made, fields=["created_at"], **given)
+        _assert_equal(answer.fields["created_at"], values, len(values))
+
+
+def test_nobody_has_no_figures(made: Settings) -> None:
+    answer = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": ["nowhere"]}], by="city")
+    assert (answer.population, answer.groups, answer.other_count, answer.missing_count) == (0, [], 0, 0)
+    _assert_equal(answer.fields["revenue"], [], 0)
+
+
+def test_histogram_bins_hold_every_value(loaded: Loaded, customers: list[Source]) -> None:
+    answer = _stats(loaded.settings, fields=["age", "created_at"], histogram={"interval": 10})
+    expected = Counter(age // 10 * 10 for age in _numbers(customers, "age"))
+    bins = answer.fields["age"].histogram
+    assert bins is not None
+    assert {each.low: each.count for each in bins} == expected
+    assert {each.high - each.low for each in bins} == {10}
+    days = answer.fields["created_at"].histogram
+    assert days is not None
+    assert sum(each.count for each in days) == answer.fields["created_at"].n
+    assert {each.high - each.low for each in days} == {10 * 86_400_000}
+
+
+@pytest.mark.parametrize("interval", [MIN_INTERVAL, MAX_INTERVAL])
+def test_the_narrowest_and_the_widest_bins_hold_every_value(made: Settings, interval: float) -> None:
+    found = _stats(made, fields=["revenue"], histogram={"interval": interval}).fields["revenue"]
+    assert found.histogram is not None
+    assert sum(each.count for each in found.histogram) == found.n
+
+
+@pytest.fixture
+def few_buckets(loaded: Loaded) -> Iterator[None]:
+    """A node that gives an answer 50 buckets at most, as if the sample were larger."""
+    cluster = loaded.lifecycle._client.cluster
+    cluster.put_settings(persistent={"search.max_buckets": 50})
+    yield
+    cluster.put_settings(persistent={"search.max_buckets": None})
+
+
+@pytest.mark.usefixtures("few_buckets")
+def test_a_histogram_of_too_many_bins_is_refused(loaded: Loaded) -> None:
+    with pytest.raises(InvalidRequestError, match="widen the interval"):
+        _stats(loaded.settings, fields=["age"], histogram={"interval": 1})
+
+
+def test_beyond_its_capacity_the_median_is_said_to_be_approximate(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crmsearch.search.stats.MAX_COMPRESSION", 100)
+    found = _stats(loaded.settings, fields=["age"]).fields["age"]
+    assert found.n > 2000
+    assert not found.exact.median
+    assert not found.exact.percentiles
+
+
+def test_every_statistic_of_the_catalogue_can_be_asked_for(made: Settings) -> None:
+    names = [field.name for field in FIELDS.values() if field.statistic]
+    for start in range(0, len(names), 10):
+        answer = _stats(made, fields=names[start : start + 10], by="gender", histogram={"interval": 1000})
+        assert list(answer.fields) == names[start : start + 10]
+
+
+@pytest.mark.parametrize("field", [field.name for field in FIELDS.values() if field.facet])
+def test_every_facet_can_be_grouped_by(made: Settings, field: str) -> None:
+    answer = _stats(made, fields=["revenue"], by=field, size=200)
+    assert answer.groups is not None
+    assert sum(group.population for group in answer.groups) + answer.other_count + answer.missing_count == answer.population
+
+
+def test_filters_and_text_hold_together(made: Settings) -> None:
+    request = StatsRequest(fields=["revenue"], q="usual", filters=[Filter(field="revenue", gt=100.0)])
+    answer = ask(made, lambda service: service.stats(request))
+    assert answer.fields["revenue"].n == sum(value > 100 for value in REVENUE["usual"])
