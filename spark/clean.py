@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.record import RecordContext, clean_record
+from crmsearch.cleaning.rules import RULES
 from spark.schemas import CLEANED, CLEANED_ARROW
 
 __all__ = ["with_cleaned_records"]
@@ -63,6 +64,8 @@ def _clean_row(
         "rejections": rejections,
     }
     if rejections:
+        # Why nothing was left to keep the row for: the values that were dropped are reasons too.
+        rejections += [code for code in record.issues if RULES[code].severity == "blank"]
         row["raw"] = msgspec.json.encode(dict(zip(headers, cells, strict=True))).decode()
     else:
         row |= search_forms(document)

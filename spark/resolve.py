@@ -5,12 +5,14 @@ from pyspark.sql import functions as F
 
 __all__ = ["with_golden_records"]
 
+MAX_ID_BYTES = 512  # of a document's id; Elasticsearch refuses a longer one, and the whole run with it
+
 
 def with_golden_records(accepted: DataFrame, run_id: str, indexed_at: str) -> DataFrame:
     """Group the records of a customer and mark the surviving one.
 
     Records are one customer when they have the same source key, or no key and the same content. Of several the newest survives
-    (``updated_at``), then the most complete, then the smallest fingerprint, so that the outcome does not depend on the order of rows.
+    (``updated_at``), then the most complete, then by fingerprint and issues, so that the outcome does not depend on the order of rows.
 
     Returns:
         ``accepted`` with the identity and lineage fields of the document, ``record_id`` (unique among keyless records) and
@@ -19,9 +21,11 @@ def with_golden_records(accepted: DataFrame, run_id: str, indexed_at: str) -> Da
     key = F.coalesce("source_key", "fingerprint")
     generic = F.col("source_system") == "generic"
     # The key alone when it names its system no better; otherwise keys of two systems could meet.
-    customer_id = F.when(generic, key).otherwise(F.concat_ws(":", "source_system", key))
+    name = F.when(generic, key).otherwise(F.concat_ws(":", "source_system", key))
+    customer_id = F.when(F.octet_length(name) > MAX_ID_BYTES, F.sha2(name, 256)).otherwise(name)
     by_customer = Window.partitionBy("customer_id")
-    best_first = by_customer.orderBy(F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last(), "fingerprint")
+    newest, fullest = F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last()
+    best_first = by_customer.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"))
     copies = F.row_number().over(best_first)
     return (
         accepted.withColumn("source_system", F.coalesce("source_system", F.lit("generic")))

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from crmsearch.contract import RunReport
 
@@ -37,7 +38,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for column, right in zip(columns, numeric, strict=True):
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*[_shown(value) for value in row])
+        # As Text, since a customer's name may hold what would be markup.
+        table.add_row(*[Text(_shown(value)) for value in row])
     data.print(table)
 
 
@@ -47,9 +49,9 @@ def print_report(report: RunReport, where: str = "") -> None:
         ("rows read", report.rows_read),
         ("indexed" if report.index else "customers", report.indexed),
         ("merged (duplicates)", report.merged),
-        ("quarantined", report.quarantined),
+        ("quarantined (one row may have several reasons)", report.quarantined),
     ]
-    rows += [(f"  quarantined: {code}", count) for code, count in report.quarantined_by_reason.items()]
+    rows += [(f"  for {code}", count) for code, count in report.quarantined_by_reason.items()]
     print_table(f"Run {report.run_id}", ["", "rows"], rows)
     if report.issues:
         print_table("Mended or dropped values", ["rule", "rows"], list(report.issues.items()))

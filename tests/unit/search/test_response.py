@@ -76,4 +76,3 @@ def test_cursor_of_another_query_is_refused() -> None:
     cursor = parse_search(SearchRequest(q="王小明", size=1), ANSWER).next_cursor
     with pytest.raises(CursorError):
         decode_cursor(SearchRequest(q="李娜", size=1, cursor=cursor))
-

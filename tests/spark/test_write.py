@@ -1,0 +1,120 @@
+"""What is written where: connector options, files, and a run whose counts do not add up."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from crmsearch.errors import ConfigError, CountMismatchError, JobError
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, from_env
+from spark import ingest
+from spark.ingest import JobOptions, run
+from spark.progress import Progress
+from spark.resolve import with_golden_records
+from spark.schemas import DOCUMENT_COLUMNS
+from spark.write import connector_options, to_elasticsearch
+
+SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rome\nn/a,n/a,Rome\nshort\n"
+
+
+def _options(**given: Any) -> dict[str, str]:
+    return connector_options(ElasticsearchSettings(**given), retries=6)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:9200", {"es.nodes": "127.0.0.1", "es.port": "9200", "es.net.ssl": "false"}),
+        ("http://es", {"es.nodes": "es", "es.port": "9200", "es.net.ssl": "false"}),
+        ("https://es.example.com", {"es.nodes": "es.example.com", "es.port": "443", "es.net.ssl": "true"}),
+        ("https://es.example.com:9243/", {"es.port": "9243", "es.net.ssl": "true"}),
+        ("https://proxy.example.com/search/es", {"es.nodes": "proxy.example.com", "es.nodes.path.prefix": "/search/es"}),
+    ],
+)
+def test_the_address_is_taken_apart(url: str, expected: dict[str, str]) -> None:
+    options = _options(url=url)
+    assert expected.items() <= options.items()
+    assert ("es.nodes.path.prefix" in options) == ("/search" in url)
+
+
+def test_writing_is_by_id_into_an_index_that_is_there() -> None:
+    options = _options(url="http://es")
+    assert options["es.mapping.id"] == "customer_id"
+    assert options["es.index.auto.create"] == "false"
+    assert options["es.nodes.wan.only"] == "true"
+    assert options["es.batch.write.retry.count"] == "6"
+
+
+def test_an_api_key_wins_over_a_user() -> None:
+    login = {"es.net.http.auth.user", "es.net.http.auth.pass", "es.net.http.header.Authorization"}
+    assert not login & _options(url="http://es").keys()
+    user = _options(url="http://es", username="elastic", password=Secret("secret"))
+    assert (user["es.net.http.auth.user"], user["es.net.http.auth.pass"]) == ("elastic", "secret")
+    both = _options(url="http://es", username="elastic", password=Secret("secret"), api_key=Secret("a2V5"))
+    assert both["es.net.http.header.Authorization"] == "ApiKey a2V5"
+    assert "es.net.http.auth.user" not in both
+
+
+@pytest.mark.parametrize("url", ["", "es.example.com:9200"])
+def test_without_an_address_nothing_is_begun(url: str) -> None:
+    with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):
+        _options(url=url)
+
+
+def test_a_node_that_is_down_fails_the_write_without_a_document(spark: SparkSession) -> None:
+    settings = Settings(elasticsearch=ElasticsearchSettings(url="http://127.0.0.1:1"))
+    with pytest.raises(JobError, match="cannot be reached") as caught:
+        to_elasticsearch(spark.sql("select 'geheim' customer_id, 'Geheim' name"), "crm-customers-20260101t000000z", settings)
+    assert "eheim" not in caught.value.detail
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> JobOptions:
+    path = tmp_path / "customers.csv"
+    path.write_text(SOURCE, encoding="utf-8")
+    return JobOptions(
+        paths=(str(path),), run_id="20260101t000000z", began_at=datetime(2026, 1, 1, tzinfo=UTC), out=(tmp_path / "out").as_uri()
+    )
+
+
+def test_every_row_is_in_one_place(spark: SparkSession, job: JobOptions, tmp_path: Path) -> None:
+    report = run(spark, job, from_env(), Progress(machine=False))
+    assert (report.rows_read, report.indexed, report.merged, report.quarantined) == (6, 2, 2, 2)
+    assert report.quarantined_by_reason.items() >= {"cell_count": 1, "no_identity": 1}.items()
+    assert set(report.seconds) == {"inspect", "clean", "resolve", "write files"}
+    documents = spark.read.parquet(str(tmp_path / "out" / "customers"))
+    assert tuple(documents.columns) == DOCUMENT_COLUMNS
+    assert documents.count() == 2
+    (part,) = (tmp_path / "out" / "clusters").glob("*.csv")
+    with part.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    records = [row["record_id"] for row in rows]
+    assert len(records) == len(set(records))
+    assert len({row["cluster_id"] for row in rows}) == report.indexed + report.quarantined
+
+
+def test_counts_that_do_not_add_up_fail_the_run_before_anything_is_written(
+    spark: SparkSession, job: JobOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "with_golden_records", _lossy)
+    with pytest.raises(CountMismatchError, match="6 rows were read"):
+        run(spark, job, from_env(), Progress(machine=False))
+    assert not (tmp_path / "out").exists()
+
+
+def _lossy(accepted: Any, run_id: str, indexed_at: str) -> Any:
+    return with_golden_records(accepted, run_id, indexed_at).where("survivor")
+
+
+def test_a_document_without_an_id_fails_the_run(
+    spark: SparkSession, job: JobOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "with_golden_records", lambda *given: with_golden_records(*given).withColumn("customer_id", F.lit(None)))
+    with pytest.raises(CountMismatchError, match="have no id"):
+        run(spark, job, from_env(), Progress(machine=False))

@@ -1,0 +1,119 @@
+"""Tables, JSON and progress: data on stdout, words on stderr."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from crmsearch.cli import output
+from crmsearch.contract import InputReport, RunReport
+
+REPORT = RunReport(
+    run_id="20261123t101500z",
+    crmsearch_version="0",
+    began_at="2026-11-23T10:15:00Z",
+    index="crm-customers-20261123t101500z",
+    inputs=[
+        InputReport(
+            path="/data/[red]odd[/].csv",
+            format="csv",
+            encoding="UTF-8",
+            source_system="generic",
+            rows_read=1200,
+            quarantined=1,
+            columns={},
+            unmapped=["[b]Colour"],
+        )
+    ],
+    rows_read=1200,
+    indexed=1100,
+    merged=99,
+    quarantined=1,
+    quarantined_by_reason={"cell_count": 1},
+    issues={"spaces": 7},
+    seconds={"clean": 1.26},
+)
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> tuple[StringIO, StringIO]:
+    """What would go to stdout and to stderr."""
+    data, words = StringIO(), StringIO()
+    monkeypatch.setattr(output, "data", Console(file=data, width=180))
+    monkeypatch.setattr(output, "words", Console(file=words, width=180))
+    return data, words
+
+
+def test_json_keeps_chinese_and_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"name": "王小明", "report": REPORT})
+    shown = capsys.readouterr()
+    assert "王小明" in shown.out
+    assert json.loads(shown.out)["report"] == msgspec.to_builtins(REPORT)
+    assert shown.err == ""
+
+
+def test_tables_show_numbers_with_separators_and_nothing_as_a_dash(streams: tuple[StringIO, StringIO]) -> None:
+    output.print_table("Title", ["word", "n", "mean"], [("a", 12345, 1.5), ("b", None, 1234.567)])
+    lines = streams[0].getvalue().splitlines()
+    assert "Title" in lines[0]
+    assert any("12,345" in line and "1.50" in line for line in lines)
+    assert any("–" in line and "1,234.57" in line for line in lines)
+
+
+def test_cells_are_text_and_not_markup(streams: tuple[StringIO, StringIO]) -> None:
+    output.print_table("T", ["name"], [("[red]Ann[/red]",), ("[/]",), ("[link=http://x]y",)])
+    shown = streams[0].getvalue()
+    assert "[red]Ann[/red]" in shown
+    assert "[/]" in shown
+    assert "[link=http://x]y" in shown
+
+
+def test_the_report_tells_data_and_words_apart(streams: tuple[StringIO, StringIO]) -> None:
+    output.print_report(REPORT)
+    data, words = (stream.getvalue() for stream in streams)
+    for shown in ("1,200", "1,100", "99", "cell_count", "spaces"):
+        assert shown in data
+    assert "/data/[red]odd[/].csv" in words
+    assert "[b]Colour" in words
+    assert "clean 1.3 s" in words
+    assert "odd" not in data
+
+
+def test_progress_is_a_line_for_each_stage_when_nobody_watches(streams: tuple[StringIO, StringIO]) -> None:
+    with output.stages() as show:
+        for event in (
+            {"stage": "clean"},
+            {"stage": "clean", "done": 1, "total": 4},
+            {"stage": "index", "documents": 9},
+            {"stage": "index"},
+        ):
+            show(event)
+    assert streams[1].getvalue() == "clean …\nindex …\n"
+    assert streams[0].getvalue() == ""
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = StringIO()
+    monkeypatch.setattr(output, "words", Console(file=terminal, width=120, force_terminal=True))
+    counted: list[int] = []
+
+    def written() -> int:
+        counted.append(1)
+        return 4
+
+    events: list[dict[str, Any]] = [
+        {"stage": "clean"},
+        {"stage": "clean", "done": 1, "total": 4},
+        {"stage": "index", "documents": 9},
+        {"stage": "index", "done": 0, "total": 1},
+    ]
+    with output.stages(written) as show:
+        for event in events:
+            show(event)
+    assert counted == [1], "documents are counted while they are written, and only then"
+    assert "index" in terminal.getvalue()

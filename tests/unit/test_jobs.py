@@ -1,0 +1,166 @@
+"""Starting a job and following it, with a small program in the place of the Spark job."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from crmsearch import jobs
+from crmsearch.contract import RunReport
+from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
+from crmsearch.java import Java
+from crmsearch.jobs import connector_jar, job_environment, run_ingest
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings
+
+REPORT = RunReport(
+    run_id="r",
+    crmsearch_version="0",
+    began_at="2026-11-23T10:15:00Z",
+    index=None,
+    inputs=[],
+    rows_read=1,
+    indexed=1,
+    merged=0,
+    quarantined=0,
+    quarantined_by_reason={},
+    issues={},
+    seconds={},
+)
+Start = Callable[..., RunReport]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    jar = tmp_path / "connector.jar"
+    jar.touch()
+    monkeypatch.setattr(jobs, "find_java", lambda *_: Java(tmp_path / "java", "21.0.1", 21, frozenset()))
+    monkeypatch.setattr(jobs, "jobs_root", lambda: tmp_path)
+    return Settings(spark=SparkSettings(connector_jar=str(jar)), elasticsearch=ElasticsearchSettings(password=Secret("geheim")))
+
+
+@pytest.fixture
+def start(settings: Settings, tmp_path: Path) -> Start:
+    """Runs a program as if it were the job."""
+
+    def start(
+        program: str, *arguments: str, on_event: Callable[[dict[str, Any]], None] = lambda _: None, timeout_s: float = 60
+    ) -> RunReport:
+        (tmp_path / "spark").mkdir(exist_ok=True)
+        header = f"import json, os, signal, sys, time\nREPORT = {msgspec.json.encode(REPORT).decode()!r}\n"
+        (tmp_path / "spark" / "ingest.py").write_text(header + textwrap.dedent(program), encoding="utf-8")
+        spark = msgspec.structs.replace(settings.spark, timeout_s=timeout_s)
+        return run_ingest(msgspec.structs.replace(settings, spark=spark), arguments, on_event)
+
+    return start
+
+
+def test_the_report_is_the_last_line_of_stdout(start: Start) -> None:
+    assert start("print('a library speaks')\nprint(REPORT)") == REPORT
+
+
+def test_arguments_and_events_go_through(start: Start) -> None:
+    events: list[dict[str, Any]] = []
+    program = r"""
+        print("\x1e" + json.dumps({"stage": "clean", "arguments": sys.argv[1:]}), file=sys.stderr)
+        print("no event", file=sys.stderr)
+        print("\x1e" + json.dumps({"stage": "index", "done": 3, "total": 8}), file=sys.stderr)
+        print(REPORT)
+    """
+    start(program, "a b.csv", "--index", "x", on_event=events.append)
+    assert events == [
+        {"stage": "clean", "arguments": ["--events", "a b.csv", "--index", "x"]},
+        {"stage": "index", "done": 3, "total": 8},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("input_error", InputError), ("count_mismatch", CountMismatchError), ("job_failed", JobError), ("new_kind", JobError)],
+)
+def test_an_error_of_the_job_is_raised_as_what_it_was(start: Start, code: str, kind: type[Exception]) -> None:
+    program = f"""
+        print("\\x1e" + json.dumps({{"error": {code!r}, "detail": "what to do"}}), file=sys.stderr)
+        sys.exit(5)
+    """
+    with pytest.raises(kind, match=r"^what to do$") as caught:
+        start(program)
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("print('why it died', file=sys.stderr)\nsys.exit(3)", "exit code 3(.|\n)*why it died"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
+        ("sys.exit(0)", "exit code 0"),
+    ],
+)
+def test_a_job_that_dies_shows_its_last_words(start: Start, program: str, words: str) -> None:
+    with pytest.raises(JobError, match=words):
+        start(program)
+
+
+def test_only_the_last_words_are_shown(start: Start) -> None:
+    with pytest.raises(JobError) as caught:
+        start("for number in range(5000): print(f'line {number} ' + 'x' * 500, file=sys.stderr)\nsys.exit(1)")
+    assert "line 4999" in caught.value.detail
+    assert len(caught.value.detail) < 6000
+
+
+def test_much_output_does_not_block_it(start: Start) -> None:
+    assert start("print('x' * 10_000_000)\nprint('y' * 10_000_000, file=sys.stderr)\nprint(REPORT)") == REPORT
+
+
+def test_a_job_that_takes_too_long_is_ended(start: Start, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    began = time.monotonic()
+    with pytest.raises(JobError, match="CRMSEARCH_SPARK_TIMEOUT_S"):
+        start(f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)", timeout_s=1.5)
+    assert time.monotonic() - began < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
+
+
+def test_an_interrupt_ends_the_job(start: Start, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    def interrupt(_: dict[str, Any]) -> None:
+        # On the main thread, as Ctrl-C is.
+        os.kill(os.getpid(), 2)
+
+    assert threading.current_thread() is threading.main_thread()
+    program = f"""
+        open({str(pid_file)!r}, "w").write(str(os.getpid()))
+        print("\\x1e" + json.dumps({{"stage": "clean"}}), file=sys.stderr, flush=True)
+        time.sleep(60)
+    """
+    with pytest.raises(KeyboardInterrupt):
+        start(program, on_event=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
+
+
+def test_settings_and_secrets_travel_by_environment(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRMSEARCH_API_PORT", "1")
+    environment = job_environment(settings)
+    assert environment["CRMSEARCH_ELASTICSEARCH_PASSWORD"] == "geheim"
+    assert "CRMSEARCH_API_PORT" not in environment, "these settings count, not what they were made from"
+    assert environment["JAVA_HOME"] == str(tmp_path / "java")
+    assert environment["PYSPARK_PYTHON"] == sys.executable
+    assert environment["SPARK_LOCAL_IP"] == "127.0.0.1"
+    cluster = msgspec.structs.replace(settings, spark=SparkSettings(master="spark://host:7077"))
+    assert job_environment(cluster).get("SPARK_LOCAL_IP") == os.environ.get("SPARK_LOCAL_IP")
+
+
+def test_a_connector_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="CRMSEARCH_SPARK_CONNECTOR_JAR"):
+        connector_jar(Settings(spark=SparkSettings(connector_jar="/no/such.jar")))

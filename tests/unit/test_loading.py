@@ -1,0 +1,153 @@
+"""A load goes live whole or not at all: the order of its steps, and what is undone when one of them fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from crmsearch.contract import RunReport
+from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError
+from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers
+from crmsearch.settings import PathSettings, Settings
+
+INDEX = "crm-customers-20261123t101500z"
+OPTIONS = IngestOptions(paths=("/data/a.csv", "/data/b.csv"))
+REPORT = RunReport(
+    run_id="20261123t101500z",
+    crmsearch_version="0",
+    began_at="2026-11-23T10:15:00Z",
+    index=INDEX,
+    inputs=[],
+    rows_read=5,
+    indexed=3,
+    merged=1,
+    quarantined=1,
+    quarantined_by_reason={},
+    issues={},
+    seconds={},
+)
+
+
+class RecordingLifecycle:
+    """Notes what it is asked for, and fails at the step it is told."""
+
+    def __init__(self, failures: dict[str, BaseException] | None = None) -> None:
+        self.steps: list[tuple[Any, ...]] = []
+        self.failures = failures or {}
+
+    def create(self, _: datetime) -> str:
+        self._step("create")
+        return INDEX
+
+    def finish(self, index: str, expected_documents: int) -> None:
+        self._step("finish", index, expected_documents)
+
+    def promote(self, index: str) -> None:
+        self._step("promote", index)
+
+    def prune(self, keep: int) -> None:
+        self._step("prune", keep)
+
+    def delete(self, index: str) -> None:
+        self._step("delete", index)
+
+    def _step(self, name: str, *given: Any) -> None:
+        self.steps.append((name, *given))
+        if name in self.failures:
+            raise self.failures[name]
+
+
+class Job:
+    """Stands for the Spark job: notes its arguments, and answers or fails."""
+
+    def __init__(self, outcome: RunReport | BaseException = REPORT) -> None:
+        self.outcome = outcome
+        self.arguments: list[str] = []
+
+    def __call__(self, _: Settings, arguments: Sequence[str], __: Any) -> RunReport:
+        self.arguments = list(arguments)
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(paths=PathSettings(state_dir=str(tmp_path / "state")))
+
+
+def _load(settings: Settings, lifecycle: RecordingLifecycle, job: Job) -> RunReport:
+    return load_customers(settings, cast("Lifecycle", lifecycle), OPTIONS, runner=job)
+
+
+def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings, tmp_path: Path) -> None:
+    lifecycle, job = RecordingLifecycle(), Job()
+    assert _load(settings, lifecycle, job) is REPORT
+    assert lifecycle.steps == [("create",), ("finish", INDEX, 3), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
+    assert job.arguments[:2] == ["/data/a.csv", "/data/b.csv"]
+    given = dict(zip(job.arguments, job.arguments[1:], strict=False))
+    assert given["--index"] == INDEX
+    folder = tmp_path / "state" / "quarantine" / "20261123t101500z"
+    assert given["--quarantine"] == folder.as_uri()
+    assert folder.is_dir()
+    assert (folder.parent.stat().st_mode & 0o777) == 0o700
+
+
+@pytest.mark.parametrize("failure", [JobError("no"), KeyboardInterrupt(), RuntimeError("a defect")])
+def test_a_job_that_fails_leaves_no_index(settings: Settings, failure: BaseException) -> None:
+    lifecycle = RecordingLifecycle()
+    with pytest.raises(type(failure)):
+        _load(settings, lifecycle, Job(failure))
+    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+
+
+@pytest.mark.parametrize("step", ["finish", "promote"])
+def test_a_step_that_fails_leaves_no_index(settings: Settings, step: str) -> None:
+    lifecycle = RecordingLifecycle({step: CountMismatchError("no")})
+    with pytest.raises(CountMismatchError):
+        _load(settings, lifecycle, Job())
+    assert lifecycle.steps[-1] == ("delete", INDEX)
+    assert "prune" not in [name for name, *_ in lifecycle.steps]
+
+
+def test_what_went_wrong_first_is_told_even_if_nothing_can_be_undone(settings: Settings) -> None:
+    lifecycle = RecordingLifecycle({"delete": BackendUnavailableError("down")})
+    with pytest.raises(JobError, match="first"):
+        _load(settings, lifecycle, Job(JobError("first")))
+
+
+def test_nothing_to_index_is_not_promoted(settings: Settings) -> None:
+    lifecycle = RecordingLifecycle()
+    with pytest.raises(JobError, match="all 5 rows are in quarantine"):
+        _load(settings, lifecycle, Job(msgspec.structs.replace(REPORT, indexed=0)))
+    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+
+
+def test_clean_writes_the_report_for_its_owner_only(settings: Settings, tmp_path: Path) -> None:
+    job, out = Job(), tmp_path / "deep" / "out"
+    assert clean_to_files(settings, OPTIONS, out, runner=job) is REPORT
+    assert msgspec.json.decode((out / "report.json").read_bytes(), type=RunReport) == REPORT
+    assert (out.stat().st_mode & 0o777) == 0o700
+    assert job.arguments[-1] == out.as_uri()
+    assert "--index" not in job.arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ["--source", "generic", "--encoding", "UTF-8"]),
+        ({"region": "CN", "encoding": "GB18030"}, ["--source", "generic", "--encoding", "GB18030", "--region", "CN"]),
+        (
+            {"source": "zoho", "day_first": False, "columns": ("name=Kunde", "city=Ort")},
+            ["--source", "zoho", "--encoding", "UTF-8", "--month-first", "--map", "name=Kunde", "--map", "city=Ort"],
+        ),
+    ],
+)
+def test_options_become_arguments_of_the_job(given: dict[str, Any], words: list[str]) -> None:
+    assert msgspec.convert({"paths": ["a.csv"], **given}, IngestOptions).arguments() == ["a.csv", *words]
