@@ -10,6 +10,7 @@ Where Elasticsearch is and how to log in come from ``CRMSEARCH_ELASTICSEARCH_*``
 import argparse
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ from spark.read import Source, inspect_source, read_source
 from spark.resolve import with_golden_records
 from spark.session import make_session
 from spark.write import documents_of, to_elasticsearch, to_files, write_quarantine
+
+EXIT_INTERRUPTED = 130  # as a shell reports a process ended by Ctrl-C
 
 __all__ = ["JobOptions", "main", "parse_arguments", "run"]
 
@@ -257,6 +260,8 @@ def _where(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job as a process; returns the exit code of ``errors.py``."""
+    # The command line ends a job so; Spark is then stopped in good order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options, events = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     progress = Progress(machine=events)
     try:
@@ -270,6 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CrmSearchError as error:
         progress.failed(error)
         return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a defect, or a failure of Spark: told by kind and place
         failure = JobError(f"the job failed; {_where(error)}")
         progress.failed(failure)

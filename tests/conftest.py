@@ -9,6 +9,7 @@ Nothing is skipped silently: what could not run is named at the end with the rea
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,11 @@ class Loaded(msgspec.Struct, frozen=True):
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-bodies", action="store_true", help="rewrite the recorded request bodies in tests/data/bodies")
     parser.addoption("--require-all", action="store_true", help="fail if any test could not run")
+
+
+def pytest_configure() -> None:
+    # A job that a script runs in the background ignores SIGINT, and so would every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

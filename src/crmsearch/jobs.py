@@ -5,7 +5,6 @@ it; so nothing here imports pyspark.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -125,7 +124,7 @@ def _follow(stream: IO[str], words: deque[str], failure: list[Event], on_event: 
 def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is not None:
         return
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     try:
         process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -203,6 +203,8 @@ def test_the_last_digits_of_a_phone_are_enough(people: Settings, name: str) -> N
         ("李娜 北京", "li-beijing", ["name", "city"]),
         ("wang 上海", "wang-shanghai", ["name", "city"]),
         ("smith new york", "jane", ["name", "city"]),
+        ("smith nwe york", "jane", ["name", "city"]),
+        ("weng wei", "wang-shanghai", ["name"]),
         ("evil vip", "script", ["name", "tags"]),
         ("invoice", "sibling", ["notes"]),
         ("CASE", "CASE", ["customer_id"]),

@@ -30,7 +30,7 @@ from crmsearch.node.config import NodeFiles, password_hash, render_config, serve
 from crmsearch.node.installation import artifact_target, install, install_dir, installed
 from crmsearch.node.process import is_node
 from crmsearch.node.user import ServerUser, check_access, server_user
-from crmsearch.processes import free_port, port_is_free
+from crmsearch.processes import free_port, port_is_free, wait_until
 from crmsearch.settings import ElasticsearchSettings, NodeSettings, PathSettings, Secret, Settings
 
 ROOT = os.geteuid() == 0
@@ -238,7 +238,8 @@ def test_a_running_node_is_known_by_its_command_line_and_gives_its_password(sett
     # The shell does not exec sleep, as another command follows; its arguments stay visible.
     process = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "java", f"-Djava.io.tmpdir={files.tmp}"], start_new_session=True)
     try:
-        assert is_node(process.pid, files)
+        # Between its exec and its first instruction a process has no command line yet.
+        assert wait_until(lambda: is_node(process.pid, files), 10)
         assert not is_node(process.pid, NodeFiles(files.state_dir / "other"))
         record = {"url": "http://127.0.0.1:1", "http_port": 1, "transport_port": 2, "pid": process.pid, "version": "9.4.3"}
         files.record.write_text(json.dumps(record))

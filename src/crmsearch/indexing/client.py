@@ -82,8 +82,9 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
 def _error_type(error: elasticsearch.ApiError) -> str:
     body: Any = error.body
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        # A search that fails on its shards says so; why it failed is the root cause.
-        causes = body["error"].get("root_cause") or [body["error"]]
+        # A search that fails says so; why it failed is the root cause on a shard, or the cause where shards are brought together.
+        whole = body["error"]
+        causes = whole.get("root_cause") or [whole.get("caused_by") or whole]
         return str(causes[0].get("type", "unknown"))
     return "unknown"
 

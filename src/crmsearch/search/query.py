@@ -160,8 +160,9 @@ def build_text_query(q: str) -> Body | None:
     if not text.text:
         return None
     queries = [clause.query(text) for clause in CLAUSES if clause.applies(text)]
+    spelling = _FUZZY if _latin(text) else {}
     found_in = [
-        {"constant_score": {"filter": _match(path, text.text), "boost": 0, "_name": f"{field}|some words"}}
+        {"constant_score": {"filter": _match(path, text.text, **spelling), "boost": 0, "_name": f"{field}|some words"}}
         for path, field in PLACES.items()
     ]
     return {"bool": {"must": [{"dis_max": {"queries": queries, "tie_breaker": TIE_BREAKER}}], "should": found_in}}
