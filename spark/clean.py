@@ -1,11 +1,13 @@
 """Rows to cleaned records: the rules of ``crmsearch.cleaning``, run over Arrow batches on the executors."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 
 from crmsearch.cleaning.forms import search_forms
@@ -14,6 +16,9 @@ from crmsearch.cleaning.rules import RULES
 from spark.schemas import CLEANED, CLEANED_ARROW
 
 __all__ = ["with_cleaned_records"]
+
+# The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
 # Fields that tell of the cleaning rather than of the person: two rows may differ in them and still say the same.
 _NOT_CONTENT = {"quality_score", "quality_issues"}

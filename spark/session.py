@@ -1,9 +1,6 @@
 """The Spark session, with a reason beside each setting."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +43,4 @@ def make_session(settings: SparkSettings, name: str) -> SparkSession:
     # By hand, since under spark-submit the JVM has started with a configuration of its own.
     jvm: Any = session._jvm
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(jvm.java.net.URI(LOG4J.as_uri()))
-    _ship_package(session)
     return session
-
-
-def _ship_package(session: SparkSession) -> None:
-    """Send this package to the executors: their Python imports the functions of the jobs by name."""
-    package = Path(__file__).parent
-    folder = tempfile.mkdtemp(prefix="crmsearch-")
-    # Executors fetch the archive when they start, so it has to stay as long as we do.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    session.sparkContext.addPyFile(shutil.make_archive(f"{folder}/{package.name}", "zip", package.parent, package.name))

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
@@ -28,12 +28,13 @@ def make_key_guard(key: Secret) -> Guard:
     return guard
 
 
-def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any]], None]:
+def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """What every request must pass before its handler: a known host name, and no query parameter that would be ignored."""
     named = {name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()}
     hosts = LOOPBACK | {settings.host.lower()} | named
 
-    def check(request: Request[Any, Any, Any]) -> None:
+    # A coroutine, since Litestar would hand a plain function to a thread at every request.
+    async def check(request: Request[Any, Any, Any]) -> None:
         # A page of another site that resolves to this machine (DNS rebinding) sends its own name, and is refused.
         host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]").lower()
         if host not in hosts:

@@ -127,7 +127,8 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(
         "emails", "beginning", 60, lambda t: not t.han and len(t.compact) >= 3, lambda t: _match("email_parts", t.compact.removeprefix("@"))
     ),
-    Clause("emails", "similar spelling", 50, lambda t: t.email, lambda t: _match("emails", t.compact, **_FUZZY)),
+    # One edit: two on words this long were measured at 51 ms where one takes 8, among 100,000 customers.
+    Clause("emails", "similar spelling", 50, lambda t: t.email, lambda t: _match("emails", t.compact, **_FUZZY | {"fuzziness": 1})),
     Clause("name", "similar spelling", 2, _latin, lambda t: _match("name", t.text, operator="and", **_FUZZY), tier=False),
     # Words spread over several fields: smith acme, 李娜 北京, wang 上海.
     Clause("", "all words", 2, _always, lambda t: _match("everything", t.text, operator="and"), tier=False),

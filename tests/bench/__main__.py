@@ -1,0 +1,110 @@
+"""``python -m tests.bench``: measure writing, the main job and searching on this machine."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from crmsearch import node
+from crmsearch.cli.output import words
+from crmsearch.errors import CrmSearchError
+from crmsearch.sample import make_sample
+from crmsearch.settings import ApiSettings
+from tests.bench.ingest import measure_ingest
+from tests.bench.results import Aim, Result, describe_machine, describe_versions, print_result, save_result
+from tests.bench.search import measure_search
+from tests.bench.write import measure_write
+from tests.node_fixture import local_settings
+
+PARTS = ("ingest", "search", "write")
+ROWS = 100_000
+NODE_HEAP = "2g"
+MIN_WRITE_RATIO = 0.8  # connector to plain bulk requests, documents per second
+MAX_SEARCH_RATIO = 1.5  # API to Elasticsearch straight, median latency
+
+_DESCRIPTION = """\
+Measure crmsearch on this machine, with a local node of its own in a temporary folder:
+
+  ingest  the main job as a process, rows per second
+  search  the API against the same bodies sent straight to Elasticsearch
+  write   the Spark connector against plain bulk requests
+
+Tables go to stdout, the figures to tests/bench/results/<day>.json. Exit code 1 when an aim is not met.
+"""
+_EXAMPLES = """\
+examples:
+  make bench
+  .venv/bin/python -m tests.bench --rows 5000              a quick look
+  .venv/bin/python -m tests.bench --only search --seed 3
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of the sample (default {ROWS})")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the sample and of the questions (default 7)")
+    parser.add_argument("--only", choices=PARTS, help="measure this part alone")
+    arguments = parser.parse_args()
+    parts = (arguments.only,) if arguments.only else PARTS
+    # What ends the run must end the node, the API and Spark too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = _measure(parts, arguments.rows, arguments.seed)
+    except CrmSearchError as error:
+        words.print(f"error: {error.detail}", markup=False, highlight=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        words.print("interrupted; nothing was recorded")
+        return 130
+    qualifiers = [*([arguments.only] if arguments.only else []), *([str(arguments.rows)] if arguments.rows != ROWS else [])]
+    path = save_result(result, *qualifiers)
+    print_result(result)
+    words.print(f"figures: {path}", highlight=False)
+    missed = [aim for aim in result.aims if aim.shortfall]
+    for aim in missed:
+        words.print(f"not met: {aim.figure} is {aim.value:.2f}, {aim.bound}; it is off by {aim.shortfall:.2f}", highlight=False)
+    return 1 if missed else 0
+
+
+def _measure(parts: tuple[str, ...], rows: int, seed: int) -> Result:
+    load_average = os.getloadavg()
+    began_at = datetime.now(UTC).isoformat(timespec="seconds")
+    figures, aims = {}, []
+    with tempfile.TemporaryDirectory(prefix="crmsearch-bench-") as folder, local_settings(heap=NODE_HEAP) as own:
+        words.print(f"sample: {rows:,} rows …", highlight=False)
+        sample = make_sample(Path(folder) / "sample", rows, seed)
+        customers_csv = Path(sample.files["customers"])
+        # The API is measured as it is by default, whatever the environment sets.
+        settings = node.ensure(msgspec.structs.replace(own, api=ApiSettings()))
+        versions = describe_versions(settings)
+        if "ingest" in parts or "search" in parts:
+            ingested = measure_ingest(settings, customers_csv)
+            if "ingest" in parts:
+                figures["ingest"] = ingested
+        if "search" in parts:
+            figures["search"] = found = measure_search(settings, customers_csv, seed)
+            aims.append(Aim(figure="search: API / Elasticsearch straight, p50", value=found["ratio_p50"], at_most=MAX_SEARCH_RATIO))
+        if "write" in parts:
+            figures["write"] = written = measure_write(settings, customers_csv, Path(folder) / "cleaned")
+            aims.append(Aim(figure="write: connector / plain bulk, documents/s", value=written["ratio"], at_least=MIN_WRITE_RATIO))
+    return Result(
+        began_at=began_at,
+        rows=rows,
+        seed=seed,
+        load_average_before=load_average,
+        machine={**describe_machine(), "node_heap": NODE_HEAP, "spark_driver_memory": own.spark.driver_memory},
+        versions=versions,
+        figures=figures,
+        aims=aims,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
