@@ -25,7 +25,9 @@ _NOT_CONTENT = {"quality_score", "quality_issues"}
 _REPLACEMENT = "\ufffd"  # what a decoder puts where bytes were not of the encoding
 
 
-def with_cleaned_records(rows: DataFrame, headers: Sequence[str], columns: Sequence[str | None], context: RecordContext) -> DataFrame:
+def with_cleaned_records(
+    rows: DataFrame, headers: Sequence[str], columns: Sequence[str | None], context: RecordContext, damage: str = "cell_count"
+) -> DataFrame:
     """Every row of ``rows`` (``cells``, ``damaged``) cleaned, accepted or rejected; as many rows out as in.
 
     Args:
@@ -33,28 +35,34 @@ def with_cleaned_records(rows: DataFrame, headers: Sequence[str], columns: Seque
         headers: the file's own column names, for the quarantine.
         columns: the contract field of each column, ``None`` for an unmapped one.
         context: what the rules need to know beside the row.
+        damage: the rule that a damaged row breaks.
     """
-    return rows.mapInArrow(_make_cleaner(tuple(headers), tuple(columns), context), CLEANED)
+    # Names may repeat, and no cell of a rejected row may be lost for it.
+    labels = [name if headers.count(name) == 1 else f"{name}#{place}" for place, name in enumerate(headers, 1)]
+    return rows.mapInArrow(_make_cleaner(tuple(labels), tuple(columns), context, damage), CLEANED)
 
 
 def _make_cleaner(
-    headers: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext
+    labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext, damage: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         for batch in batches:
             damaged, cells = batch.column("damaged").to_pylist(), batch.column("cells").to_pylist()
-            records = [_clean_row(row, whole, headers, columns, context) for row, whole in zip(cells, damaged, strict=True)]
+            records = [
+                _clean_row(row, labels, columns, context) if whole is None else _damaged_row(whole, damage)
+                for row, whole in zip(cells, damaged, strict=True)
+            ]
             yield pa.RecordBatch.from_pylist(records, schema=CLEANED_ARROW)
 
     return clean
 
 
-def _clean_row(
-    cells: list[str | None], damaged: str | None, headers: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext
-) -> dict[str, Any]:
-    if damaged is not None:
-        # Which cell belongs to which column cannot be known, so nothing of the row can be trusted.
-        return {"rejections": ["cell_count"], "issues": [], "raw": damaged, "fingerprint": _hash(damaged)}
+def _damaged_row(whole: str, damage: str) -> dict[str, Any]:
+    # Which cell belongs to which column cannot be known, so nothing of the row can be trusted.
+    return {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": _hash(whole)}
+
+
+def _clean_row(cells: list[str | None], labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext) -> dict[str, Any]:
     record = clean_record(cells, columns, context)
     document, rejections = record.document, list(record.rejections)
     if any(cell is not None and _REPLACEMENT in cell for cell in cells):
@@ -71,7 +79,7 @@ def _clean_row(
     if rejections:
         # Why nothing was left to keep the row for: the values that were dropped are reasons too.
         rejections += [code for code in record.issues if RULES[code].severity == "blank"]
-        row["raw"] = msgspec.json.encode(dict(zip(headers, cells, strict=True))).decode()
+        row["raw"] = msgspec.json.encode(dict(zip(labels, cells, strict=True))).decode()
     else:
         row |= search_forms(document)
     return row

@@ -115,10 +115,11 @@ def _clean_all(spark: SparkSession, inputs: list[tuple[Source, HeaderMapping]], 
         as_of=options.began_at.date().isoformat(),
         day_first=options.day_first,
     )
-    frames = [
-        with_cleaned_records(read_source(spark, source), source.headers, mapping.columns, context).withColumn("source", F.lit(source.path))
-        for source, mapping in inputs
-    ]
+    frames = []
+    for source, mapping in inputs:
+        damage = "malformed" if source.format == "json" else "cell_count"
+        cleaned = with_cleaned_records(read_source(spark, source), source.headers, mapping.columns, context, damage)
+        frames.append(cleaned.withColumn("source", F.lit(source.path)))
     return reduce(DataFrame.unionByName, frames).withColumn("run_id", F.lit(options.run_id))
 
 

@@ -64,8 +64,9 @@ def start_api(settings: Settings, *, any_port: bool) -> ApiRecord:
         settings = msgspec.structs.replace(settings, api=api)
     check_binding(api)
     folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = folder / "api.log"
+    log.touch(mode=0o600)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRMSEARCH_")}
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -107,7 +108,7 @@ def running_api(settings: Settings) -> ApiRecord | None:
     """The background API of this state directory, if its process lives."""
     try:
         record = msgspec.json.decode(_record_path(settings).read_bytes(), type=ApiRecord)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return None
     return record if f"--state={_folder(settings)}" in command_lines(record.pid).get(record.pid, "") else None
 

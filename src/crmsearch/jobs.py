@@ -78,6 +78,8 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        # Ctrl-C reaches us alone, and we end the job in good order; told twice, Spark would report it as a failure.
+        start_new_session=True,
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -86,9 +88,9 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
     follower = threading.Thread(target=_follow, args=(process.stderr, words, failure, on_event), daemon=True)
     answers: list[str] = []
     answerer = threading.Thread(target=lambda: answers.append(process.stdout.read() if process.stdout else ""), daemon=True)
-    follower.start()
-    answerer.start()
     try:
+        follower.start()
+        answerer.start()
         process.wait(settings.spark.timeout_s)
     except subprocess.TimeoutExpired:
         raise JobError(
@@ -97,8 +99,9 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
     finally:
         # On Ctrl-C too: neither the driver nor its JVM outlives the command.
         _end(process)
-        follower.join(_STOP_TIMEOUT_S)
-        answerer.join(_STOP_TIMEOUT_S)
+        for thread in (follower, answerer):
+            if thread.ident is not None:
+                thread.join(_STOP_TIMEOUT_S)
         process.stdout.close()
         process.stderr.close()
     if failure:

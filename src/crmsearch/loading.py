@@ -1,7 +1,6 @@
 """One full load: a new index is filled by the Spark job, verified and promoted, or it is removed and nothing has changed."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,10 +59,11 @@ def load_customers(
         on_event({"stage": "verify"})
         lifecycle.finish(index, report.indexed)
         lifecycle.promote(index)
-    except BaseException:
-        # Ctrl-C too. What Elasticsearch says to this is of less interest than what went wrong before.
-        with suppress(CrmSearchError):
+    except BaseException as error:  # Ctrl-C too
+        try:
             lifecycle.delete(index)
+        except CrmSearchError:
+            error.add_note(f"the incomplete index {index} could not be removed; the next successful ingest removes it")
         raise
     lifecycle.prune(KEPT_GENERATIONS)
     return report

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
+from litestar.exceptions import HTTPException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
@@ -39,6 +40,9 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
         host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]").lower()
         if host not in hosts:
             raise InvalidRequestError("this host name is not served; name it in CRMSEARCH_API_ALLOWED_HOSTS if it should be")
+        # A form on another site can be posted here without asking; JSON cannot.
+        if request.method == "POST" and request.content_type[0] != "application/json":
+            raise HTTPException(status_code=415, detail="send the body as Content-Type: application/json")
         known = {name.rstrip("_") for name in request.route_handler.parsed_fn_signature.parameters}
         unknown = sorted(set(request.query_params.keys()) - known)
         if unknown:

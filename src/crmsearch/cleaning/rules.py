@@ -83,6 +83,7 @@ RULES: dict[str, Rule] = {
         # the record
         Rule("no_identity", "row", "reject", "nothing is left that could tell who this is", "a name N/A and no contact"),
         Rule("cell_count", "row", "reject", "the row has too few or too many cells", "Adriana Stein,44"),
+        Rule("malformed", "row", "reject", "the line is not a JSON object", '{"name": "Ada"'),
         Rule("undecodable", "row", "reject", "the row holds bytes that are not of the file's encoding", "M\ufffdller"),
     )
 }

@@ -45,17 +45,28 @@ def main(arguments: list[str] | None = None) -> None:
         cli.main(args=arguments, prog_name="crmsearch", standalone_mode=False)
     except CrmSearchError as error:
         words.print(f"[bold red]error:[/] {_escaped(error.detail)}", soft_wrap=True, highlight=False)
+        _print_notes(error)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        words.print("interrupted; what had been begun was cleaned up")
+    except (click.Abort, KeyboardInterrupt) as error:
+        interrupt = error.__context__ if isinstance(error, click.Abort) else error
+        if not _print_notes(interrupt):
+            words.print("interrupted; what had been begun was cleaned up")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _print_notes(error: BaseException | None) -> bool:
+    """Print what was noted on an error on its way here; returns whether there was anything."""
+    notes = getattr(error, "__notes__", [])
+    for note in notes:
+        words.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+    return bool(notes)
 
 
 def _interrupt(*_: Any) -> None:

@@ -1,12 +1,15 @@
 """``sample``, ``ingest``, ``clean`` and ``index``: data in, generations out."""
 
+import codecs
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import phonenumbers
 
+from crmsearch.cleaning.headers import HEADERS
 from crmsearch.cli.output import json_option, print_json, print_report, print_table, stages, words
 from crmsearch.errors import ConfigError, InputError
 from crmsearch.indexing.client import make_client
@@ -52,14 +55,33 @@ def _options(
     for column in columns:
         if "=" not in column:
             raise ConfigError(f"--map takes FIELD=HEADER, e.g. --map name=Kunde; it was given {column!r}")
+        field = column.partition("=")[0]
+        if field not in HEADERS:
+            raise ConfigError(f"--map: no column can be read into a field {field!r}; these are possible: {', '.join(HEADERS)}")
+    if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ConfigError(f"--region is a country by its ISO code, e.g. CN; {region!r} is none")
+    _check_encoding(encoding)
     # Said at once rather than after Spark has started; other file systems are Spark's to look at.
     for path in paths:
-        if "://" not in path and not any(character in path for character in "*?[{") and not Path(path).exists():
+        if "://" in path or any(character in path for character in "*?[{"):
+            continue
+        if not Path(path).exists():
             raise InputError(f"{path} does not exist")
+        if Path(path).is_file() and not Path(path).stat().st_size:
+            raise InputError(f"{path} is empty")
     located = tuple(path if "://" in path else str(Path(path).absolute()) for path in paths)
     return IngestOptions(
         paths=located, source=source, encoding=encoding, region=region.upper() if region else None, day_first=day_first, columns=columns
     )
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        known = codecs.lookup(encoding).name
+    except LookupError:
+        known = ""
+    if not known or known.startswith(("utf-16", "utf-32")):
+        raise ConfigError(f"--encoding is UTF-8 or GB18030, or another in which a line ends as in ASCII; {encoding!r} is not")
 
 
 @click.command()
@@ -89,6 +111,7 @@ def ingest(
 ) -> None:
     """Load customers: clean, set aside, merge, index, verify, promote.
 
+    A load replaces the whole customer base, so name all files in one call; the two bases before it are kept for `index rollback`.
     Either everything succeeds and the new index goes live, or nothing changes. Rows that cannot be used are kept in quarantine with
     their reasons. PATH is a file, folder or glob: CSV, TSV, JSON lines or Parquet, local or hdfs://.
 
@@ -102,6 +125,7 @@ def ingest(
     options = _options(paths, source, encoding, region, day_first, columns)
     settings = ensure(from_env())
     lifecycle = make_lifecycle(settings)
+    before = next((each for each in lifecycle.generations() if each.live), None)
     latest: list[str] = []
 
     def written() -> int:
@@ -115,7 +139,8 @@ def ingest(
         print_json(report)
     else:
         print_report(report)
-        words.print(f"live: {report.index}", highlight=False)
+        was = f"before: {before.documents:,} in {before.index}" if before else "the first"
+        words.print(f"live: {report.index} with {report.indexed:,} customers ({was})", highlight=False)
 
 
 @click.command()

@@ -15,6 +15,8 @@ from crmsearch.contract import RunReport
 
 __all__ = ["data", "json_option", "print_json", "print_report", "print_table", "stages", "words"]
 
+SHOWN_COLUMNS = 20
+
 words = Console(stderr=True)
 data = Console()
 if not data.is_terminal:
@@ -58,7 +60,9 @@ def print_report(report: RunReport, where: str = "") -> None:
     for each in report.inputs:
         words.print(f"{each.path}: {each.format}, {each.encoding}, {each.rows_read} rows", highlight=False, markup=False)
         if each.unmapped:
-            words.print(f"  columns not used: {', '.join(each.unmapped)}", highlight=False, markup=False)
+            shown = ", ".join(name[:40] for name in each.unmapped[:SHOWN_COLUMNS])
+            rest = len(each.unmapped) - SHOWN_COLUMNS
+            words.print(f"  columns not used: {shown}{f' and {rest:,} more' if rest > 0 else ''}", highlight=False, markup=False)
     seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in report.seconds.items())
     words.print(f"time: {seconds}{where}", highlight=False)
 

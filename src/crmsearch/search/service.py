@@ -17,6 +17,7 @@ from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancell
 
 __all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
 
+MAX_ID_BYTES = 512  # Elasticsearch's own limit
 Body = dict[str, Any]
 
 
@@ -56,7 +57,9 @@ class SearchService:
         return parse_suggest(request, await self._backend.search(build_suggest_body(request)))
 
     async def customer(self, customer_id: str) -> Customer:
-        source = await self._backend.get(customer_id)
+        # Ids that cannot be, and that would not arrive at Elasticsearch as ids.
+        possible = customer_id not in {".", ".."} and len(customer_id.encode()) <= MAX_ID_BYTES
+        source = await self._backend.get(customer_id) if possible else None
         if source is None:
             raise NotFoundError("there is no customer with this id")
         return msgspec.convert(source, Customer)

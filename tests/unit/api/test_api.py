@@ -17,6 +17,7 @@ from crmsearch.search.query import Position
 from crmsearch.settings import ApiSettings, Secret
 
 HOST = "crm.test"
+JSON: dict[str, Any] = {"headers": {"Content-Type": "application/json"}}
 PROBLEM_KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
@@ -146,8 +147,14 @@ def test_the_field_catalogue_is_whole(client: TestClient[Litestar]) -> None:
         ("GET", "/v1/customers/search?size=many", {}, 400, "invalid_request"),
         ("GET", "/v1/customers/search?page=999", {}, 400, "invalid_request"),
         ("GET", "/v1/customers/search?cursor=forged", {}, 400, "invalid_cursor"),
-        ("POST", "/v1/customers/search", {"content": b"{not json"}, 400, "invalid_request"),
-        ("POST", "/v1/customers/search", {"content": b""}, 400, "invalid_request"),
+        ("POST", "/v1/customers/search", {"content": b"{not json", **JSON}, 400, "invalid_request"),
+        ("POST", "/v1/customers/search", {"content": b"", **JSON}, 400, "invalid_request"),
+        ("POST", "/v1/customers/search", {"content": b'{"q":"\xed\xa0\x80"}', **JSON}, 400, "invalid_request"),
+        ("POST", "/v1/customers/search", {"content": b"[" * 100_000, **JSON}, 400, "invalid_request"),
+        ("POST", "/v1/customers/search", {"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported_media_type"),
+        ("POST", "/v1/customers/search", {"data": {"q": "form"}}, 415, "unsupported_media_type"),
+        ("GET", "/v1/customers/%2e%2e", {}, 404, "not_found"),
+        ("GET", "/v1/customers/" + "a" * 5000, {}, 404, "not_found"),
         ("POST", "/v1/customers/search", {"json": ["a", "list"]}, 400, "invalid_request"),
         ("POST", "/v1/customers/search", {"json": {"q": 5}}, 400, "invalid_request"),
         ("POST", "/v1/customers/search", {"json": {"query": "misspelt"}}, 400, "invalid_request"),

@@ -99,7 +99,7 @@ def test_usage_errors_are_exit_two(capsys: pytest.CaptureFixture[str], arguments
 
 def test_paths_are_made_absolute_and_remote_ones_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.csv").touch()
+    Path("a.csv").write_text("Name\nAda\n", encoding="utf-8")
     found = _options(("a.csv", "hdfs://host/b.csv", "part-*.csv"), "zoho", "UTF-8", "cn", True, ("name=Kunde=x",))
     assert found.paths == (str(tmp_path / "a.csv"), "hdfs://host/b.csv", str(tmp_path / "part-*.csv"))
     assert (found.region, found.columns) == ("CN", ("name=Kunde=x",))
