@@ -100,6 +100,8 @@ def stop_api(settings: Settings) -> bool:
                 os.killpg(record.pid, number)
             if wait_until(lambda: running_api(settings) is None, patience_s):
                 break
+        for started in _STARTED:
+            started.poll()  # our own child is gone for good only once it has been asked for
     _record_path(settings).unlink(missing_ok=True)
     return record is not None
 
