@@ -13,7 +13,7 @@ import msgspec
 
 from crmsearch.errors import ConfigError, PortInUseError
 from crmsearch.processes import command_lines, free_port, port_is_free, tail, wait_until
-from crmsearch.settings import ApiSettings, Settings, child_environment
+from crmsearch.settings import LOOPBACK, ApiSettings, Settings, child_environment
 
 __all__ = ["ApiRecord", "check_binding", "running_api", "start_api", "stop_api"]
 
@@ -22,7 +22,6 @@ _STOP_TIMEOUT_S = 15.0
 _POLL_S = 0.1
 # Processes meant to outlive us; without a reference the interpreter would complain that they still run.
 _STARTED: list[subprocess.Popen[bytes]] = []
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class ApiRecord(msgspec.Struct, frozen=True):
@@ -39,7 +38,7 @@ def check_binding(api: ApiSettings) -> None:
         ConfigError: an address beyond loopback without a key.
         PortInUseError: something else listens there.
     """
-    if api.host not in _LOOPBACK and not api.key:
+    if api.host not in LOOPBACK and not api.key:
         raise ConfigError(f"binding to {api.host} would show personal data to the network; set CRMSEARCH_API_KEY, or bind to 127.0.0.1")
     if not port_is_free(api.port, api.host):
         raise PortInUseError(f"port {api.port} of {api.host} is in use; choose another with --port or CRMSEARCH_API_PORT")

@@ -14,9 +14,10 @@ from msgspec import Meta
 
 from crmsearch.errors import ConfigError
 
-__all__ = ["Secret", "Setting", "Settings", "child_environment", "from_env", "setting_rows"]
+__all__ = ["LOOPBACK", "Secret", "Setting", "Settings", "child_environment", "from_env", "setting_rows"]
 
 PREFIX = "CRMSEARCH_"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # host names that no other machine can reach
 
 
 class Secret(str):

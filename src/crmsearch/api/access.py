@@ -11,11 +11,9 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
-from crmsearch.settings import ApiSettings, Secret
+from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
-__all__ = ["LOOPBACK", "make_key_guard", "make_request_check"]
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+__all__ = ["make_key_guard", "make_request_check"]
 
 
 def make_key_guard(key: Secret) -> Guard:

@@ -14,7 +14,7 @@ import msgspec
 from crmsearch.contract import FIELDS
 from crmsearch.search.filters import build_filter
 from crmsearch.search.query import build_text_query
-from crmsearch.search.request import StatsRequest
+from crmsearch.search.request import HistogramRequest, StatsRequest
 
 __all__ = [
     "Exactness",
@@ -183,7 +183,7 @@ def _build_field(name: str, request: StatsRequest, compression: int) -> dict[str
         f"{name}.percentiles": {"percentiles": {"field": path, "percents": percents, "tdigest": {"compression": compression}}},
     }
     if request.histogram is not None:
-        width = request.histogram.interval * (DAY_MS if FIELDS[name].type == "date" else 1)
+        width = _bin_width(name, request.histogram)
         aggs[f"{name}.histogram"] = {"histogram": {"field": path, "interval": width, "min_doc_count": 1}}
     return aggs
 
@@ -203,7 +203,7 @@ def _parse_field(name: str, request: StatsRequest, answer: dict[str, Any], compr
     reasons = {0: "no customer here has a value", 1: "one value has no variance"}
     histogram = None
     if request.histogram is not None:
-        width = request.histogram.interval * (DAY_MS if FIELDS[name].type == "date" else 1)
+        width = _bin_width(name, request.histogram)
         bins = answer[f"{name}.histogram"]["buckets"]
         histogram = [HistogramBin(bucket["key"], bucket["key"] + width, bucket["doc_count"]) for bucket in bins]
     return FieldStats(
@@ -240,3 +240,8 @@ def _has_cancelled(stats: dict[str, Any]) -> bool:
 
 def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _bin_width(name: str, histogram: HistogramRequest) -> float:
+    """Width of a bin in the unit that Elasticsearch computes in: milliseconds for dates."""
+    return histogram.interval * (DAY_MS if FIELDS[name].type == "date" else 1)
