@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.record import RecordContext, clean_record
 from crmsearch.cleaning.rules import RULES
-from spark.schemas import CLEANED, CLEANED_ARROW
+from crmsearch.privacy.masking import mask
+from spark.schemas import CLEANED, CLEANED_ARROW, FILLED_BITS
 
 __all__ = ["with_cleaned_records"]
 
@@ -23,6 +24,7 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 # Fields that tell of the cleaning rather than of the person: two rows may differ in them and still say the same.
 _NOT_CONTENT = {"quality_score", "quality_issues"}
 _REPLACEMENT = "\ufffd"  # what a decoder puts where bytes were not of the encoding
+_SAMPLES = 3  # cells shown of each rule and part of a file; the report keeps as many of the whole run
 
 
 def with_cleaned_records(
@@ -45,11 +47,16 @@ def with_cleaned_records(
 def _make_cleaner(
     labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext, damage: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+    bits = tuple(FILLED_BITS.get(field or "", 0) for field in columns)
+
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        wanted = dict.fromkeys(RULES, _SAMPLES)
         for batch in batches:
             damaged, cells = batch.column("damaged").to_pylist(), batch.column("cells").to_pylist()
             records = [
-                _clean_row(row, labels, columns, context) if whole is None else _damaged_row(whole, damage)
+                _clean_row(row, labels, columns, bits, context, wanted)
+                if whole is None
+                else _damaged_row(whole, row, columns, context, damage)
                 for row, whole in zip(cells, damaged, strict=True)
             ]
             yield pa.RecordBatch.from_pylist(records, schema=CLEANED_ARROW)
@@ -57,17 +64,33 @@ def _make_cleaner(
     return clean
 
 
-def _damaged_row(whole: str, damage: str) -> dict[str, Any]:
-    # Which cell belongs to which column cannot be known, so nothing of the row can be trusted.
-    return {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": _hash(whole)}
+def _damaged_row(
+    whole: str, cells: list[str | None] | None, columns: tuple[str | None, ...], context: RecordContext, damage: str
+) -> dict[str, Any]:
+    # Which cell belongs to which column cannot be known, so nothing of the row can be trusted; but a key that comes first stands before
+    # whatever was cut wrongly.
+    key = clean_record(cells[:1], columns[:1], context).source_key if cells and damage == "cell_count" else None
+    row = {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": _hash(whole), "filled": 0}
+    return row | {"source_key": key, "source_system": context.source_system}
 
 
-def _clean_row(cells: list[str | None], labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext) -> dict[str, Any]:
+def _clean_row(
+    cells: list[str | None],
+    labels: tuple[str, ...],
+    columns: tuple[str | None, ...],
+    bits: tuple[int, ...],
+    context: RecordContext,
+    wanted: dict[str, int],
+) -> dict[str, Any]:
     record = clean_record(cells, columns, context)
     document, rejections = record.document, list(record.rejections)
     if any(cell is not None and _REPLACEMENT in cell for cell in cells):
         rejections.append("undecodable")
     content = {field: value for field, value in document.items() if field not in _NOT_CONTENT}
+    filled = 0
+    for cell, bit in zip(cells, bits, strict=False):
+        if cell and not cell.isspace():
+            filled |= bit
     row = {
         # An empty list says nothing that its absence does not.
         **{field: value for field, value in document.items() if value not in (None, [])},
@@ -75,7 +98,10 @@ def _clean_row(cells: list[str | None], labels: tuple[str, ...], columns: tuple[
         "fingerprint": _hash(msgspec.json.encode([record.source_key, content], order="sorted").decode()),
         "issues": list(record.issues),
         "rejections": rejections,
+        "filled": filled,
     }
+    if samples := _samples((*record.issues, *rejections), cells, columns, context, wanted):
+        row["samples"] = samples
     if rejections:
         # Why nothing was left to keep the row for: the values that were dropped are reasons too.
         rejections += [code for code in record.issues if RULES[code].severity == "blank"]
@@ -83,6 +109,36 @@ def _clean_row(cells: list[str | None], labels: tuple[str, ...], columns: tuple[
     else:
         row |= search_forms(document)
     return row
+
+
+def _samples(
+    codes: Iterable[str], cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext, wanted: dict[str, int]
+) -> list[dict[str, str]]:
+    """The masked cells behind the codes of which some are still wanted; each one looked for is one less wanted."""
+    samples = []
+    for code in codes:
+        if not wanted.get(code):
+            continue
+        # Less whether or not a cell is found, so that a rule that no cell breaks alone is not looked for in every row.
+        wanted[code] -= 1
+        if found := _culprit(code, cells, columns, context):
+            samples.append({"code": code, "sample": mask(*found)})
+    return samples
+
+
+def _culprit(code: str, cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext) -> tuple[str, str] | None:
+    """The cell that broke a rule and its field: the one that breaks it alone, else the first of the rule's own field."""
+    named = RULES[code].field
+    filled = [(cell, field) for cell, field in zip(cells, columns, strict=False) if cell and field]
+    if code == "undecodable":
+        return next((pair for pair in filled if _REPLACEMENT in pair[0]), None)
+    if named == "row" or code == "name_missing":
+        return None  # nothing is there to be shown
+    # Stable, so that a rule is first tried on its own field.
+    for cell, field in sorted(filled, key=lambda pair: pair[1] != named):
+        if code in clean_record([cell], [field], context).issues:
+            return cell, field
+    return next((pair for pair in filled if pair[1] == named), None)
 
 
 def _hash(text: str) -> str:

@@ -1,7 +1,8 @@
 """Source files to one uniform frame: ``cells`` (strings by column), ``damaged`` (the row as text where it could not be cut into cells).
 
-A file is looked at twice. The first bytes tell format, encoding, delimiter and header; one native pass over all lines tells whether they
-are of that encoding and whether quoted fields run over line ends, which decides how the file is split among the tasks.
+Workbooks and archives are taken apart first (``unpack``); what comes out is read like any other file. A file is looked at twice. The first
+bytes tell format, encoding, delimiter and header; one native pass over all lines tells whether they are of that encoding and whether quoted
+fields run over line ends, which decides how the file is split among the tasks.
 """
 
 import csv
@@ -15,14 +16,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from crmsearch.errors import InputError
-from spark.storage import first_bytes
+from spark.storage import fetch_file, first_bytes, list_files, reach
+from spark.unpack import TableFile, Workspace, is_packed, split_part, tables_of
 
-__all__ = ["Source", "inspect_source", "read_source"]
+__all__ = ["Source", "inspect_source", "inspect_sources", "read_source"]
 
 DELIMITERS = ",;\t|"
 DAMAGED = "_damaged"
 # More undecodable lines than this share mean that the encoding is wrong; fewer are single damaged rows.
 MAX_UNDECODABLE = 0.01
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _FORMATS = {
     "csv": "csv",
     "tsv": "csv",
@@ -35,44 +38,112 @@ _FORMATS = {
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one input before it is read."""
+    """What is known of one table before it is read.
+
+    Attributes:
+        path: what the user calls it; behind ``#`` the sheet or the member of an archive.
+        location: where Spark finds it, in a form that every executor reaches.
+        format: csv, json, parquet or xlsx.
+        encoding: of the file that the user gave.
+        headers: the header row.
+        delimiter: between the cells of a text file.
+        multiline: rows may run over line ends, so the file cannot be split.
+        recoded: what Spark finds was written anew as UTF-8.
+    """
 
     path: str
+    location: str
     format: str
     encoding: str
     headers: tuple[str, ...]
     delimiter: str = ","
     multiline: bool = False
+    recoded: bool = False
+
+
+def inspect_sources(spark: SparkSession, path: str, encoding: str, workspace: Workspace) -> list[Source]:
+    """Find out what tables ``path`` stands for, and how each is to be read.
+
+    A file, folder or glob of text, JSON or Parquet is one table, as Spark's parts of a table are; a workbook or an archive is one for
+    every sheet or member that is a table. ``book.xlsx#Leads`` and ``export.zip#crm/contacts.csv`` stand for one of these alone.
+
+    Raises:
+        InputError: something in it cannot be used; see ``inspect_source`` and ``unpack.tables_of``.
+        ConfigError: no key or region is set for the object store.
+    """
+    whole, part = split_part(path)
+    located = reach(spark, whole, workspace.storage)
+    files = list_files(spark, located, whole)
+    if not any(is_packed(file.uri) for file in files):
+        head = first_bytes(spark, files[0], whole)
+        if len(files) > 1 or not head.startswith(_UTF16_MARKS):
+            return [_inspect(spark, located, files[0].uri, head, encoding, whole)]
+    found = []
+    for file in files:
+        label = whole if len(files) == 1 else file.uri
+        fetched = fetch_file(spark, file, workspace.folder, label)
+        tables = tables_of(fetched, label, workspace.folder)
+        wanted = [table for table in tables if part in {"", table.label.removeprefix(f"{label}#")}]
+        if not wanted:
+            raise InputError(f"{path}: there are {', '.join(table.label.removeprefix(f'{label}#') for table in tables)}, and no {part}")
+        for table in wanted:
+            # What was not taken out of anything is read where it is.
+            location = file.uri if table.path == fetched else workspace.publish(table.path)
+            found.append(_inspect_table(spark, table, location, encoding))
+    return found
 
 
 def inspect_source(spark: SparkSession, path: str, encoding: str = "UTF-8") -> Source:
-    """Find out how ``path`` is to be read.
+    """Find out how ``path`` (a file, folder or glob that Hadoop reaches as it is) is to be read as one table.
 
     Raises:
         InputError: it is missing, empty, binary, of another encoding, has no header or a quoted field that never ends. The text
             says what to do and quotes no cell.
     """
-    file_name, head = first_bytes(spark, path)
+    file = list_files(spark, path)[0]
+    return _inspect(spark, path, file.uri, first_bytes(spark, file, path), encoding, path)
+
+
+def _inspect_table(spark: SparkSession, table: TableFile, location: str, encoding: str) -> Source:
+    if table.headers is not None:
+        return Source(path=table.label, location=location, format="xlsx", encoding="binary", headers=table.headers)
+    first = list_files(spark, location, table.label)[0]
+    own = "UTF-8" if table.recoded_from else encoding
+    source = _inspect(spark, location, first.uri, first_bytes(spark, first, table.label), own, table.label)
+    return msgspec.structs.replace(source, encoding=table.recoded_from, recoded=True) if table.recoded_from else source
+
+
+def _inspect(spark: SparkSession, location: str, file_name: str, head: bytes, encoding: str, path: str) -> Source:
+    """Look at one table.
+
+    Args:
+        spark: the session that reads it.
+        location: what to read.
+        file_name: the first file of it, whose ending tells the format.
+        head: the beginning of that file.
+        encoding: of text files.
+        path: what the user calls it.
+    """
     kind = _format_of(file_name)
     if kind == "parquet":
         if not head.startswith(b"PAR1"):
             raise InputError(f"{path} is named as Parquet but is not")
-        return Source(path=path, format=kind, encoding="binary", headers=tuple(spark.read.parquet(path).columns))
+        headers = tuple(spark.read.parquet(location).columns)
+        return Source(path=path, location=location, format=kind, encoding="binary", headers=headers)
     if file_name.endswith(".gz"):
-        head = zlib.decompressobj(wbits=31).decompress(head)
+        head = _unzipped(path, head)
     _refuse_binary(path, head)
     text = _decode_head(head, encoding)
     if kind == "json":
         multiline = text.lstrip().startswith("[")
-        _check_lines(spark, path, encoding, None)
-        return Source(
-            path=path, format=kind, encoding=encoding, headers=_json_headers(spark, path, encoding, multiline), multiline=multiline
-        )
+        _check_lines(spark, location, encoding, None, path)
+        headers = _json_headers(spark, location, encoding, multiline, path)
+        return Source(path=path, location=location, format=kind, encoding=encoding, headers=headers, multiline=multiline)
     header = _first_record(path, text)
     delimiter = "\t" if re.search(r"\.tsv(\.gz)?$", file_name) else _delimiter_of(header)
     headers = tuple(next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter)))
-    multiline = _check_lines(spark, path, encoding, delimiter)
-    return Source(path=path, format=kind, encoding=encoding, headers=headers, delimiter=delimiter, multiline=multiline)
+    multiline = _check_lines(spark, location, encoding, delimiter, path)
+    return Source(path=path, location=location, format=kind, encoding=encoding, headers=headers, delimiter=delimiter, multiline=multiline)
 
 
 def read_source(spark: SparkSession, source: Source) -> DataFrame:
@@ -82,7 +153,7 @@ def read_source(spark: SparkSession, source: Source) -> DataFrame:
     elif source.format == "json":
         frame = _read_json(spark, source)
     else:
-        frame = spark.read.parquet(source.path).withColumn(DAMAGED, F.lit(None).cast("string"))
+        frame = spark.read.parquet(source.location).withColumn(DAMAGED, F.lit(None).cast("string"))
     # Columns by position: names may repeat, be empty or hold dots.
     types = [field.dataType for field in frame.schema.fields]
     frame = frame.toDF(*[f"c{position}" for position in range(len(types) - 1)], DAMAGED)
@@ -101,11 +172,11 @@ def _read_csv(spark: SparkSession, source: Source) -> DataFrame:
         .option("sep", source.delimiter)
         .option("quote", '"')
         .option("escape", '"')
-        .option("encoding", source.encoding)
+        .option("encoding", "UTF-8" if source.recoded else source.encoding)
         .option("multiLine", source.multiline)
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", DAMAGED)
-        .csv(source.path)
+        .csv(source.location)
     )
 
 
@@ -113,17 +184,17 @@ def _read_json(spark: SparkSession, source: Source) -> DataFrame:
     frame = (
         spark.read.option("primitivesAsString", "true")
         .option("multiLine", source.multiline)
-        .option("encoding", source.encoding)
+        .option("encoding", "UTF-8" if source.recoded else source.encoding)
         .option("columnNameOfCorruptRecord", DAMAGED)
-        .json(source.path)
+        .json(source.location)
     )
     damaged = F.col(DAMAGED) if DAMAGED in frame.columns else F.lit(None).cast("string")
     return frame.select(*[F.col(f"`{name}`") for name in source.headers], damaged.alias(DAMAGED))
 
 
-def _json_headers(spark: SparkSession, path: str, encoding: str, multiline: bool) -> tuple[str, ...]:
+def _json_headers(spark: SparkSession, location: str, encoding: str, multiline: bool, path: str) -> tuple[str, ...]:
     reader = spark.read.option("primitivesAsString", "true").option("multiLine", multiline).option("encoding", encoding)
-    columns = reader.option("columnNameOfCorruptRecord", DAMAGED).json(path).columns
+    columns = reader.option("columnNameOfCorruptRecord", DAMAGED).json(location).columns
     headers = tuple(name for name in columns if name != DAMAGED)
     if not headers:
         raise InputError(f"{path} holds no JSON objects; expected one object per line, or one array of objects")
@@ -137,14 +208,19 @@ def _as_text(column: str, *, is_array: bool) -> Column:
 
 def _format_of(file_name: str) -> str:
     extension = re.sub(r"\.(gz|bz2)$", "", file_name.lower()).rpartition(".")[2]
-    if extension in {"xlsx", "xls", "zip"}:
-        raise InputError(f"{file_name}: {extension} files are not read; save the table as CSV (UTF-8)")
     # An unknown name is tried as CSV, the commonest export; a file that is not will fail on its first bytes.
     return _FORMATS.get(extension, "csv")
 
 
+def _unzipped(path: str, head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head)
+    except zlib.error as error:
+        raise InputError(f"{path} is named as gzip but is not, or is damaged") from error
+
+
 def _refuse_binary(path: str, head: bytes) -> None:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith(_UTF16_MARKS):
         raise InputError(f"{path} is UTF-16; save it as UTF-8 (in Excel: «CSV UTF-8»)")
     if b"\x00" in head or head.startswith((b"PK\x03\x04", b"%PDF", b"PAR1")):
         raise InputError(f"{path} is binary, not a table of text; export it as CSV (UTF-8)")
@@ -181,7 +257,7 @@ def _delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: (outside_quotes.count(delimiter), -DELIMITERS.index(delimiter)))
 
 
-def _check_lines(spark: SparkSession, path: str, encoding: str, delimiter: str | None) -> bool:
+def _check_lines(spark: SparkSession, location: str, encoding: str, delimiter: str | None, path: str) -> bool:
     """One pass over the raw lines; returns whether quoted fields run over line ends.
 
     A line is looked at alone: complete quoted fields are taken out, and what remains either opens one, closes one, or neither.
@@ -195,7 +271,7 @@ def _check_lines(spark: SparkSession, path: str, encoding: str, delimiter: str |
         rest = F.regexp_replace("value", rf'(?:^|(?<={separator}))"[^"]*+(?:""[^"]*+)*+"(?={separator}|\s*$)', "")
         opens, closes = rest.rlike(rf'(?:^|{separator})"'), rest.rlike(rf'"(?:{separator}|\s*$)')
     totals = (
-        spark.read.text(path)
+        spark.read.text(location)
         .agg(
             F.count("*").alias("lines"),
             F.count_if(undecodable).alias("undecodable"),

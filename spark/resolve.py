@@ -1,50 +1,357 @@
-"""Records to customers: rows that say the same, or bear the same key, become one."""
+"""Records to customers: rows of one key or one content first, then records that are one person by comparison.
 
-from pyspark.sql import DataFrame, Window
+How a record is compared, what a pair weighs and which value survives is ``crmsearch.resolution``'s; here it is carried out over a whole
+customer base. Records are shuffled by blocking key and compared within each block as they stream by, so no pair of records is ever a row.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, groupby
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from pyspark import StorageLevel, cloudpickle
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
-__all__ = ["with_golden_records"]
+from crmsearch.contract import MergeReport
+from crmsearch.resolution.clusters import resolve_component
+from crmsearch.resolution.components import connect
+from crmsearch.resolution.features import Features, build_features
+from crmsearch.resolution.keys import MAX_BLOCK, MAX_NAMESAKES, block_limit, blocking_keys
+from crmsearch.resolution.survivorship import merge_records
+from crmsearch.resolution.weights import EVERY, Model, frequency_values
+from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS, FILLED_BITS
+
+__all__ = ["MAX_ID_BYTES", "Resolution", "resolve"]
+
+# The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
 MAX_ID_BYTES = 512  # of a document's id; Elasticsearch refuses a longer one, and the whole run with it
 
+_BROADCAST_LINKED = 1_000_000  # records in clusters up to which their components are sent to every executor; 16 bytes each, and overhead
+_CONFIDENCE_BANDS = (("0.99-1.00", 0.99), ("0.95-0.99", 0.95), ("below 0.95", 0.0))
+_MOST_REASONS = 20  # combinations of levels that the report names
+_COMPARED = (
+    "name", "given_name", "family_name", "gender", "birth_date", "age", "kind", "emails", "phones", "address", "district", "city",
+    "postcode", "national_id", "company",
+)  # fmt: skip
+_FEATURES = pa.schema(
+    [
+        ("rid", pa.int64()),
+        ("payload", pa.binary()),
+        ("keys", pa.list_(pa.struct([("value", pa.int64()), ("narrower", pa.list_(pa.int64()))]))),
+        ("frequent", pa.list_(pa.string())),
+    ]
+)
+_SCORED = pa.schema([("edges", pa.binary()), ("compared", pa.int64()), ("capped", pa.int64())])
+_MERGED = pa.schema(
+    [
+        *(CLEANED_ARROW.field(name) for name in DOCUMENT_COLUMNS),
+        ("members", pa.list_(pa.string())),  # ids of the records, one of which is the customer's
+        ("reasons", pa.list_(pa.string())),  # one text for each link
+        ("refused", pa.int64()),
+    ]
+)
 
-def with_golden_records(accepted: DataFrame, run_id: str, indexed_at: str) -> DataFrame:
-    """Group the records of a customer and mark the surviving one.
+Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
-    Records are one customer when they have the same source key, or no key and the same content. Of several the newest survives
-    (``updated_at``), then the most complete, then by fingerprint and issues, so that the outcome does not depend on the order of rows.
 
-    Returns:
-        ``accepted`` with the identity and lineage fields of the document, ``record_id`` (unique among keyless records) and
-        ``survivor``; as many rows as came in.
+class Resolution(msgspec.Struct, frozen=True):
+    """What the records have become.
+
+    Attributes:
+        golden: one row per customer, with ``DOCUMENT_COLUMNS``; persisted.
+        records: one row per accepted record: ``record_id``, ``customer_id``, ``source``, ``source_system``, ``source_key`` and ``indexed``,
+            which is true for exactly one record of each customer.
+        report: how records became customers.
+        kept: frames held in memory or on disk for the two above.
+    """
+
+    golden: DataFrame
+    records: DataFrame
+    report: MergeReport
+    kept: tuple[DataFrame, ...] = ()
+
+    def release(self) -> None:
+        """Give the memory back; ``golden`` and ``records`` would have to be computed anew."""
+        for frame in (self.golden, *self.kept):
+            frame.unpersist()
+
+
+def resolve(accepted: DataFrame, run_id: str, indexed_at: str) -> Resolution:
+    """Find the customers behind the records.
+
+    Args:
+        accepted: rows of ``schemas.CLEANED`` that were not rejected, with ``source``.
+        run_id: name of the run, for the documents.
+        indexed_at: ISO time of the run, for the documents.
+
+    The outcome does not depend on the order or the partitions of the rows. The driver holds 16 bytes for each link and some 200 for each
+    record that has one: about a gigabyte for 20 million records of which a quarter are copies.
+    """
+    grouped = _with_groups(accepted).persist(StorageLevel.MEMORY_AND_DISK)
+    leaders = grouped.where("leads").withColumn("run_id", F.lit(run_id)).withColumn("indexed_at", F.lit(indexed_at))
+    features = _features(leaders).persist(StorageLevel.MEMORY_AND_DISK)
+    model, hot = _model(features), _hot_keys(features)
+    edges, compared, capped = _links(features, model, hot)
+    components = connect(edges)
+    tagged = _with_components(leaders, components)
+    alone = tagged.where(F.col("component").isNull()).select(*DOCUMENT_COLUMNS)
+    found = tagged.where(F.col("component").isNotNull()) if components else leaders.limit(0).withColumn("component", F.col("rid"))
+    merged = _merge(found, model, run_id, indexed_at).persist(StorageLevel.MEMORY_AND_DISK)
+    golden = alone.unionByName(merged.select(*DOCUMENT_COLUMNS)).persist(StorageLevel.MEMORY_AND_DISK)
+    report = _report(golden, merged, compared, len(hot) + capped)
+    features.unpersist()
+    return Resolution(golden, _records(grouped, merged), report, (grouped, merged))
+
+
+def _with_groups(accepted: DataFrame) -> DataFrame:
+    """Group rows of one key of one system, or without a key and of one content; the newest of a group leads it.
+
+    Of equals the most complete leads, then the first by fingerprint and issues, so that the outcome does not depend on the order of rows.
     """
     key = F.coalesce("source_key", "fingerprint")
-    generic = F.col("source_system") == "generic"
     # The key alone when it names its system no better; otherwise keys of two systems could meet.
-    name = F.when(generic, key).otherwise(F.concat_ws(":", "source_system", key))
+    name = F.when(F.col("source_system") == "generic", key).otherwise(F.concat_ws(":", "source_system", key))
     customer_id = F.when(F.octet_length(name) > MAX_ID_BYTES, F.sha2(name, 256)).otherwise(name)
-    by_customer = Window.partitionBy("customer_id")
+    group = Window.partitionBy("customer_id")
     newest, fullest = F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last()
-    best_first = by_customer.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"))
-    copies = F.row_number().over(best_first)
+    copy = F.row_number().over(group.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
+    rows, keyless = F.col("merged_count"), F.col("source_key").isNull()
+    same = F.when(keyless, F.lit(" rows of the same content")).otherwise(F.lit(" rows of the same source key"))
+    conflict = F.min("fingerprint").over(group) != F.max("fingerprint").over(group)
+    # A cell that says something and yields no consent states that there is none.
+    refused = F.col("consents").isNull() & (F.col("filled").bitwiseAND(FILLED_BITS["consents"]) != 0)
     return (
         accepted.withColumn("source_system", F.coalesce("source_system", F.lit("generic")))
         .withColumn("customer_id", customer_id)
-        .withColumn("_copy", copies)
-        .withColumn("survivor", F.col("_copy") == 1)
-        .withColumn("merged_count", F.count("*").over(by_customer).cast("int"))
-        .withColumn("_contents", F.size(F.collect_set("fingerprint").over(by_customer)))
-        .withColumn("record_id", F.when(F.col("source_key").isNull() & (F.col("_copy") > 1), F.concat_ws("-", key, "_copy")).otherwise(key))
+        .withColumn("copy", copy)
+        .withColumn("leads", F.col("copy") == 1)
+        .withColumn("merged_count", F.count("*").over(group).cast("int"))
+        .withColumn("record_id", F.when(keyless & (F.col("copy") > 1), F.concat_ws("-", name, "copy")).otherwise(name))
         .withColumn("source_records", F.array("customer_id"))
-        # Nothing but equality has merged them so far.
+        .withColumn("merge_reasons", F.when(rows > 1, F.array(F.concat("customer_id", F.lit(": "), rows.cast("string"), same))))
         .withColumn("match_confidence", F.lit(1.0))
-        .withColumn(
-            "quality_issues",
-            F.when(
-                F.col("_contents") > 1, F.array_union(F.coalesce("quality_issues", F.array()), F.array(F.lit("key_conflict")))
-            ).otherwise(F.col("quality_issues")),
-        )
-        .withColumn("run_id", F.lit(run_id))
-        .withColumn("indexed_at", F.lit(indexed_at))
-        .drop("_copy", "_contents")
+        .withColumn("quality_issues", _with_issue("quality_issues", "key_conflict", conflict))
+        .withColumn("refused", F.coalesce(refused, F.lit(False)))
+        .withColumn("rid", F.xxhash64("customer_id"))
+    )
+
+
+def _with_issue(column: str, code: str, applies: Column) -> Column:
+    return F.when(applies, F.array_union(F.coalesce(column, F.array().cast("array<string>")), F.array(F.lit(code)))).otherwise(
+        F.col(column)
+    )
+
+
+def _features(leaders: DataFrame) -> DataFrame:
+    return leaders.select("rid", "customer_id", *_COMPARED).mapInArrow(_prepare, from_arrow_schema(_FEATURES))
+
+
+def _prepare(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    encode = msgspec.msgpack.Encoder().encode
+    for batch in batches:
+        rows = []
+        for document in batch.to_pylist():
+            record = build_features(document, document["customer_id"])
+            keys = blocking_keys(record)
+            rows.append(
+                {
+                    "rid": document["rid"],
+                    "payload": encode((record, sorted(key.value for key in keys))),
+                    "keys": [{"value": key.value, "narrower": list(key.narrower)} for key in keys],
+                    "frequent": frequency_values(record),
+                }
+            )
+        yield pa.RecordBatch.from_pylist(rows, schema=_FEATURES)
+
+
+def _model(features: DataFrame) -> Model:
+    """The frequencies of this data, of values that more than two records bear."""
+    counts = features.select(F.explode("frequent").alias("value")).groupBy("value").count()
+    found = {row["value"]: row["count"] for row in counts.where((F.col("count") > 2) | (F.col("value") == EVERY)).collect()}
+    return Model(found.pop(EVERY, 0), found)
+
+
+def _hot_keys(features: DataFrame) -> list[int]:
+    """Keys of more records than are compared with each other; narrower ones take their place."""
+    limit = F.when(F.col("key").bitwiseAND(1) == 1, MAX_NAMESAKES).otherwise(MAX_BLOCK)
+    counts = features.select(F.explode("keys.value").alias("key")).groupBy("key").count().where(F.col("count") > limit)
+    return sorted(row["key"] for row in counts.collect())
+
+
+def _links(features: DataFrame, model: Model, hot: list[int]) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", int, int]:
+    """All linked pairs as an array of two columns, how many pairs were compared, and how many narrower keys were too frequent as well."""
+    session = features.sparkSession
+    frame = F.broadcast(session.createDataFrame([(key, True) for key in hot], "value bigint, hot boolean"))
+    keys = features.select("rid", "payload", F.explode("keys").alias("key")).select("rid", "payload", "key.*")
+    blocks = (
+        keys.join(frame, "value", "left")
+        .select("rid", "payload", F.explode(F.when(F.col("hot"), F.col("narrower")).otherwise(F.array("value"))).alias("key"))
+        .repartition("key")
+        .sortWithinPartitions("key", "rid")
+    )
+    shared = session.sparkContext.broadcast((model, frozenset(hot)))
+    rows = blocks.select("key", "rid", "payload").mapInArrow(_make_scorer(shared), from_arrow_schema(_SCORED)).collect()
+    found = b"".join(sorted(bytes(row["edges"]) for row in rows))
+    edges = np.frombuffer(found, dtype=np.int64).reshape(-1, 2)
+    return edges, sum(row["compared"] for row in rows), sum(row["capped"] for row in rows)
+
+
+def _make_scorer(shared: Any) -> Batches:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        model, hot = shared.value
+        decode = msgspec.msgpack.Decoder(tuple[Features, tuple[int, ...]]).decode
+        edges: list[int] = []
+        compared = capped = 0
+        for key, block in _blocks(batches):
+            if len(block) > block_limit(key):
+                capped += 1
+                continue
+            records = [(rid, *decode(payload)) for rid, payload in block]
+            bases = [frozenset(keys) - hot for _, _, keys in records]
+            for one, two in combinations(range(len(records)), 2):
+                both = bases[one] & bases[two]
+                # A pair of several keys is compared for the smallest of them.
+                if both and key != min(both):
+                    continue
+                compared += 1
+                if model.judge(records[one][1], records[two][1]).linked:
+                    edges += (records[one][0], records[two][0])
+        row = {"edges": np.array(edges, dtype=np.int64).tobytes(), "compared": compared, "capped": capped}
+        yield pa.RecordBatch.from_pylist([row], schema=_SCORED)
+
+    return score
+
+
+def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
+    """Runs of equal keys of two rows or more; of a run longer than is compared, one row more than that.
+
+    Most keys are borne by one record, so that runs are found in the array of keys and only their payloads become Python values.
+    """
+    key: int | None = None
+    block: list[tuple[int, bytes]] = []
+    for batch in batches:
+        keys = batch.column("key").to_numpy()
+        if not len(keys):
+            continue
+        starts = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1)).tolist()
+        for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+            first = int(keys[start])
+            if first != key:
+                if key is not None and len(block) > 1:
+                    yield key, block
+                key, block = first, []
+            if end - start == 1 and end < len(keys) and not block:
+                continue  # alone, and the run has ended
+            room = MAX_BLOCK + 1 - len(block)
+            taken = batch.slice(start, min(end - start, room))
+            block += zip(taken.column("rid").to_pylist(), taken.column("payload").to_pylist(), strict=True)
+    if key is not None and len(block) > 1:
+        yield key, block
+
+
+def _with_components(leaders: DataFrame, components: dict[int, int]) -> DataFrame:
+    """Every record with the number of its component, null for one that no link touches."""
+    frame = leaders.sparkSession.createDataFrame(list(components.items()), "rid bigint, component bigint")
+    return leaders.join(F.broadcast(frame) if len(components) <= _BROADCAST_LINKED else frame, "rid", "left")
+
+
+def _merge(linked: DataFrame, model: Model, run_id: str, indexed_at: str) -> DataFrame:
+    """The documents of all components: one for each customer found in them."""
+    shared = linked.sparkSession.sparkContext.broadcast(model)
+    rows = (
+        linked.select("component", "refused", *DOCUMENT_COLUMNS).repartition("component").sortWithinPartitions("component", "customer_id")
+    )
+    return rows.mapInArrow(_make_merger(shared, run_id, indexed_at), from_arrow_schema(_MERGED))
+
+
+def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
+    def merge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = (row for batch in batches for row in batch.to_pylist())
+        waiting: list[dict[str, Any]] = []
+        for _, group in groupby(rows, key=lambda row: row["component"]):
+            documents = {row["customer_id"]: row for row in group}
+            for row in documents.values():
+                if row["refused"]:
+                    row["consents"] = []
+            clusters, refused = resolve_component([build_features(row, name) for name, row in documents.items()], shared.value)
+            for place, cluster in enumerate(clusters):
+                records = [documents[member] for member in cluster.members]
+                document = merge_records(records, cluster) if len(records) > 1 else records[0]
+                waiting.append(
+                    {
+                        **document,
+                        "run_id": run_id,
+                        "indexed_at": indexed_at,
+                        "members": list(cluster.members),
+                        "reasons": [", ".join(link.reasons) for link in cluster.links],
+                        "refused": 0 if place else refused,
+                    }
+                )
+            if len(waiting) >= 1000:
+                yield pa.RecordBatch.from_pylist(waiting, schema=_MERGED)
+                waiting = []
+        yield pa.RecordBatch.from_pylist(waiting, schema=_MERGED)
+
+    return merge
+
+
+def _records(grouped: DataFrame, merged: DataFrame) -> DataFrame:
+    """Every accepted record with its customer."""
+    mapping = merged.select(F.col("customer_id").alias("merged_id"), F.explode("members").alias("customer_id"))
+    customer_id = F.coalesce("merged_id", "customer_id")
+    joined = grouped.select("record_id", "customer_id", "source", "source_system", "source_key", "leads").join(
+        mapping, "customer_id", "left"
+    )
+    return joined.select(
+        "record_id",
+        customer_id.alias("customer_id"),
+        "source",
+        "source_system",
+        "source_key",
+        # The customer bears the id of one of its records.
+        (F.col("leads") & (F.col("customer_id") == customer_id)).alias("indexed"),
+    )
+
+
+def _report(golden: DataFrame, merged: DataFrame, compared: int, capped: int) -> MergeReport:
+    customers = golden.agg(F.count_if(F.col("merged_count") > 1).alias("merged"), F.max("merged_count").alias("largest")).first()
+    band = F.lit(_CONFIDENCE_BANDS[-1][0])
+    for name, least in reversed(_CONFIDENCE_BANDS[:-1]):
+        band = F.when(F.col("match_confidence") >= least, name).otherwise(band)
+    # A customer of one record has no link, and a link's row of its own for each other one.
+    rows = merged.select(
+        F.when(F.size("members") > 1, band).alias("band"),
+        F.posexplode_outer("reasons").alias("place", "reason"),
+        "refused",
+    )
+    first = F.coalesce("place", F.lit(0)) == 0
+    counts = rows.groupBy("band", "reason").agg(
+        F.count("reason").alias("links"), F.count_if(first).alias("customers"), F.sum(F.when(first, F.col("refused"))).alias("refused")
+    )
+    bands: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    refused = 0
+    for row in counts.collect():
+        refused += row["refused"] or 0
+        if row["band"] is not None:
+            bands[row["band"]] += row["customers"]
+            reasons[row["reason"]] += row["links"]
+    ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return MergeReport(
+        pairs_compared=compared,
+        links=sum(reasons.values()),
+        customers_merged=customers["merged"] if customers else 0,
+        largest_cluster=(customers["largest"] if customers else 0) or 0,
+        blocks_capped=capped,
+        links_refused=refused,
+        confidence={name: bands[name] for name, _ in _CONFIDENCE_BANDS if bands[name]},
+        reasons=dict(ranked[:_MOST_REASONS]),
     )

@@ -6,7 +6,7 @@ from pyspark.sql.types import StructType
 
 from crmsearch.contract import FIELDS
 
-__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "HELPERS"]
+__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "HELPERS"]
 
 _ARROW = {
     "keyword": pa.string(),
@@ -31,6 +31,13 @@ _DOCUMENT = [(field.name, pa.list_(_ARROW[field.type]) if field.many else _ARROW
 
 DOCUMENT_COLUMNS: tuple[str, ...] = (*FIELDS, *HELPERS)
 
+# Groups that a run computes by itself; no export carries them.
+_COMPUTED = {"commerce", "service", "marketing", "mined", "quality"}
+# The bit of each field in the column ``filled``.
+FILLED_BITS: dict[str, int] = {
+    name: 1 << place for place, name in enumerate(name for name, field in FIELDS.items() if field.group not in _COMPUTED)
+}
+
 CLEANED_ARROW = pa.schema(
     [
         *_DOCUMENT,
@@ -40,6 +47,9 @@ CLEANED_ARROW = pa.schema(
         ("issues", pa.list_(pa.string())),
         ("rejections", pa.list_(pa.string())),  # empty for an accepted row
         ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
+        ("filled", pa.int64()),  # FILLED_BITS of the fields that had anything in their cells
+        # A few cells that broke a rule, masked; on most rows there is none.
+        ("samples", pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))),
     ]
 )
 

@@ -6,15 +6,20 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from crmsearch.settings import SparkSettings
+from crmsearch.settings import SparkSettings, StorageSettings
 
 __all__ = ["LOG4J", "make_session"]
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
+_NO_JARS = StorageSettings()
 
 
-def make_session(settings: SparkSettings, name: str) -> SparkSession:
-    """A session on the configured master, or on the one that ``spark-submit`` was told."""
+def make_session(settings: SparkSettings, name: str, storage: StorageSettings = _NO_JARS) -> SparkSession:
+    """A session on the configured master, or on the one that ``spark-submit`` was told.
+
+    What else a cluster needs (memory of its executors, a container image) stands in ``spark-defaults.conf`` of ``SPARK_CONF_DIR``, which
+    Spark reads by itself. No secret is put into this configuration: it stands on the JVM's command line.
+    """
     builder = (
         SparkSession.builder.appName(name)
         # Dates are compared and printed as written, wherever the machine stands.
@@ -32,8 +37,8 @@ def make_session(settings: SparkSettings, name: str) -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.warehouse.dir", "/tmp/crmsearch-spark-warehouse")  # noqa: S108 - never written: no tables are made
     )
-    if settings.connector_jar:
-        builder = builder.config("spark.jars", settings.connector_jar)
+    if jars := ",".join(filter(None, (settings.connector_jar, storage.jars))):
+        builder = builder.config("spark.jars", jars)
     for side in ("driver", "executor"):
         builder = builder.config(f"spark.{side}.extraJavaOptions", "-Duser.timezone=UTC")
     # Under spark-submit the JVM is there already, and what is set here would win over its --master.

@@ -1,21 +1,15 @@
 """Where the results go: documents into Elasticsearch by its connector, files for people and for scoring."""
 
-from urllib.parse import urlsplit
-
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from crmsearch.errors import ConfigError, JobError
 from crmsearch.settings import ElasticsearchSettings, Settings
 from spark.schemas import DOCUMENT_COLUMNS
 
-__all__ = ["connector_options", "documents_of", "to_elasticsearch", "to_files", "write_quarantine"]
+__all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "write_quarantine"]
 
-
-def documents_of(golden: DataFrame) -> DataFrame:
-    """The surviving records with the columns of a document and no others."""
-    return golden.where("survivor").select(*DOCUMENT_COLUMNS)
+QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
 
 
 def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str, str]:
@@ -28,16 +22,14 @@ def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str
     Raises:
         ConfigError: no Elasticsearch is set.
     """
-    url = urlsplit(settings.url)
-    if not url.hostname:
+    if not settings.host:
         raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not set or is not a URL; it looks like https://es.example.com:9200")
-    tls = url.scheme == "https"
     options = {
-        "es.nodes": url.hostname,
-        "es.port": str(url.port or (443 if tls else 9200)),
+        "es.nodes": settings.host,
+        "es.port": str(settings.port),
         # The address given is the one that works; the nodes' own may be hidden behind a proxy or a container network.
         "es.nodes.wan.only": "true",
-        "es.net.ssl": str(tls).lower(),
+        "es.net.ssl": str(settings.tls).lower(),
         "es.index.auto.create": "false",
         "es.mapping.id": "customer_id",
         # 5 MB and 5,000 documents loaded about 1.5 times as fast as the defaults of 1 MB and 1,000.
@@ -48,8 +40,8 @@ def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str
         "es.batch.write.retry.count": str(retries),
         "es.batch.write.retry.wait": "10s",
     }
-    if url.path.strip("/"):
-        options["es.nodes.path.prefix"] = url.path
+    if settings.path_prefix:
+        options["es.nodes.path.prefix"] = settings.path_prefix
     if settings.api_key:
         options["es.net.http.header.Authorization"] = f"ApiKey {settings.api_key!s}"
     elif settings.username:
@@ -64,6 +56,7 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
         JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
     """
     options = connector_options(settings.elasticsearch, settings.spark.write_retries)
+    documents = documents.select(*DOCUMENT_COLUMNS)
     writer = documents.coalesce(settings.spark.write_tasks).write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     try:
         writer.save(index)
@@ -71,21 +64,16 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
         raise JobError(_write_failure(error)) from None
 
 
-def to_files(golden: DataFrame, rejected: DataFrame, out: str) -> None:
+def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:
     """``customers/`` and ``quarantine/`` as Parquet, ``clusters/`` as CSV (``record_id,cluster_id``)."""
-    documents_of(golden).write.mode("overwrite").parquet(f"{out}/customers")
+    golden.select(*DOCUMENT_COLUMNS).write.mode("overwrite").parquet(f"{out}/customers")
     write_quarantine(rejected, f"{out}/quarantine")
-    # A rejected record is a cluster of its own: it was compared with none.
-    alone = F.coalesce("source_key", "fingerprint")
-    clusters = golden.select("record_id", F.col("customer_id").alias("cluster_id"))
-    clusters = clusters.unionByName(rejected.select(alone.alias("record_id"), F.concat(F.lit("rejected:"), alone).alias("cluster_id")))
-    clusters.distinct().coalesce(1).write.mode("overwrite").option("header", "true").csv(f"{out}/clusters")
+    clusters.coalesce(1).write.mode("overwrite").option("header", "true").csv(f"{out}/clusters")
 
 
 def write_quarantine(rejected: DataFrame, out: str) -> None:
-    """Rejected rows as Parquet: ``source`` (input path), ``reasons``, ``issues``, ``raw`` (the row as read, JSON by header)."""
-    columns = rejected.withColumnRenamed("rejections", "reasons").select("run_id", "source", "reasons", "issues", "source_key", "raw")
-    columns.write.mode("overwrite").parquet(out)
+    """Rejected rows of every kind as Parquet: their reasons, and ``raw``, the row as read (JSON by header)."""
+    rejected.select(*QUARANTINE_COLUMNS).write.mode("overwrite").parquet(out)
 
 
 _KNOWN_FAILURES = {

@@ -25,7 +25,7 @@ from crmsearch.jobs import connector_jar, job_environment
 from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
-from tests.documents import own_prefix
+from tests.documents import own_prefix, runs_of
 from tests.hdfs import running_hdfs
 from tests.node_fixture import node_settings as node_settings
 
@@ -92,9 +92,12 @@ def lifecycle(node_settings: Settings) -> Iterator[Lifecycle]:
 def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """The sample under a prefix of its own, where the loads of other tests do not take its place."""
     sample = tmp_path_factory.mktemp("sample")
-    make_sample(sample, SAMPLE_ROWS, SAMPLE_SEED)
+    files = make_sample(sample, SAMPLE_ROWS, SAMPLE_SEED).files
+    options = IngestOptions(
+        paths=(files["customers"],), orders=(files["orders"],), tickets=(files["tickets"],), campaigns=(files["campaigns"],), region="CN"
+    )
     with own_prefix(node_settings, "sample") as (settings, lifecycle):
-        report = load_customers(settings, lifecycle, IngestOptions(paths=(str(sample / "customers.csv"),), region="CN"))
+        report = load_customers(settings, lifecycle, runs_of(lifecycle), options)
         yield Loaded(settings, lifecycle, sample, report)
 
 
@@ -123,7 +126,8 @@ def spark() -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def runner(spark: SparkSession) -> Runner:
     """Carries out the ingest job in the shared Spark, which saves the ten seconds that a Spark of its own takes to start."""
-    from spark.ingest import parse_arguments, run
+    from spark.options import parse_arguments
+    from spark.pipeline import run
     from spark.progress import Progress
 
     def run_here(settings: Settings, arguments: Sequence[str], _: object) -> RunReport:

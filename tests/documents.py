@@ -12,6 +12,7 @@ import msgspec
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.runs import RunStore
 from crmsearch.settings import Settings
 
 BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,6 +30,12 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
         finally:
             for generation in lifecycle.generations():
                 client.indices.delete(index=generation.index)
+            client.indices.delete(index=f"{target.index_prefix}-runs", ignore_unavailable=True)
+
+
+def runs_of(lifecycle: Lifecycle) -> RunStore:
+    """Where the loads of this life cycle keep their reports."""
+    return RunStore(lifecycle._client, lifecycle._settings)
 
 
 def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], began_at: datetime = BEGAN_AT) -> str:

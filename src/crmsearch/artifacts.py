@@ -24,7 +24,7 @@ from crmsearch.errors import ConfigError, NodeError
 from crmsearch.java import find_java
 from crmsearch.progress import ProgressFactory, show_progress
 
-__all__ = ["CONNECTOR", "SERVER", "Artifact", "artifact_path", "fetch", "locked"]
+__all__ = ["CONNECTOR", "S3A", "SERVER", "Artifact", "artifact_path", "fetch", "locked"]
 
 _POLL_S = 0.2
 _EXCERPT_LINES = 12
@@ -53,6 +53,26 @@ CONNECTOR = Artifact(
     sha256="796f0c90dd320e0ed0a731e7af455ecf863ecc134181ae320cc995840516eba4",
     size_bytes=2_116_293,
     remedy="or fetch the jar elsewhere and name it by CRMSEARCH_SPARK_CONNECTOR_JAR",
+)
+# The file system of s3a:// in the version of the Hadoop that PySpark 3.5 carries, and the SDK it was made with.
+_S3A_REMEDY = "or fetch both jars elsewhere and name them, separated by a comma, by CRMSEARCH_STORAGE_JARS"
+S3A = (
+    Artifact(
+        group="org.apache.hadoop",
+        name="hadoop-aws",
+        version="3.3.4",
+        sha256="53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
+        size_bytes=962_685,
+        remedy=_S3A_REMEDY,
+    ),
+    Artifact(
+        group="com.amazonaws",
+        name="aws-java-sdk-bundle",
+        version="1.12.262",
+        sha256="873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
+        size_bytes=280_645_251,
+        remedy=_S3A_REMEDY,
+    ),
 )
 # Elastic publishes its server on its own site only; this is the one copy of it, unmodified, in a package registry.
 SERVER = Artifact(

@@ -19,7 +19,8 @@
     │   └── PortInUseError                            the wanted port is taken
     ├── InputError                      400  exit 5   a source file cannot be used at all
     ├── JobError                        500  exit 6   the Spark job failed
-    │   └── CountMismatchError          500           rows or documents do not add up
+    │   ├── CountMismatchError          500           rows or documents do not add up
+    │   └── TooManyRejectedError        500           more rows were rejected than the run allows
     ├── ContractMismatchError           500  exit 3   an index of another contract version
     └── NodeError                       500  exit 7   the local node cannot be installed, started or stopped
 
@@ -50,6 +51,7 @@ __all__ = [
     "NotFoundError",
     "PortInUseError",
     "ResultWindowError",
+    "TooManyRejectedError",
     "UnauthorizedError",
     "UnknownFieldError",
 ]
@@ -142,6 +144,10 @@ class JobError(CrmSearchError):
 
 class CountMismatchError(JobError):
     code, title = "count_mismatch", "The counts do not add up"
+
+
+class TooManyRejectedError(JobError):
+    code, title = "too_many_rejected", "Too many rows rejected"
 
 
 class ContractMismatchError(CrmSearchError):

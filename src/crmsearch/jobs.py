@@ -5,6 +5,7 @@ it; so nothing here imports pyspark.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,24 +13,26 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from crmsearch import errors
-from crmsearch.artifacts import CONNECTOR, fetch
+from crmsearch.artifacts import CONNECTOR, S3A, fetch
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError, JobError
 from crmsearch.java import find_java
 from crmsearch.resources import jobs_root
-from crmsearch.settings import Settings, child_environment
+from crmsearch.settings import LOOPBACK, Settings, child_environment
 
-__all__ = ["connector_jar", "job_environment", "run_ingest"]
+__all__ = ["connector_jar", "job_environment", "run_ingest", "storage_jars"]
 
 Event = dict[str, Any]
 
 _RECORD_SEPARATOR = "\x1e"  # begins a progress event of the job (RFC 7464)
 _STOP_TIMEOUT_S = 20.0
 _SHOWN_LINES = 15
+_OBJECT_STORE = re.compile(r"(?:^|=)(?:s3a?|s3n|oss|cosn|obs)://", re.IGNORECASE)  # also behind the name of a system
 
 
 def connector_jar(settings: Settings) -> Path:
@@ -40,6 +43,25 @@ def connector_jar(settings: Settings) -> Path:
             raise errors.ConfigError(f"CRMSEARCH_SPARK_CONNECTOR_JAR names {path}, which is not a file")
         return path
     return fetch(CONNECTOR, settings.paths.cache)
+
+
+def storage_jars(settings: Settings, arguments: Sequence[str]) -> str:
+    """Jars that the paths among ``arguments`` need, separated by commas: those that are set, else the pinned ones of ``s3a://``.
+
+    They are 280 MB, so they are fetched only when a path is in an object store.
+
+    Raises:
+        ConfigError: a jar that is set is not there.
+        NodeError: they cannot be fetched.
+    """
+    if settings.storage.jars:
+        for jar in settings.storage.jars.split(","):
+            if "://" not in jar and not Path(jar).is_file():
+                raise errors.ConfigError(f"CRMSEARCH_STORAGE_JARS names {jar}, which is not a file")
+        return settings.storage.jars
+    if not any(_OBJECT_STORE.search(word) for word in (*arguments, settings.spark.staging_dir)):
+        return ""
+    return ",".join(str(fetch(artifact, settings.paths.cache)) for artifact in S3A)
 
 
 def job_environment(settings: Settings) -> dict[str, str]:
@@ -54,11 +76,15 @@ def job_environment(settings: Settings) -> dict[str, str]:
         **inherited,
         **child_environment(settings),
         "JAVA_HOME": str(java.home),
-        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": settings.spark.executor_python or sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        # Loopback is enough for a local master, and the name of a laptop often does not resolve.
-        **({"SPARK_LOCAL_IP": "127.0.0.1"} if settings.spark.master.startswith("local") else {}),
+        # Loopback is enough for a master on this machine, and the name of a laptop often does not resolve.
+        **({"SPARK_LOCAL_IP": "127.0.0.1"} if _is_here(settings.spark.master) else {}),
     }
+
+
+def _is_here(master: str) -> bool:
+    return master.startswith("local") or urlsplit(master).hostname in LOOPBACK
 
 
 def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[[Event], None] = lambda _: None) -> RunReport:
@@ -67,9 +93,13 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
     Raises:
         CrmSearchError: the error that the job reported, as the class that it was there.
         JobError: the job died, or took longer than ``spark.timeout_s``; the text ends with its last lines.
+        ConfigError, NodeError: a jar that it needs is not there and cannot be fetched.
     """
-    jar = connector_jar(settings)
-    settings = msgspec.structs.replace(settings, spark=msgspec.structs.replace(settings.spark, connector_jar=str(jar)))
+    settings = msgspec.structs.replace(
+        settings,
+        spark=msgspec.structs.replace(settings.spark, connector_jar=str(connector_jar(settings))),
+        storage=msgspec.structs.replace(settings.storage, jars=storage_jars(settings, arguments)),
+    )
     process = subprocess.Popen(
         [sys.executable, str(jobs_root() / "spark" / "ingest.py"), "--events", *arguments],
         env=job_environment(settings),

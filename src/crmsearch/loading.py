@@ -1,6 +1,7 @@
 """One full load: a new index is filled by the Spark job, verified and promoted, or it is removed and nothing has changed."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,50 +11,67 @@ import msgspec
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError, JobError
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
+from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_customers"]
+__all__ = ["IngestOptions", "clean_to_files", "load_customers", "report_page"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
+SHOWN_RUNS = 20  # earlier runs in the trend of a report
 OnEvent = Callable[[dict[str, Any]], None]
 # Carries out spark/ingest.py with these arguments; the tests run it in their own Spark.
 Runner = Callable[[Settings, Sequence[str], OnEvent], RunReport]
 
 
 class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How sources are read; see ``spark/ingest.py``."""
+    """How sources are read; see ``spark/options.py``. A path may bear the name of its system: ``zoho=leads.csv``."""
 
     paths: tuple[str, ...]
-    source: str = "generic"
+    orders: tuple[str, ...] = ()
+    tickets: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = ()
+    source: str = "auto"
     encoding: str = "UTF-8"
     region: str | None = None
     day_first: bool = True
     columns: tuple[str, ...] = ()
+    max_rejected: float | None = None
 
     def arguments(self) -> list[str]:
         """Arguments of the job."""
         words = [*self.paths, "--source", self.source, "--encoding", self.encoding]
+        for option, paths in (("--orders", self.orders), ("--tickets", self.tickets), ("--campaigns", self.campaigns)):
+            words += [word for path in paths for word in (option, path)]
         words += ["--region", self.region] if self.region else []
         words += [] if self.day_first else ["--month-first"]
         for column in self.columns:
             words += ["--map", column]
+        words += [] if self.max_rejected is None else ["--max-rejected", str(self.max_rejected)]
         return words
 
 
 def load_customers(
-    settings: Settings, lifecycle: Lifecycle, options: IngestOptions, on_event: OnEvent = lambda _: None, runner: Runner = run_ingest
+    settings: Settings,
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    options: IngestOptions,
+    on_event: OnEvent = lambda _: None,
+    runner: Runner = run_ingest,
 ) -> RunReport:
-    """Load all customers anew and promote the result.
+    """Load all customers anew and promote the result; its report is kept in ``crm-runs`` and as files in the state directory.
 
     Raises:
         InputError, JobError, BackendError, …: whatever went wrong; the new index is gone and the alias is as it was.
     """
     began_at = datetime.now(UTC)
     index = lifecycle.create(began_at)
+    report = None
     try:
         quarantine = _private_folder(settings.paths.state / "quarantine", index.rpartition("-")[2])
-        report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--index", index, "--quarantine", quarantine], on_event)
+        arguments = [*options.arguments(), *_run_arguments(began_at), "--index", index, "--quarantine", quarantine.as_uri()]
+        report = runner(settings, arguments, on_event)
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         on_event({"stage": "verify"})
@@ -64,20 +82,35 @@ def load_customers(
             lifecycle.delete(index)
         except CrmSearchError:
             error.add_note(f"the incomplete index {index} could not be removed; the next successful ingest removes it")
+        if report is not None:
+            with suppress(CrmSearchError):  # what went wrong first is what has to be told
+                runs.save(report, "failed")
         raise
     lifecycle.prune(KEPT_GENERATIONS)
+    earlier = runs.recent(SHOWN_RUNS)
+    runs.save(report)
+    _write_report(_private_folder(settings.paths.state / "reports", report.run_id), report, earlier)
     return report
 
 
+def report_page(settings: Settings, report: RunReport) -> Path:
+    """Where a load has put the page that shows its report."""
+    return settings.paths.state / "reports" / report.run_id / "report.html"
+
+
 def clean_to_files(
-    settings: Settings, options: IngestOptions, out: Path, on_event: OnEvent = lambda _: None, runner: Runner = run_ingest
+    settings: Settings, options: IngestOptions, out: Path | str, on_event: OnEvent = lambda _: None, runner: Runner = run_ingest
 ) -> RunReport:
-    """The Spark part alone: ``customers/``, ``quarantine/``, ``clusters/`` and ``report.json`` in ``out``, readable by the owner only."""
-    out.mkdir(parents=True, exist_ok=True)
-    out.chmod(0o700)
+    """The Spark part alone: ``customers/``, ``quarantine/``, ``clusters/`` and the report in ``out``, readable by the owner only.
+
+    Where ``out`` is the URI of another file system, the report stays here; see ``report_page``.
+    """
     began_at = datetime.now(UTC)
-    report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--out", out.absolute().as_uri()], on_event)
-    (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    elsewhere = "://" in str(out)
+    folder = None if elsewhere else _private_folder(Path(out))
+    place = str(out) if folder is None else folder.as_uri()
+    report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--out", place], on_event)
+    _write_report(folder or _private_folder(settings.paths.state / "reports", report.run_id), report, ())
     return report
 
 
@@ -85,9 +118,16 @@ def _run_arguments(began_at: datetime) -> Sequence[str]:
     return ["--began-at", began_at.isoformat(), "--run-id", began_at.strftime("%Y%m%dt%H%M%Sz")]
 
 
-def _private_folder(parent: Path, name: str) -> str:
-    """A folder of personal data: nobody but its owner may look inside."""
+def _write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) -> None:
+    """``report.json`` for machines and ``report.html`` for people."""
+    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    (folder / "report.html").write_text(render_report(report, earlier), encoding="utf-8")
+
+
+def _private_folder(parent: Path, name: str = "") -> Path:
+    """A folder of personal data: nobody but its owner may look inside, nor see what there is."""
     folder = parent / name
     folder.mkdir(parents=True, exist_ok=True)
-    parent.chmod(0o700)
-    return folder.absolute().as_uri()
+    for each in (parent, folder):
+        each.chmod(0o700)
+    return folder.absolute()

@@ -2,22 +2,51 @@
 
 A field's variable is ``CRMSEARCH_`` + section + ``_`` + field in capitals (``CRMSEARCH_ELASTICSEARCH_URL``); the section ``paths`` adds
 no word of its own (``CRMSEARCH_STATE_DIR``). Unknown ``CRMSEARCH_*`` variables are refused, since a typo would otherwise be ignored.
+
+Keys of object stores are not settings: they come from the variables that each cloud's own tools read (``storage_credentials``).
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from crmsearch.errors import ConfigError
 
-__all__ = ["LOOPBACK", "Secret", "Setting", "Settings", "child_environment", "from_env", "setting_rows"]
+__all__ = [
+    "CLOUDS",
+    "CREDENTIAL_VARIABLES",
+    "LOOPBACK",
+    "Cloud",
+    "ElasticsearchSettings",
+    "Secret",
+    "Setting",
+    "Settings",
+    "SparkSettings",
+    "StorageCredentials",
+    "StorageSettings",
+    "child_environment",
+    "from_env",
+    "setting_rows",
+    "storage_credentials",
+]
 
 PREFIX = "CRMSEARCH_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # host names that no other machine can reach
+
+Cloud = Literal["aws", "aliyun", "tencent", "huawei"]
+CLOUDS: tuple[Cloud, ...] = ("aws", "aliyun", "tencent", "huawei")
+CREDENTIAL_VARIABLES: dict[Cloud, tuple[str, str, str]] = {
+    "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "aliyun": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+    "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_SESSION_TOKEN"),
+    "huawei": ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+}
+"""Variables of the access key, its secret and, for temporary keys, the token, as each cloud's own tools name them."""
 
 
 class Secret(str):
@@ -42,6 +71,39 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
     shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
     replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
 
+    @property
+    def host(self) -> str:
+        """Host name or address without brackets or port; empty when no URL is set or it is none."""
+        return self._parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port, by default 443 for ``https`` and 9200 for ``http``.
+
+        Raises:
+            ConfigError: the port in the URL is no port.
+        """
+        try:
+            return self._parts.port or (443 if self.tls else 9200)
+        except ValueError as error:
+            raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL has a port that is none; it looks like https://es.example.com:9200") from error
+
+    @property
+    def tls(self) -> bool:
+        return self._parts.scheme == "https"
+
+    @property
+    def path_prefix(self) -> str:
+        """Path behind the host, where a proxy has put Elasticsearch under one; empty otherwise."""
+        return self._parts.path if self._parts.path.strip("/") else ""
+
+    @property
+    def _parts(self) -> SplitResult:
+        try:
+            return urlsplit(self.url)
+        except ValueError as error:
+            raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200") from error
+
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs `CRMSEARCH_API_KEY`")] = "127.0.0.1"
@@ -63,7 +125,41 @@ class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 6
     java_home: Annotated[str, Meta(description="Java 17 or 21 for Spark; found by itself when empty")] = ""
     connector_jar: Annotated[str, Meta(description="elasticsearch-spark jar to use instead of the one fetched")] = ""
+    executor_python: Annotated[str, Meta(description="Python of a cluster's executors, where it lies elsewhere than the driver's")] = ""
+    staging_dir: Annotated[
+        str,
+        Meta(
+            description="Folder all executors reach (`hdfs://…`, `s3a://…`, a mount) for tables out of workbooks and archives; "
+            "empty means a private temporary folder, or the cluster's own file system"
+        ),
+    ] = ""
     timeout_s: Annotated[float, Meta(gt=0, description="Longest run of a job, in seconds")] = 6 * 3600.0
+
+
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
+    cloud: Annotated[Cloud, Meta(description="Whose object store `s3a://` means: aws, aliyun, tencent or huawei")] = "aws"
+    region: Annotated[
+        str, Meta(pattern="^[a-z0-9-]*$", description="Region of the buckets, e.g. `eu-central-1`, `cn-hangzhou`, `ap-guangzhou`")
+    ] = ""
+    endpoint: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://[^/@?#]+/?)?$",
+            description="Address of the object store instead of the one that cloud and region give, e.g. `http://minio:9000`",
+        ),
+    ] = ""
+    path_style: Annotated[bool, Meta(description="Put the bucket into the path, not the host name; MinIO and the like want it")] = False
+    jars: Annotated[str, Meta(description="Jars of the file systems to use instead of those fetched for `s3a://`, separated by commas")] = (
+        ""
+    )
+
+
+class StorageCredentials(msgspec.Struct, frozen=True):
+    """A key of an object store; ``token`` belongs to temporary keys only."""
+
+    access_key: Secret
+    secret_key: Secret
+    token: Secret = Secret()
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +193,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     api: ApiSettings = ApiSettings()
     spark: SparkSettings = SparkSettings()
+    storage: StorageSettings = StorageSettings()
     node: NodeSettings = NodeSettings()
     paths: PathSettings = PathSettings()
 
@@ -158,6 +255,22 @@ def child_environment(settings: Settings) -> dict[str, str]:
         if value != row.default:
             values[row.variable] = str(value)
     return values
+
+
+def storage_credentials(cloud: Cloud, environ: Mapping[str, str] | None = None) -> StorageCredentials | None:
+    """The key of a cloud's object store from the variables that its own tools read, or ``None`` when they are not set.
+
+    Raises:
+        ConfigError: a key without its secret, or the other way round; the text names the variables, never the values.
+    """
+    environ = os.environ if environ is None else environ
+    names = CREDENTIAL_VARIABLES[cloud]
+    access_key, secret_key, token = (environ.get(name, "") for name in names)
+    if not access_key and not secret_key:
+        return None
+    if not (access_key and secret_key):
+        raise ConfigError(f"{names[0]} and {names[1]} belong together; only one of them is set")
+    return StorageCredentials(Secret(access_key), Secret(secret_key), Secret(token))
 
 
 def _decode_secret(type_: type, value: Any) -> Any:

@@ -15,13 +15,14 @@ from crmsearch.cli.output import words
 from crmsearch.errors import CrmSearchError
 from crmsearch.sample import make_sample
 from crmsearch.settings import ApiSettings
+from tests.bench.cleaning import measure_cleaning
 from tests.bench.ingest import measure_ingest
 from tests.bench.results import Aim, Result, describe_machine, describe_versions, print_result, save_result
 from tests.bench.search import measure_search
 from tests.bench.write import measure_write
 from tests.node_fixture import local_settings
 
-PARTS = ("ingest", "search", "write")
+PARTS = ("clean", "resolve", "ingest", "search", "write")
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_WRITE_RATIO = 0.8  # connector to plain bulk requests, documents per second
@@ -30,7 +31,9 @@ MAX_SEARCH_RATIO = 1.5  # API to Elasticsearch straight, median latency
 _DESCRIPTION = """\
 Measure crmsearch on this machine, with a local node of its own in a temporary folder:
 
-  ingest  the main job as a process, rows per second
+  clean   the cleaning rules, rows per second of one core
+  resolve entity resolution: F1 against the truth of the sample and of labelled files, seconds, growth
+  ingest  the main job as a process with orders, tickets and campaigns: rows per second, peak memory
   search  the API against the same bodies sent straight to Elasticsearch
   write   the Spark connector against plain bulk requests
 
@@ -41,6 +44,7 @@ examples:
   make bench
   .venv/bin/python -m tests.bench --rows 5000              a quick look
   .venv/bin/python -m tests.bench --only search --seed 3
+  .venv/bin/python -m tests.bench --only ingest --rows 1000000
 """
 
 
@@ -84,8 +88,10 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int) -> Result:
         # The API is measured as it is by default, whatever the environment sets.
         settings = node.ensure(msgspec.structs.replace(own, api=ApiSettings()))
         versions = describe_versions(settings)
+        if "clean" in parts:
+            figures["clean"] = measure_cleaning(customers_csv)
         if "ingest" in parts or "search" in parts:
-            ingested = measure_ingest(settings, customers_csv)
+            ingested = measure_ingest(settings, sample)
             if "ingest" in parts:
                 figures["ingest"] = ingested
         if "search" in parts:

@@ -17,7 +17,7 @@ from crmsearch.cleaning.record import CleanRecord, RecordContext, clean_record
 from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import FIELDS
 from spark.clean import with_cleaned_records
-from spark.schemas import CLEANED, HELPERS
+from spark.schemas import CLEANED, FILLED_BITS, HELPERS
 
 CASES_FILE = Path(__file__).parents[1] / "data" / "cleaning_cases.csv"
 ROWS = StructType([StructField("cells", ArrayType(StringType())), StructField("damaged", StringType())])
@@ -85,8 +85,21 @@ def test_every_case_comes_out_as_the_pure_rules_give_it(spark: SparkSession) -> 
 def test_a_row_with_a_wrong_number_of_cells_is_rejected_whole(spark: SparkSession) -> None:
     (row,) = _clean(spark, [([None, None], "Ada,Paris,too,many")], ["name", "city"])
     assert (row["rejections"], row["issues"], row["raw"]) == (["cell_count"], [], "Ada,Paris,too,many")
-    assert _known(row, list(FIELDS)) == {}
+    assert _known(row, list(FIELDS)) == {"source_system": "generic"}
+    assert row["source_key"] is None
     assert row["fingerprint"]
+
+
+def test_a_key_that_comes_first_is_known_though_its_row_is_damaged(spark: SparkSession) -> None:
+    rows: list[tuple[Cells, str | None]] = [(["C1", "Ada"], "C1,Ada,Paris,too,many")]
+    (first,), (later,) = (_clean(spark, rows, columns) for columns in (["customer_id", "name"], ["name", "customer_id"]))
+    assert (first["source_key"], first["name"], later["source_key"]) == ("C1", None, None)
+
+
+def test_the_reader_says_by_which_rule_a_row_is_damaged(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([([None], '{"name": "Ada"')], ROWS)
+    (row,) = with_cleaned_records(frame, ["Name"], ["name"], _context(), damage="malformed").collect()
+    assert row["rejections"] == ["malformed"]
 
 
 def test_a_row_of_undecodable_bytes_is_rejected_with_its_cells(spark: SparkSession) -> None:
@@ -121,3 +134,42 @@ def test_as_many_rows_come_out_as_went_in(spark: SparkSession, parts: int) -> No
     rows += [([None, None], "damaged")] * 20
     assert len(_clean(spark, rows, ["name", "city"], parts=parts)) == 70
     assert _clean(spark, [], ["name", "city"], parts=parts) == []
+
+
+def test_cells_with_anything_in_them_are_told_by_bits(spark: SparkSession) -> None:
+    columns = ["name", "city", "emails", "emails", ""]
+    rows: list[tuple[Cells, str | None]] = [
+        (["Ada", "  ", "", "not an address", "ignored"], None),
+        ([None, "Paris", None, None, "x"], None),
+        ([None] * 5, "damaged"),
+    ]
+    found = {row["filled"] for row in _clean(spark, rows, columns, parts=1)}
+    assert found == {FILLED_BITS["name"] | FILLED_BITS["emails"], FILLED_BITS["city"], 0}
+
+
+def test_the_first_cells_that_break_a_rule_are_kept_masked(spark: SparkSession) -> None:
+    rows: list[tuple[Cells, str | None]] = [([f"{letter}nna Kern", f"{letter}nna@", "Paris"], None) for letter in "ABCDE"]
+    found = _clean(spark, rows, ["name", "emails", "city"], parts=1)
+    assert [[tuple(one) for one in row["samples"] or ()] for row in found] == [
+        *([("email_invalid", f"{letter}***@")] for letter in "ABC"),
+        [],
+        [],
+    ]
+
+
+def test_the_cell_that_broke_a_rule_is_found_in_whichever_column_it_stands(spark: SparkSession) -> None:
+    (row,) = _clean(
+        spark, [(["Ada King", "2024-05-05", "3024-01-01", "  Long  Street "], None)], ["name", "created_at", "updated_at", "address"]
+    )
+    assert {one["code"]: one["sample"] for one in row["samples"]} == {
+        "date_impossible": "****-**-**",
+        "spaces": "␣␣L*** (10 to 49 characters)",
+    }
+
+
+def test_what_cannot_be_shown_has_no_sample(spark: SparkSession) -> None:
+    (row,) = _clean(spark, [(["n/a", None], None)], ["name", "city"])
+    assert "no_identity" in row["rejections"]
+    assert {one["code"] for one in row["samples"]} & {"no_identity", "name_missing"} == set()
+    (damaged,) = _clean(spark, [([None, None], "Ada,Paris,too,many")], ["name", "city"])
+    assert damaged["samples"] is None

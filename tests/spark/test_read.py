@@ -117,7 +117,7 @@ def test_a_few_undecodable_lines_are_left_to_the_rows(spark: SparkSession, tmp_p
         ("gb.csv", CHINESE.encode("gb18030"), "--encoding gb18030"),
         ("cut.csv", b'name,notes\nAda,"fine"\nBob,"cut off here', "never closed"),
         ("cut-header.csv", b'name,"notes\n', "never closed"),
-        ("book.xlsx", b"PK\x03\x04", "save the table as CSV"),
+        ("book.csv", b"PK\x03\x04", "binary"),
         ("not.parquet", b"name,city\n", "not"),
         ("scalar.jsonl", b"1\n2\n", "no JSON objects"),
     ],

@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from crmsearch.errors import ConfigError, CountMismatchError, JobError
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, from_env
-from spark import ingest
-from spark.ingest import JobOptions, run
+from spark import pipeline
+from spark.options import JobOptions, NamedPath
+from spark.pipeline import run
 from spark.progress import Progress
-from spark.resolve import with_golden_records
+from spark.resolve import Resolution, resolve
 from spark.schemas import DOCUMENT_COLUMNS
 from spark.write import connector_options, to_elasticsearch
 
@@ -79,7 +81,10 @@ def job(tmp_path: Path) -> JobOptions:
     path = tmp_path / "customers.csv"
     path.write_text(SOURCE, encoding="utf-8")
     return JobOptions(
-        paths=(str(path),), run_id="20260101t000000z", began_at=datetime(2026, 1, 1, tzinfo=UTC), out=(tmp_path / "out").as_uri()
+        inputs=(NamedPath(str(path)),),
+        run_id="20260101t000000z",
+        began_at=datetime(2026, 1, 1, tzinfo=UTC),
+        out=(tmp_path / "out").as_uri(),
     )
 
 
@@ -87,7 +92,7 @@ def test_every_row_is_in_one_place(spark: SparkSession, job: JobOptions, tmp_pat
     report = run(spark, job, from_env(), Progress(machine=False))
     assert (report.rows_read, report.indexed, report.merged, report.quarantined) == (6, 2, 2, 2)
     assert report.quarantined_by_reason.items() >= {"cell_count": 1, "no_identity": 1}.items()
-    assert set(report.seconds) == {"inspect", "clean", "resolve", "write files"}
+    assert set(report.seconds) == {"inspect", "clean", "resolve", "enrich", "profile", "write files"}
     documents = spark.read.parquet(str(tmp_path / "out" / "customers"))
     assert tuple(documents.columns) == DOCUMENT_COLUMNS
     assert documents.count() == 2
@@ -102,19 +107,26 @@ def test_every_row_is_in_one_place(spark: SparkSession, job: JobOptions, tmp_pat
 def test_counts_that_do_not_add_up_fail_the_run_before_anything_is_written(
     spark: SparkSession, job: JobOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "with_golden_records", _lossy)
+    def lossy(*given: Any) -> Resolution:
+        whole = resolve(*given)
+        return msgspec.structs.replace(whole, records=whole.records.where("indexed"))
+
+    monkeypatch.setattr(pipeline, "resolve", lossy)
     with pytest.raises(CountMismatchError, match="6 rows were read"):
         run(spark, job, from_env(), Progress(machine=False))
     assert not (tmp_path / "out").exists()
 
 
-def _lossy(accepted: Any, run_id: str, indexed_at: str) -> Any:
-    return with_golden_records(accepted, run_id, indexed_at).where("survivor")
-
-
-def test_a_document_without_an_id_fails_the_run(
-    spark: SparkSession, job: JobOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("defect", ["customer_id is null", "false"])
+def test_documents_that_are_not_one_for_each_customer_fail_the_run(
+    spark: SparkSession, job: JobOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str
 ) -> None:
-    monkeypatch.setattr(ingest, "with_golden_records", lambda *given: with_golden_records(*given).withColumn("customer_id", F.lit(None)))
-    with pytest.raises(CountMismatchError, match="have no id"):
+    def broken(*given: Any) -> Resolution:
+        whole = resolve(*given)
+        golden = whole.golden.withColumn("customer_id", F.lit(None).cast("string")) if "null" in defect else whole.golden.where(defect)
+        return msgspec.structs.replace(whole, golden=golden)
+
+    monkeypatch.setattr(pipeline, "resolve", broken)
+    with pytest.raises(CountMismatchError, match="of 0 ids for 2 customers"):
         run(spark, job, from_env(), Progress(machine=False))
+    assert not (tmp_path / "out").exists()

@@ -15,11 +15,12 @@ import msgspec
 import pytest
 
 from crmsearch import jobs
+from crmsearch.artifacts import S3A, Artifact
 from crmsearch.contract import RunReport
 from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
 from crmsearch.java import Java
-from crmsearch.jobs import connector_jar, job_environment, run_ingest
-from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings
+from crmsearch.jobs import connector_jar, job_environment, run_ingest, storage_jars
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, StorageSettings
 
 REPORT = RunReport(
     run_id="r",
@@ -159,8 +160,57 @@ def test_settings_and_secrets_travel_by_environment(settings: Settings, tmp_path
     assert environment["SPARK_LOCAL_IP"] == "127.0.0.1"
     cluster = msgspec.structs.replace(settings, spark=SparkSettings(master="spark://host:7077"))
     assert job_environment(cluster).get("SPARK_LOCAL_IP") == os.environ.get("SPARK_LOCAL_IP")
+    here = msgspec.structs.replace(settings, spark=SparkSettings(master="spark://localhost:7077", executor_python="/opt/python"))
+    assert job_environment(here)["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert job_environment(here)["PYSPARK_PYTHON"] == "/opt/python"
 
 
 def test_a_connector_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="CRMSEARCH_SPARK_CONNECTOR_JAR"):
         connector_jar(Settings(spark=SparkSettings(connector_jar="/no/such.jar")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "staging_dir", "fetched"),
+    [
+        (["/data/a.csv", "hdfs://host:9000/a.csv", "--out", "file:///out"], "", False),
+        (["s3a://bucket/a.csv"], "", True),
+        (["a.csv", "--out", "s3://bucket/out"], "", True),
+        (["zoho=oss://bucket/a.csv"], "", True),
+        (["cosn://bucket/a.csv"], "", True),
+        (["OBS://bucket/a.csv"], "", True),
+        (["book.xlsx"], "s3a://bucket/tmp", True),
+        (["notes about s3a://x.csv"], "", False),
+    ],
+)
+def test_the_jars_of_object_stores_are_fetched_when_a_path_needs_them(
+    arguments: list[str], staging_dir: str, fetched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Artifact] = []
+
+    def fetch(artifact: Artifact, _: Path) -> Path:
+        asked.append(artifact)
+        return Path("/cache") / artifact.file_name
+
+    monkeypatch.setattr(jobs, "fetch", fetch)
+    jars = storage_jars(Settings(spark=SparkSettings(staging_dir=staging_dir)), arguments)
+    assert asked == (list(S3A) if fetched else [])
+    assert jars == ("/cache/hadoop-aws-3.3.4.jar,/cache/aws-java-sdk-bundle-1.12.262.jar" if fetched else "")
+
+
+def test_jars_that_one_has_are_used_instead(tmp_path: Path) -> None:
+    own = tmp_path / "own.jar"
+    own.touch()
+    jars = f"{own},local:///opt/spark/jars/sdk.jar"
+    assert storage_jars(Settings(storage=StorageSettings(jars=jars)), ["s3a://bucket/a.csv"]) == jars
+    with pytest.raises(ConfigError, match="CRMSEARCH_STORAGE_JARS"):
+        storage_jars(Settings(storage=StorageSettings(jars=f"{own},/no/such.jar")), [])
+
+
+def test_a_job_on_an_object_store_is_told_its_jars(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "fetch", lambda artifact, _: Path("/cache") / artifact.file_name)
+    program = """
+        assert os.environ["CRMSEARCH_STORAGE_JARS"].startswith("/cache/hadoop-aws-")
+        print(REPORT)
+    """
+    assert start(program, "s3a://bucket/a.csv") == REPORT

@@ -13,7 +13,8 @@ import pytest
 from crmsearch.contract import RunReport
 from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers
+from crmsearch.indexing.runs import RunStore
+from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers, report_page
 from crmsearch.settings import PathSettings, Settings
 
 INDEX = "crm-customers-20261123t101500z"
@@ -63,6 +64,21 @@ class RecordingLifecycle:
             raise self.failures[name]
 
 
+class RecordingRuns:
+    """Keeps the reports that it is given."""
+
+    def __init__(self) -> None:
+        self.reports: list[RunReport] = []
+        self.states: list[str] = []
+
+    def recent(self, _: int) -> list[RunReport]:
+        return [*self.reports]
+
+    def save(self, report: RunReport, state: str = "promoted") -> None:
+        self.reports.append(report)
+        self.states.append(state)
+
+
 class Job:
     """Stands for the Spark job: notes its arguments, and answers or fails."""
 
@@ -82,13 +98,16 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(paths=PathSettings(state_dir=str(tmp_path / "state")))
 
 
-def _load(settings: Settings, lifecycle: RecordingLifecycle, job: Job) -> RunReport:
-    return load_customers(settings, cast("Lifecycle", lifecycle), OPTIONS, runner=job)
+def _load(settings: Settings, lifecycle: RecordingLifecycle, job: Job, runs: RecordingRuns | None = None) -> RunReport:
+    return load_customers(settings, cast("Lifecycle", lifecycle), cast("RunStore", runs or RecordingRuns()), OPTIONS, runner=job)
 
 
 def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings, tmp_path: Path) -> None:
-    lifecycle, job = RecordingLifecycle(), Job()
-    assert _load(settings, lifecycle, job) is REPORT
+    lifecycle, job, runs = RecordingLifecycle(), Job(), RecordingRuns()
+    assert _load(settings, lifecycle, job, runs) is REPORT
+    assert runs.reports == [REPORT]
+    assert "2026" in report_page(settings, REPORT).read_text(encoding="utf-8")
+    assert (report_page(settings, REPORT).parent.stat().st_mode & 0o777) == 0o700
     assert lifecycle.steps == [("create",), ("finish", INDEX, 3), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
     assert job.arguments[:2] == ["/data/a.csv", "/data/b.csv"]
     given = dict(zip(job.arguments, job.arguments[1:], strict=False))
@@ -109,9 +128,10 @@ def test_a_job_that_fails_leaves_no_index(settings: Settings, failure: BaseExcep
 
 @pytest.mark.parametrize("step", ["finish", "promote"])
 def test_a_step_that_fails_leaves_no_index(settings: Settings, step: str) -> None:
-    lifecycle = RecordingLifecycle({step: CountMismatchError("no")})
+    lifecycle, runs = RecordingLifecycle({step: CountMismatchError("no")}), RecordingRuns()
     with pytest.raises(CountMismatchError):
-        _load(settings, lifecycle, Job())
+        _load(settings, lifecycle, Job(), runs)
+    assert runs.states == ["failed"]
     assert lifecycle.steps[-1] == ("delete", INDEX)
     assert "prune" not in [name for name, *_ in lifecycle.steps]
 
@@ -141,11 +161,18 @@ def test_clean_writes_the_report_for_its_owner_only(settings: Settings, tmp_path
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, ["--source", "generic", "--encoding", "UTF-8"]),
-        ({"region": "CN", "encoding": "GB18030"}, ["--source", "generic", "--encoding", "GB18030", "--region", "CN"]),
+        ({}, ["--source", "auto", "--encoding", "UTF-8"]),
+        ({"region": "CN", "encoding": "GB18030"}, ["--source", "auto", "--encoding", "GB18030", "--region", "CN"]),
         (
             {"source": "zoho", "day_first": False, "columns": ("name=Kunde", "city=Ort")},
             ["--source", "zoho", "--encoding", "UTF-8", "--month-first", "--map", "name=Kunde", "--map", "city=Ort"],
+        ),
+        (
+            {"orders": ("o1.csv", "o2.csv"), "tickets": ("t.csv",), "campaigns": ("c.csv",), "max_rejected": 0.05},
+            [
+                *("--source", "auto", "--encoding", "UTF-8", "--orders", "o1.csv", "--orders", "o2.csv"),
+                *("--tickets", "t.csv", "--campaigns", "c.csv", "--max-rejected", "0.05"),
+            ],
         ),
     ],
 )

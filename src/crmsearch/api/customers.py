@@ -8,6 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 
 from crmsearch.contract import Customer
 from crmsearch.search.filters import parse_filter
+from crmsearch.search.lineage import Lineage, build_lineage
 from crmsearch.search.request import SearchRequest, SuggestRequest
 from crmsearch.search.response import SearchResponse, SuggestResponse
 from crmsearch.search.service import SearchService
@@ -71,12 +72,18 @@ async def get_customer(customer_id: FromPath[str], service: Service) -> Customer
     return await service.customer(customer_id)
 
 
+@get("/{customer_id:str}/lineage", operation_id="GetLineage")
+async def get_lineage(customer_id: FromPath[str], service: Service) -> Lineage:
+    """The source records that one customer is made of, and why each of them was joined."""
+    return build_lineage(await service.customer(customer_id))
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
 customers_router = Router(
     path="/customers",
-    route_handlers=[search_customers, search_customers_by_url, suggest_customers, suggest_customers_by_url, get_customer],
+    route_handlers=[search_customers, search_customers_by_url, suggest_customers, suggest_customers_by_url, get_customer, get_lineage],
     tags=["customers"],
 )

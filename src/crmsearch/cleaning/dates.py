@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 
-from crmsearch.cleaning.text import is_formula, is_nothing, tidy
+from crmsearch.cleaning.text import open_cell
 from crmsearch.cleaning.values import Clean, Outcome, Rejection
 
 __all__ = ["age_on", "clean_age", "clean_birth_date", "clean_timestamp"]
@@ -13,37 +13,47 @@ __all__ = ["age_on", "clean_age", "clean_birth_date", "clean_timestamp"]
 MAX_AGE = 120  # years; the oldest person on record reached 122
 EARLIEST_BIRTH = 1850  # year; old registers are no error, an older year is a slip of the pen
 EARLIEST_EVENT = 1900  # year; no customer relation is older
-MAX_CELL = 60  # characters; no date is longer
+MAX_CELL = 60  # characters; no date and no age is longer
 
-# English, German and French; the first three letters would not do: "juin" and "juillet" share them.
+# Days that programs write for a date nobody gave: the first of their calendar, or of the century. They are far commoner as such than as
+# birthdays, and an age counted from one would be shown as a fact.
+_DEFAULTS = frozenset(
+    {"0001-01-01", "1000-01-01", "1111-11-11", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1900-01-02"}
+    | {"1901-01-01", "1904-01-01", "1970-01-01"}
+)
+_ZERO = re.compile(r"0000[-/.]?00[-/.]?00(?:[ t]00:00(?::00(?:\.0+)?)?z?)?|00[-/.]00[-/.]0000")
+
+# English, German, French, Spanish and Italian; the first three letters would not do: "juin" and "juillet" share them.
 _MONTHS = {
     name: month
     for month, names in enumerate(
         (
-            "jan january januar janvier",
-            "feb february februar février fevrier",
-            "mar march märz maerz mars",
-            "apr april avril",
-            "may mai",
-            "jun june juni juin",
-            "jul july juli juillet",
-            "aug august août aout",
-            "sep sept september septembre",
-            "oct october okt oktober octobre",
-            "nov november novembre",
-            "dec december dez dezember décembre decembre",
+            "jan january januar jänner janvier enero ene gennaio",
+            "feb february februar février fevrier febrero febbraio",
+            "mar march märz maerz mars marzo",
+            "apr april avril abril aprile abr",
+            "may mai mayo maggio",
+            "jun june juni juin junio giugno",
+            "jul july juli juillet julio luglio",
+            "aug august août aout agosto ago",
+            "sep sept september septembre septiembre settembre",
+            "oct october okt oktober octobre octubre ottobre",
+            "nov november novembre noviembre",
+            "dec december dez dezember décembre decembre diciembre dicembre dic",
         ),
         start=1,
     )
     for name in names.split()
 }
 
+_ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})Z?)?")
 _CLOCK = re.compile(
     r"""(?P<day>.*?[0-9日]) (?: [ ]*t | [ ]*,?[ ]+ | (?<=日) )
         (?P<hour>[0-9]{1,2}) : (?P<minute>[0-9]{2}) (?: : (?P<second>[0-9]{2}) (?:[.,][0-9]+)? )?
         [ ]* (?P<half>[ap])?(?(half)\.?m\.?) [ ]* (?P<zone>z|utc|gmt|[+-][0-9]{2}(?::?[0-9]{2})?)?""",
     re.VERBOSE,
 )
+_CHINESE_HALF = re.compile(r" *(上午|下午|凌晨|早上|晚上) *([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)$")  # 2024/3/5 下午2:30
 _WEEKDAY = re.compile(r"^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+")
 
 _YEAR_FIRST = re.compile(r"([0-9]{4})\s*[-/.年 ]\s*([0-9]{1,2})\s*[-/.月 ]\s*([0-9]{1,2})\s*[日号]?")
@@ -68,18 +78,23 @@ def clean_birth_date(raw: str, *, as_of: date, day_first: bool = True) -> Outcom
         as_of: today; a later birth is impossible.
         day_first: how to read ``03/04/1990``, where both orders fit.
     """
-    tidied = tidy(raw.lower(), compatible=True)
-    if (early := _unusable(tidied, "birth_date_invalid")) is not None:
-        return early
-    text = tidied.value or ""
+    opened = open_cell(raw.lower(), limit=MAX_CELL, too_long="birth_date_invalid")
+    if isinstance(opened, Rejection) or opened.value is None:
+        return opened
+    text = opened.value
+    if _ZERO.fullmatch(text):
+        return Rejection("birth_date_default")
     clock = _CLOCK.fullmatch(text)
     found = _read_day(clock["day"] if clock else text, as_of, day_first=day_first)
     if found is None:
         return Rejection("birth_date_invalid")
     day, issues = found
+    written = day.isoformat()
+    if written in _DEFAULTS:
+        return Rejection("birth_date_default")
     if day.year < EARLIEST_BIRTH or day > as_of:
         return Rejection("birth_date_impossible")
-    return Clean(day.isoformat(), (*tidied.issues, *issues))
+    return Clean(written, (*opened.issues, *issues))
 
 
 @lru_cache(maxsize=65_536)
@@ -93,29 +108,40 @@ def clean_timestamp(raw: str, *, as_of: date, day_first: bool = True) -> Outcome
         as_of: today; one day more is allowed, since it may already be tomorrow where the record was written.
         day_first: how to read ``03/04/2024``, where both orders fit.
     """
-    tidied = tidy(raw.lower(), compatible=True)
-    if (early := _unusable(tidied, "date_invalid")) is not None:
-        return early
-    text = tidied.value or ""
-    try:
-        moment, issues = _read_moment(text, as_of, day_first=day_first)
-    except (ValueError, OverflowError):
-        return Rejection("date_invalid")
+    noted: tuple[str, ...] = ()
+    moment = _read_iso(raw)
+    if moment is None:
+        opened = open_cell(raw.lower(), limit=MAX_CELL, too_long="date_invalid")
+        if isinstance(opened, Rejection) or opened.value is None:
+            return opened
+        if _ZERO.fullmatch(opened.value) or opened.value == "0":
+            return Rejection("date_default")
+        try:
+            moment, issues = _read_moment(opened.value, as_of, day_first=day_first)
+        except (ValueError, OverflowError):
+            return Rejection("date_invalid")
+        noted = (*opened.issues, *issues)
+    if _day_of(moment).isoformat() in _DEFAULTS:
+        return Rejection("date_default")
     if moment.year < EARLIEST_EVENT or _day_of(moment) > as_of + timedelta(days=1):
         return Rejection("date_impossible")
     written = f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, datetime) else moment.isoformat()
-    return Clean(written, (*tidied.issues, *issues))
+    return Clean(written, noted)
 
 
-def _unusable(tidied: Clean[str], code: str) -> Outcome[str] | None:
-    text = tidied.value
-    if text is None:
-        return tidied
-    if is_nothing(text):
-        return Clean(None, (*tidied.issues, "placeholder"))
-    if is_formula(text):
-        return Rejection("formula_cell")
-    return Rejection(code) if len(text) > MAX_CELL else None
+def _read_iso(raw: str) -> date | None:
+    """Read the form that most systems write, by the shortest way; ``None`` for any other form, and for what does not exist."""
+    match = _ISO.fullmatch(raw)
+    if match is None:
+        return None
+    try:
+        year, month, day, *clock = [int(part) for part in match.groups() if part is not None]
+        if not clock:
+            return date(year, month, day)
+        hour, minute, second = clock
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _day_of(moment: date) -> date:
@@ -133,6 +159,7 @@ def _read_moment(text: str, as_of: date, *, day_first: bool) -> tuple[date, tupl
         return datetime.fromtimestamp(int(text[:10]), UTC), ()
     if compact := _COMPACT_CLOCK.fullmatch(text):
         text = "{} {}:{}:{}".format(*compact.groups())
+    text = _CHINESE_HALF.sub(lambda match: f" {match[2]} {'am' if match[1] in '上午凌晨早上' else 'pm'}", text)
     clock = _CLOCK.fullmatch(text)
     found = _read_day(clock["day"] if clock else text, as_of, day_first=day_first)
     if found is None:
@@ -201,7 +228,7 @@ def age_on(birth_date: date, as_of: date) -> int | None:
 
 
 _YEARS = re.compile(
-    r"(?:(?:(?<=[0-9])| |-)(?:years?(?:[ -]old)?|yrs?\.?(?: old)?|y\.?/?o\.?|y|jahre?(?: alt)?|ans|años)|\s*(?:周岁|岁|歲))$"
+    r"(?:(?:(?<=[0-9])| |-)(?:years?(?:[ -]old)?|yrs?\.?(?: old)?|y\.?/?o\.?|y|jahre?(?: alt)?|ans|años)|\s*(?:周岁|岁|歲|歳|才|세|살))$"
 )
 _NUMBER = re.compile(r"[+-]?\d{1,6}(?:\.\d+)?")
 _SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -214,14 +241,12 @@ _HAN_NUMBER = re.compile(r"(?:([一二两])百)?零?(?:([二三四五六七八�
 @lru_cache(maxsize=4_096)
 def clean_age(raw: str) -> Outcome[int]:
     """Clean an age to completed years from 1 to 120: digits, words (``forty-one``, ``四十一``), with or without a unit."""
-    tidied = tidy(raw.lower(), compatible=True)
-    text = tidied.value
-    if text is None:
-        return Clean(None)
-    if is_nothing(text):
-        return Clean(None, (*tidied.issues, "placeholder"))
-    if is_formula(text):
-        return Rejection("formula_cell")
+    opened = open_cell(raw.lower(), limit=MAX_CELL, too_long="age_unreadable")
+    if isinstance(opened, Rejection):
+        return opened
+    if opened.value is None:
+        return Clean(None, opened.issues)
+    text = opened.value
     bare = _YEARS.sub("", text)
     years = _first(bare, (_digits, _english, _han))
     if years is None:
@@ -229,7 +254,7 @@ def clean_age(raw: str) -> Outcome[int]:
     if not 0 < years <= MAX_AGE:
         return Rejection("age_impossible")
     worded = bare != text or _NUMBER.fullmatch(bare) is None
-    return Clean(years, (*tidied.issues, "age_words") if worded else tidied.issues)
+    return Clean(years, (*opened.issues, "age_words") if worded else opened.issues)
 
 
 def _first(text: str, readers: tuple[Callable[[str], int | None], ...]) -> int | None:

@@ -1,12 +1,12 @@
-"""Tables of places: countries (ISO 3166-1), Chinese provinces, Chinese cities, cities of the world. Data only.
+"""Tables of places: countries (ISO 3166-1), Chinese provinces, states of other countries. Data only.
 
-One place a line, fields parted by ``|``, further spellings by ``,``. A ``?`` behind the country of a city says that another large city of
-that name exists elsewhere, so the city does not tell the country.
+One place a line, fields parted by ``|``, further spellings by ``,``.
 """
 
-__all__ = ["CHINESE_CITIES", "COUNTRIES", "PROVINCES", "WORLD_CITIES"]
+__all__ = ["COUNTRIES", "PROVINCES", "STATES"]
 
-# canonical | pinyin | further spellings; the endings 省, 市, 自治区 and 特别行政区 are understood without being listed
+# canonical | pinyin | further spellings | country (empty is CN)
+# The endings 省, 市, 自治区 and 特别行政区 are understood without being listed, and so are traditional characters.
 PROVINCES = """
 北京|Beijing|
 天津|Tianjin|
@@ -27,8 +27,8 @@ PROVINCES = """
 河南|Henan|
 湖北|Hubei|
 湖南|Hunan|
-广东|Guangdong|Canton Province,廣東
-广西|Guangxi|广西壮族,廣西
+广东|Guangdong|Canton Province
+广西|Guangxi|广西壮族
 海南|Hainan|
 四川|Sichuan|Szechuan
 贵州|Guizhou|
@@ -39,199 +39,21 @@ PROVINCES = """
 青海|Qinghai|
 宁夏|Ningxia|宁夏回族
 新疆|Xinjiang|新疆维吾尔
+香港|Hong Kong|Xianggang|HK
+澳门|Macau|Macao,Aomen|MO
+台湾|Taiwan||TW
 """
 
-# canonical | province (empty where there is none) | pinyin | further spellings | country (empty is CN)
-CHINESE_CITIES = """
-北京|北京|Beijing|Peking,BJ,BJS
-上海|上海|Shanghai|SH,SHA,魔都
-天津|天津|Tianjin|Tientsin,TJ
-重庆|重庆|Chongqing|Chungking,CQ,重慶
-广州|广东|Guangzhou|Canton,GZ,廣州
-深圳|广东|Shenzhen|SZ,Shen Zhen
-东莞|广东|Dongguan|東莞
-佛山|广东|Foshan|
-珠海|广东|Zhuhai|
-中山|广东|Zhongshan|
-惠州|广东|Huizhou|
-汕头|广东|Shantou|Swatow
-江门|广东|Jiangmen|
-湛江|广东|Zhanjiang|
-杭州|浙江|Hangzhou|HZ,Hangchow
-宁波|浙江|Ningbo|寧波
-温州|浙江|Wenzhou|
-嘉兴|浙江|Jiaxing|
-绍兴|浙江|Shaoxing|
-金华|浙江|Jinhua|
-台州|浙江||
-南京|江苏|Nanjing|Nanking,NJ
-苏州|江苏|Suzhou|蘇州
-无锡|江苏|Wuxi|無錫
-常州|江苏|Changzhou|
-南通|江苏|Nantong|
-徐州|江苏|Xuzhou|
-扬州|江苏|Yangzhou|
-盐城|江苏|Yancheng|
-武汉|湖北|Wuhan|WH,武漢
-宜昌|湖北|Yichang|
-襄阳|湖北|Xiangyang|
-成都|四川|Chengdu|CD,Chengtu
-绵阳|四川|Mianyang|
-西安|陕西|Xi'an|XA,Sian
-长沙|湖南|Changsha|長沙
-株洲|湖南|Zhuzhou|
-郑州|河南|Zhengzhou|鄭州
-洛阳|河南|Luoyang|
-济南|山东|Jinan|濟南
-青岛|山东|Qingdao|Tsingtao,青島
-烟台|山东|Yantai|
-潍坊|山东|Weifang|
-临沂|山东|Linyi|
-合肥|安徽|Hefei|
-芜湖|安徽|Wuhu|
-福州|福建|Fuzhou|Foochow
-厦门|福建|Xiamen|Amoy,廈門
-泉州|福建|Quanzhou|
-南昌|江西|Nanchang|
-赣州|江西|Ganzhou|
-沈阳|辽宁|Shenyang|Mukden,瀋陽
-大连|辽宁|Dalian|大連
-长春|吉林|Changchun|長春
-哈尔滨|黑龙江|Harbin|Haerbin,哈爾濱
-大庆|黑龙江|Daqing|
-石家庄|河北|Shijiazhuang|
-唐山|河北|Tangshan|
-保定|河北|Baoding|
-太原|山西|Taiyuan|
-呼和浩特|内蒙古|Hohhot|Huhehaote
-包头|内蒙古|Baotou|
-昆明|云南|Kunming|KM
-贵阳|贵州|Guiyang|
-南宁|广西|Nanning|
-桂林|广西|Guilin|Kweilin
-柳州|广西|Liuzhou|
-海口|海南|Haikou|
-三亚|海南|Sanya|
-兰州|甘肃|Lanzhou|
-西宁|青海|Xining|
-银川|宁夏|Yinchuan|
-乌鲁木齐|新疆|Urumqi|Wulumuqi
-拉萨|西藏|Lhasa|Lasa
-香港||Hong Kong|HK,HKG,Xianggang|HK
-澳门||Macau|Macao,Aomen,澳門|MO
-台北||Taipei|Taibei,臺北|TW
-高雄||Kaohsiung|Gaoxiong|TW
-"""
-
-# canonical | country | further spellings
-WORLD_CITIES = """
-New York|US|New York City,NYC,NY,Manhattan,纽约,紐約,New York NY
-Los Angeles|US|LA,L.A.,洛杉矶
-Chicago|US|芝加哥
-Houston|US|休斯敦,休斯顿
-San Francisco|US|SF,San Fran,旧金山,三藩市
-San Jose|US?|圣何塞
-San Diego|US|
-Seattle|US|西雅图
-Boston|US|波士顿
-Philadelphia|US|Philly,费城
-Washington|US|Washington DC,Washington D.C.,华盛顿
-Miami|US|迈阿密
-Atlanta|US|亚特兰大
-Dallas|US|达拉斯
-Denver|US|丹佛
-Las Vegas|US|拉斯维加斯
-Phoenix|US|菲尼克斯,凤凰城
-Detroit|US|底特律
-Toronto|CA|多伦多,多倫多
-Vancouver|CA|温哥华
-Montreal|CA|蒙特利尔
-Ottawa|CA|渥太华
-Calgary|CA|卡尔加里
-Mexico City|MX|Ciudad de Mexico,CDMX,墨西哥城
-São Paulo|BR|圣保罗
-Rio de Janeiro|BR|Rio,里约热内卢
-Buenos Aires|AR|布宜诺斯艾利斯
-Santiago|CL?|Santiago de Chile
-Bogotá|CO|波哥大
-Lima|PE|利马
-London|GB|伦敦,倫敦,Greater London,Londres
-Manchester|GB|曼彻斯特
-Birmingham|GB?|伯明翰
-Edinburgh|GB|爱丁堡
-Glasgow|GB|格拉斯哥
-Cambridge|GB?|剑桥
-Dublin|IE|都柏林
-Paris|FR|巴黎
-Lyon|FR|Lyons,里昂
-Marseille|FR|Marseilles,马赛
-Berlin|DE|柏林
-Hamburg|DE|汉堡
-Munich|DE|München,Muenchen,慕尼黑
-Cologne|DE|Köln,Koeln,科隆
-Frankfurt|DE|Frankfurt am Main,Frankfurt/Main,法兰克福
-Stuttgart|DE|斯图加特
-Düsseldorf|DE|Duesseldorf,杜塞尔多夫
-Vienna|AT|Wien,维也纳
-Zurich|CH|Zürich,Zuerich,苏黎世
-Geneva|CH|Genève,Genf,日内瓦
-Amsterdam|NL|阿姆斯特丹
-Rotterdam|NL|鹿特丹
-Brussels|BE|Bruxelles,Brussel,布鲁塞尔
-Madrid|ES|马德里
-Barcelona|ES|巴塞罗那
-Valencia|ES?|巴伦西亚
-Lisbon|PT|Lisboa,里斯本
-Rome|IT|Roma,罗马
-Milan|IT|Milano,米兰
-Naples|IT?|Napoli,那不勒斯
-Athens|GR?|雅典
-Copenhagen|DK|København,Kobenhavn,哥本哈根
-Stockholm|SE|斯德哥尔摩
-Oslo|NO|奥斯陆
-Helsinki|FI|赫尔辛基
-Warsaw|PL|Warszawa,华沙
-Prague|CZ|Praha,布拉格
-Budapest|HU|布达佩斯
-Moscow|RU|Moskva,Москва,莫斯科
-Saint Petersburg|RU|St Petersburg,圣彼得堡
-Kyiv|UA|Kiev,Київ,基辅
-Istanbul|TR|İstanbul,伊斯坦布尔
-Dubai|AE|迪拜
-Tel Aviv|IL|特拉维夫
-Cairo|EG|开罗
-Lagos|NG|拉各斯
-Nairobi|KE|内罗毕
-Johannesburg|ZA|约翰内斯堡
-Cape Town|ZA|开普敦
-Mumbai|IN|Bombay,孟买
-Delhi|IN|New Delhi,新德里,德里
-Bangalore|IN|Bengaluru,班加罗尔
-Hyderabad|IN?|海得拉巴
-Karachi|PK|卡拉奇
-Dhaka|BD|达卡
-Bangkok|TH|Krung Thep,曼谷
-Singapore|SG|新加坡,Singapore City,星加坡
-Kuala Lumpur|MY|KL,吉隆坡
-Jakarta|ID|雅加达
-Manila|PH|马尼拉
-Hanoi|VN|河内
-Ho Chi Minh City|VN|Saigon,胡志明市
-Tokyo|JP|东京,東京,Tōkyō
-Osaka|JP|大阪
-Kyoto|JP|京都
-Yokohama|JP|横滨
-Nagoya|JP|名古屋
-Seoul|KR|首尔,首爾,汉城
-Busan|KR|Pusan,釜山
-Sydney|AU|悉尼,雪梨
-Melbourne|AU|墨尔本
-Brisbane|AU|布里斯班
-Perth|AU|珀斯
-Adelaide|AU|阿德莱德
-Canberra|AU|堪培拉
-Auckland|NZ|奥克兰
-Wellington|NZ|惠灵顿
+# country | codes and names of its states and provinces; they tell London, ON from London
+STATES = """
+US|AL,AK,AZ,AR,CA,CO,CT,DE,FL,GA,HI,ID,IL,IN,IA,KS,KY,LA,ME,MD,MA,MI,MN,MS,MO,MT,NE,NV,NH,NJ,NM,NY,NC,ND,OH,OK,OR,PA,RI,SC,SD,TN,TX,UT,VT,VA
+US|WA,WV,WI,WY,DC,Alabama,Alaska,Arizona,Arkansas,California,Colorado,Connecticut,Delaware,Florida,Georgia,Hawaii,Idaho,Illinois,Indiana,Iowa
+US|Kansas,Kentucky,Louisiana,Maine,Maryland,Massachusetts,Michigan,Minnesota,Mississippi,Missouri,Montana,Nebraska,Nevada,New Hampshire
+US|New Jersey,New Mexico,New York,North Carolina,North Dakota,Ohio,Oklahoma,Oregon,Pennsylvania,Rhode Island,South Carolina,South Dakota
+US|Tennessee,Texas,Utah,Vermont,Virginia,Washington,West Virginia,Wisconsin,Wyoming,District of Columbia
+CA|AB,BC,MB,NB,NL,NS,ON,PE,QC,SK,Alberta,British Columbia,Manitoba,New Brunswick,Newfoundland and Labrador,Nova Scotia,Ontario
+CA|Prince Edward Island,Quebec,Québec,Saskatchewan
+AU|NSW,VIC,QLD,SA,TAS,ACT,New South Wales,Victoria,Queensland,South Australia,Western Australia,Tasmania
 """
 
 # alpha-2 | alpha-3 | English | Chinese | further spellings
@@ -255,7 +77,7 @@ AZ|AZE|Azerbaijan|阿塞拜疆|
 BA|BIH|Bosnia and Herzegovina|波黑|Bosnia,波斯尼亚和黑塞哥维那
 BB|BRB|Barbados|巴巴多斯|
 BD|BGD|Bangladesh|孟加拉国|孟加拉
-BE|BEL|Belgium|比利时|Belgique,België
+BE|BEL|Belgium|比利时|Belgique,België,Belgien
 BF|BFA|Burkina Faso|布基纳法索|
 BG|BGR|Bulgaria|保加利亚|
 BH|BHR|Bahrain|巴林|
@@ -292,7 +114,7 @@ CW|CUW|Curaçao|库拉索|
 CX|CXR|Christmas Island|圣诞岛|
 CY|CYP|Cyprus|塞浦路斯|
 CZ|CZE|Czechia|捷克|Czech Republic
-DE|DEU|Germany|德国|Deutschland,Allemagne
+DE|DEU|Germany|德国|Deutschland,Allemagne,Alemania,Germania,Federal Republic of Germany,BRD
 DJ|DJI|Djibouti|吉布提|
 DK|DNK|Denmark|丹麦|Danmark
 DM|DMA|Dominica|多米尼克|
@@ -300,17 +122,17 @@ DO|DOM|Dominican Republic|多米尼加|
 DZ|DZA|Algeria|阿尔及利亚|
 EC|ECU|Ecuador|厄瓜多尔|
 EE|EST|Estonia|爱沙尼亚|
-EG|EGY|Egypt|埃及|
+EG|EGY|Egypt|埃及|مصر
 EH|ESH|Western Sahara|西撒哈拉|
 ER|ERI|Eritrea|厄立特里亚|
-ES|ESP|Spain|西班牙|España,Espana
+ES|ESP|Spain|西班牙|España,Espana,Spanien,Espagne
 ET|ETH|Ethiopia|埃塞俄比亚|
 FI|FIN|Finland|芬兰|Suomi
 FJ|FJI|Fiji|斐济|
 FK|FLK|Falkland Islands|福克兰群岛|
 FM|FSM|Micronesia|密克罗尼西亚|
 FO|FRO|Faroe Islands|法罗群岛|
-FR|FRA|France|法国|
+FR|FRA|France|法国|Frankreich,Francia
 GA|GAB|Gabon|加蓬|
 GB|GBR|United Kingdom|英国|UK,U.K.,Great Britain,Britain,England,Scotland,Wales,Northern Ireland,英格兰
 GD|GRD|Grenada|格林纳达|
@@ -324,7 +146,7 @@ GM|GMB|Gambia|冈比亚|
 GN|GIN|Guinea|几内亚|
 GP|GLP|Guadeloupe|瓜德罗普|
 GQ|GNQ|Equatorial Guinea|赤道几内亚|
-GR|GRC|Greece|希腊|
+GR|GRC|Greece|希腊|Hellas,Ελλάδα
 GS|SGS|South Georgia and the South Sandwich Islands|南乔治亚和南桑威奇群岛|
 GT|GTM|Guatemala|危地马拉|
 GU|GUM|Guam|关岛|
@@ -333,23 +155,23 @@ GY|GUY|Guyana|圭亚那|
 HK|HKG|Hong Kong|香港|Hong Kong SAR,中国香港,香港特别行政区
 HM|HMD|Heard Island and McDonald Islands|赫德岛和麦克唐纳群岛|
 HN|HND|Honduras|洪都拉斯|
-HR|HRV|Croatia|克罗地亚|
+HR|HRV|Croatia|克罗地亚|Hrvatska
 HT|HTI|Haiti|海地|
-HU|HUN|Hungary|匈牙利|
+HU|HUN|Hungary|匈牙利|Magyarország
 ID|IDN|Indonesia|印度尼西亚|印尼
-IE|IRL|Ireland|爱尔兰|
+IE|IRL|Ireland|爱尔兰|Éire,Republic of Ireland
 IL|ISR|Israel|以色列|
 IM|IMN|Isle of Man|马恩岛|
-IN|IND|India|印度|
+IN|IND|India|印度|Bharat,भारत
 IO|IOT|British Indian Ocean Territory|英属印度洋领地|
 IQ|IRQ|Iraq|伊拉克|
 IR|IRN|Iran|伊朗|
 IS|ISL|Iceland|冰岛|
-IT|ITA|Italy|意大利|Italia
+IT|ITA|Italy|意大利|Italia,Italien,Italie
 JE|JEY|Jersey|泽西|
 JM|JAM|Jamaica|牙买加|
 JO|JOR|Jordan|约旦|
-JP|JPN|Japan|日本|
+JP|JPN|Japan|日本|Nippon,日本国,Japon
 KE|KEN|Kenya|肯尼亚|
 KG|KGZ|Kyrgyzstan|吉尔吉斯斯坦|
 KH|KHM|Cambodia|柬埔寨|
@@ -357,7 +179,7 @@ KI|KIR|Kiribati|基里巴斯|
 KM|COM|Comoros|科摩罗|
 KN|KNA|Saint Kitts and Nevis|圣基茨和尼维斯|
 KP|PRK|North Korea|朝鲜|
-KR|KOR|South Korea|韩国|Korea,Republic of Korea,大韩民国
+KR|KOR|South Korea|韩国|Korea,Republic of Korea,大韩民国,대한민국,한국,南韩
 KW|KWT|Kuwait|科威特|
 KY|CYM|Cayman Islands|开曼群岛|
 KZ|KAZ|Kazakhstan|哈萨克斯坦|
@@ -392,7 +214,7 @@ MT|MLT|Malta|马耳他|
 MU|MUS|Mauritius|毛里求斯|
 MV|MDV|Maldives|马尔代夫|
 MW|MWI|Malawi|马拉维|
-MX|MEX|Mexico|墨西哥|
+MX|MEX|Mexico|墨西哥|México
 MY|MYS|Malaysia|马来西亚|
 MZ|MOZ|Mozambique|莫桑比克|
 NA|NAM|Namibia|纳米比亚|
@@ -453,7 +275,7 @@ TC|TCA|Turks and Caicos Islands|特克斯和凯科斯群岛|
 TD|TCD|Chad|乍得|
 TF|ATF|French Southern Territories|法属南部领地|
 TG|TGO|Togo|多哥|
-TH|THA|Thailand|泰国|
+TH|THA|Thailand|泰国|ประเทศไทย
 TJ|TJK|Tajikistan|塔吉克斯坦|
 TK|TKL|Tokelau|托克劳|
 TL|TLS|Timor-Leste|东帝汶|East Timor
@@ -468,7 +290,7 @@ TZ|TZA|Tanzania|坦桑尼亚|
 UA|UKR|Ukraine|乌克兰|Україна
 UG|UGA|Uganda|乌干达|
 UM|UMI|United States Minor Outlying Islands|美国本土外小岛屿|
-US|USA|United States|美国|U.S.,U.S.A.,United States of America,America,美利坚合众国
+US|USA|United States|美国|U.S.,U.S.A.,United States of America,The United States,America,美利坚合众国,Estados Unidos,États-Unis
 UY|URY|Uruguay|乌拉圭|
 UZ|UZB|Uzbekistan|乌兹别克斯坦|
 VA|VAT|Holy See|梵蒂冈|Vatican
@@ -476,7 +298,7 @@ VC|VCT|Saint Vincent and the Grenadines|圣文森特和格林纳丁斯|
 VE|VEN|Venezuela|委内瑞拉|
 VG|VGB|British Virgin Islands|英属维尔京群岛|
 VI|VIR|US Virgin Islands|美属维尔京群岛|
-VN|VNM|Vietnam|越南|Viet Nam
+VN|VNM|Vietnam|越南|Viet Nam,Việt Nam
 VU|VUT|Vanuatu|瓦努阿图|
 WF|WLF|Wallis and Futuna|瓦利斯和富图纳|
 WS|WSM|Samoa|萨摩亚|

@@ -10,12 +10,29 @@ from crmsearch.cleaning.categories import clean_consents, clean_lifecycle
 from crmsearch.cleaning.dates import age_on, clean_age, clean_birth_date, clean_timestamp
 from crmsearch.cleaning.emails import clean_emails
 from crmsearch.cleaning.genders import clean_gender
-from crmsearch.cleaning.names import clean_name, clean_name_part, is_salutation, join_name, looks_like_company, split_name
-from crmsearch.cleaning.national_ids import clean_national_id
+from crmsearch.cleaning.names import (
+    clean_company_name,
+    clean_name,
+    clean_name_part,
+    is_salutation,
+    join_name,
+    looks_like_company,
+    split_name,
+)
+from crmsearch.cleaning.national_ids import clean_national_id, read_chinese_id
 from crmsearch.cleaning.phones import clean_phones
-from crmsearch.cleaning.places import CITIES, clean_city, clean_country, clean_place, clean_postcode, clean_province, country_of_province
+from crmsearch.cleaning.places import (
+    CITIES,
+    Place,
+    clean_country,
+    clean_place,
+    clean_postcode,
+    clean_province,
+    country_of_province,
+    split_city,
+)
 from crmsearch.cleaning.rules import RULES
-from crmsearch.cleaning.text import clean_code, clean_notes, clean_text, split_list
+from crmsearch.cleaning.text import clean_code, clean_label, clean_notes, split_list
 from crmsearch.cleaning.values import Clean, Outcome, Rejection
 
 __all__ = ["CleanRecord", "RecordContext", "clean_record", "quality_score"]
@@ -31,12 +48,15 @@ class RecordContext(msgspec.Struct, frozen=True, kw_only=True):
         source_system: the system the file comes from, unless a column says so.
         default_region: ISO 3166-1 alpha-2 code of the country whose national phone numbers are meant where a row has no country.
         day_first: how to read ``03/04/2024``.
+        constants: clean values, by field, for rows that have none of their own; a file of leads has ``lifecycle`` "lead". ``kind``
+            outweighs the guess: in a file of companies ("company") every name is a company's.
     """
 
     as_of: str
     source_system: str = "generic"
     default_region: str | None = None
     day_first: bool = True
+    constants: dict[str, str] = {}
 
 
 class CleanRecord(msgspec.Struct, frozen=True):
@@ -58,10 +78,11 @@ class CleanRecord(msgspec.Struct, frozen=True):
 class _Row:
     """The cells of one row by field, and the issues met so far."""
 
-    __slots__ = ("cells", "issues")
+    __slots__ = ("cells", "constants", "issues")
 
-    def __init__(self, cells: Sequence[str | None], columns: Sequence[str | None]) -> None:
+    def __init__(self, cells: Sequence[str | None], columns: Sequence[str | None], constants: Mapping[str, str]) -> None:
         self.cells: dict[str, list[str]] = {}
+        self.constants = constants
         self.issues: dict[str, None] = {}
         for field, cell in zip(columns, cells, strict=False):
             if field is not None and cell:
@@ -69,16 +90,22 @@ class _Row:
 
     def one(self, field: str, rule: Callable[[str], Outcome[T]]) -> T | None:
         cells = self.cells.get(field)
-        return self._note(rule(cells[0])) if cells else None
+        return self.note(rule(cells[0])) if cells else None
+
+    def word(self, field: str, rule: Callable[[str], Outcome[str]]) -> str | None:
+        """The value of a text field, the constant where there is none."""
+        value = self.one(field, rule)
+        return value if value is not None else self.constants.get(field)
 
     def many(self, field: str, rule: Callable[[str], Outcome[tuple[str, ...]]]) -> list[str]:
-        values = (value for cell in self.cells.get(field, ()) for value in self._note(rule(cell)) or ())
-        return list(dict.fromkeys(values))
+        cells = self.cells.get(field, ())
+        values = list(dict.fromkeys(value for cell in cells for value in self.note(rule(cell)) or ()))
+        return values or ([self.constants[field]] if field in self.constants else [])
 
     def parts(self, field: str, rule: Callable[[str], Outcome[str]]) -> list[str]:
-        return [value for cell in self.cells.get(field, ()) if (value := self._note(rule(cell))) is not None]
+        return [value for cell in self.cells.get(field, ()) if (value := self.note(rule(cell))) is not None]
 
-    def _note(self, outcome: Outcome[T]) -> T | None:
+    def note(self, outcome: Outcome[T]) -> T | None:
         if isinstance(outcome, Rejection):
             self.issues[outcome.code] = None
             return None
@@ -95,13 +122,14 @@ def clean_record(cells: Sequence[str | None], columns: Sequence[str | None], con
         columns: the field of each column, as ``map_headers`` found them.
         context: what the row does not say itself.
     """
-    row = _Row(cells, columns)
+    row = _Row(cells, columns, context.constants)
     as_of = date.fromisoformat(context.as_of)
     document: dict[str, Any] = _identity(row)  # first, since its issues say why a name is missing
     document |= _life(row, as_of, context)
     document |= _places(row)
     document |= _contact(row, document["country"], context)
     document |= _relationship(row, as_of, context)
+    _compare_with_id(row, document)
     rejections = () if any(document[field] for field in _IDENTITY) else ("no_identity",)
     source_key = row.one("customer_id", clean_code)
     document["quality_issues"] = list(row.issues)
@@ -114,27 +142,46 @@ _IDENTITY = ("name", "company", "emails", "phones", "national_id")
 
 
 def _identity(row: _Row) -> dict[str, Any]:
+    kind = row.constants.get("kind")
+    if kind == "company":
+        return _company_identity(row)
+    written = (row.cells.get("name") or [""])[0]
     name = row.one("name", clean_name)
     given, family = row.one("given_name", clean_name_part), row.one("family_name", clean_name_part)
-    explained = not row.issues.keys().isdisjoint({"name_placeholder", "formula_cell"})
-    company = row.one("company", clean_text)
-    name = name or join_name(given, family)
-    kind = "person"
-    if name is None and company is not None:
+    explained = _is_explained(row)
+    company = row.word("company", clean_label)
+    if name is None:
+        name, written = join_name(given, family), ""
+    if kind is None and name is None and company is not None:
         name, kind = company, "company"
-    elif name is not None and looks_like_company(name):
+    elif kind is None and name is not None and looks_like_company(name):
         company, kind = company or name, "company"
     elif name is None:
         if not explained:
             row.issues["name_missing"] = None
     elif given is None and family is None:
-        given, family = split_name(name)
-    return {"name": name, "given_name": given, "family_name": family, "company": company, "kind": kind}
+        given, family = split_name(name, written)
+    return {"name": name, "given_name": given, "family_name": family, "company": company, "kind": kind or "person"}
+
+
+def _company_identity(row: _Row) -> dict[str, Any]:
+    """The names of a row that is known to be a company: its name may stand in either column."""
+    name = row.one("name", clean_company_name)
+    explained = _is_explained(row)
+    company = row.word("company", clean_label)
+    if name is None and company is None and not explained:
+        row.issues["name_missing"] = None
+    return {"name": name or company, "given_name": None, "family_name": None, "company": company or name, "kind": "company"}
+
+
+def _is_explained(row: _Row) -> bool:
+    """Tell whether the issues so far say already why there is no name."""
+    return not row.issues.keys().isdisjoint({"name_placeholder", "formula_cell"})
 
 
 def _life(row: _Row, as_of: date, context: RecordContext) -> dict[str, Any]:
     """Gender, birth date and age; a birth date outweighs an age, which grows old in a file."""
-    gender = row.one("gender", clean_gender)
+    gender = row.word("gender", clean_gender)
     born = row.one("birth_date", lambda cell: clean_birth_date(cell, as_of=as_of, day_first=context.day_first))
     age = row.one("age", clean_age)
     if born is not None:
@@ -145,17 +192,37 @@ def _life(row: _Row, as_of: date, context: RecordContext) -> dict[str, Any]:
     return {"gender": gender, "birth_date": born, "age": age}
 
 
+def _compare_with_id(row: _Row, document: Mapping[str, Any]) -> None:
+    """Note where a Chinese identity number contradicts the row. Nothing is taken from it: it is there to identify, not to profile."""
+    facts = read_chinese_id(document["national_id"]) if document["national_id"] is not None else None
+    if facts is None:
+        return
+    if document["birth_date"] not in {None, facts.birth_date}:
+        row.issues["birth_date_conflict"] = None
+    if document["gender"] in {"female", "male"} and document["gender"] != facts.gender:
+        row.issues["gender_conflict"] = None
+
+
 def _places(row: _Row) -> dict[str, Any]:
-    """City, province and country; a known city tells the others where they are blank and nothing contradicts it."""
-    city, province, country = row.one("city", clean_city), row.one("province", clean_province), row.one("country", clean_country)
+    """City, province, country and district; a known city tells the others where they are blank and nothing contradicts it."""
+    province = row.word("province", clean_province)
+    place = row.one("city", lambda cell: split_city(cell, province)) or _NO_PLACE
+    city = place.city or row.constants.get("city")
+    district = row.word("district", clean_place) or place.district
+    country = row.word("country", clean_country)
     known = CITIES.get(city) if city is not None else None
+    province = province or place.province
     if country is None and province is not None:
         country = country_of_province(province)
     if known is not None and province is None and country in {None, known.country}:
         province = known.province
         if known.sole:
             country = known.country
-    return {"city": city, "province": province, "country": country}
+    address = _joined(row.parts("address", clean_label)) or place.address
+    return {"city": city, "province": province, "country": country, "district": district, "address": address}
+
+
+_NO_PLACE = Place()
 
 
 def _contact(row: _Row, country: str | None, context: RecordContext) -> dict[str, Any]:
@@ -163,9 +230,7 @@ def _contact(row: _Row, country: str | None, context: RecordContext) -> dict[str
     return {
         "emails": row.many("emails", clean_emails),
         "phones": row.many("phones", lambda cell: clean_phones(cell, regions)),
-        "address": _joined(row.parts("address", clean_text)),
-        "district": row.one("district", clean_place),
-        "postcode": row.one("postcode", clean_postcode),
+        "postcode": row.one("postcode", lambda cell: clean_postcode(cell, country)),
         "national_id": row.one("national_id", lambda cell: clean_national_id(cell, country)),
     }
 
@@ -184,23 +249,23 @@ def _relationship(row: _Row, as_of: date, context: RecordContext) -> dict[str, A
         return clean_timestamp(cell, as_of=as_of, day_first=context.day_first)
 
     return {
-        "job_title": row.one("job_title", _clean_job_title),
-        "industry": row.one("industry", clean_text),
-        "lifecycle": row.one("lifecycle", clean_lifecycle),
-        "owner": row.one("owner", clean_text),
-        "source_system": row.one("source_system", clean_code) or context.source_system,
+        "job_title": row.word("job_title", _clean_job_title),
+        "industry": row.word("industry", clean_label),
+        "lifecycle": row.word("lifecycle", clean_lifecycle),
+        "owner": row.word("owner", clean_label),
+        "source_system": row.word("source_system", clean_code) or context.source_system,
         "tags": row.many("tags", split_list),
         "consents": row.many("consents", clean_consents),
         "created_at": row.one("created_at", when),
         "updated_at": row.one("updated_at", when),
         "last_activity_at": row.one("last_activity_at", when),
-        "notes": row.one("notes", clean_notes),
+        "notes": row.word("notes", clean_notes),
     }
 
 
 def _clean_job_title(raw: str) -> Outcome[str]:
     """A column named "Title" holds job titles in one system and ``Mr`` or ``Ms`` in another."""
-    outcome = clean_text(raw)
+    outcome = clean_label(raw)
     if isinstance(outcome, Clean) and outcome.value is not None and is_salutation(outcome.value):
         return Rejection("salutation_title")
     return outcome

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from crmsearch import __version__
-from crmsearch.cli.data import clean, index, ingest, sample
+from crmsearch.cli.data import clean, ingest, sample
+from crmsearch.cli.generations import index
 from crmsearch.cli.look import doctor, search, stats
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words

@@ -1,45 +1,65 @@
-"""``sample``, ``ingest``, ``clean`` and ``index``: data in, generations out."""
+"""``sample``, ``ingest`` and ``clean``: data in, customers out."""
 
 import codecs
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import phonenumbers
 
-from crmsearch.cleaning.headers import HEADERS
+from crmsearch.cleaning.headers import HEADERS, PRESETS
+from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.output import json_option, print_json, print_report, print_table, stages, words
 from crmsearch.errors import ConfigError, InputError
-from crmsearch.indexing.client import make_client
-from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.loading import IngestOptions, clean_to_files, load_customers
-from crmsearch.node import connection, ensure
-from crmsearch.report import render_report
+from crmsearch.loading import IngestOptions, clean_to_files, load_customers, report_page
+from crmsearch.node import ensure
 from crmsearch.sample import make_sample
-from crmsearch.settings import Settings, from_env
+from crmsearch.settings import CLOUDS, Settings, from_env
 
-__all__ = ["clean", "index", "ingest", "make_lifecycle", "sample"]
+__all__ = ["clean", "ingest", "sample"]
+
+_PART = re.compile(r"^(.+\.(?:xlsx|xlsm|zip))#.+$", re.IGNORECASE)
+_SYSTEM = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def make_lifecycle(settings: Settings) -> Lifecycle:
-    """The owner of the generations on the Elasticsearch of these settings."""
-    return Lifecycle(make_client(settings.elasticsearch), settings.elasticsearch)
+def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"a share such as 5% or 0.05, not {text!r}")
+    return share
 
 
 def _source_options(command: Any) -> Any:
     """Options that ``ingest`` and ``clean`` share."""
     for option in reversed(
         (
-            click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
+            click.argument("paths", nargs=-1, required=True, metavar="[SYSTEM=]PATH..."),
             click.option(
-                "--source", default="generic", show_default=True, help="System the rows come from, e.g. salesforce; part of every id."
+                "--source",
+                default="auto",
+                show_default=True,
+                help=f"System of the rows: auto (by their headers), {', '.join(PRESETS)}, or a name of your own; part of every id.",
             ),
+            click.option("--orders", multiple=True, metavar="PATH", help="Orders of these customers; may be repeated."),
+            click.option("--tickets", multiple=True, metavar="PATH", help="Service tickets of these customers; may be repeated."),
+            click.option("--campaigns", multiple=True, metavar="PATH", help="Campaign responses of these customers; may be repeated."),
             click.option("--encoding", default="UTF-8", show_default=True, help="Encoding of text files: UTF-8 or GB18030."),
             click.option("--region", help="Country (ISO code) of phone numbers whose row names none, e.g. CN."),
             click.option("--day-first/--month-first", default=True, show_default=True, help="Read 03/04/2020 as 3 April or as 4 March."),
             click.option("--map", "columns", multiple=True, metavar="FIELD=HEADER", help="Column for a field; wins over what is found."),
+            click.option(
+                "--max-rejected", callback=_share, metavar="SHARE", help="Fail, with nothing promoted, when more rows are rejected: 5%."
+            ),
+            click.option(
+                "--cloud", type=click.Choice(CLOUDS), help="Whose object store s3a:// means; credentials come from its usual variables."
+            ),
             json_option,
         )
     ):
@@ -48,10 +68,21 @@ def _source_options(command: Any) -> Any:
 
 
 def _options(
-    paths: tuple[str, ...], source: str, encoding: str, region: str | None, day_first: bool, columns: tuple[str, ...]
+    *,
+    paths: tuple[str, ...],
+    source: str = "auto",
+    orders: tuple[str, ...] = (),
+    tickets: tuple[str, ...] = (),
+    campaigns: tuple[str, ...] = (),
+    encoding: str = "UTF-8",
+    region: str | None = None,
+    day_first: bool = True,
+    columns: tuple[str, ...] = (),
+    max_rejected: float | None = None,
 ) -> IngestOptions:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", source):
-        raise ConfigError("--source is a short name in small letters, e.g. salesforce")
+    """Check what can be checked at once, rather than after Spark has started."""
+    if not _SYSTEM.fullmatch(source):
+        raise ConfigError(f"--source is auto, {', '.join(PRESETS)}, or a short name of your own in small letters")
     for column in columns:
         if "=" not in column:
             raise ConfigError(f"--map takes FIELD=HEADER, e.g. --map name=Kunde; it was given {column!r}")
@@ -61,18 +92,42 @@ def _options(
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ConfigError(f"--region is a country by its ISO code, e.g. CN; {region!r} is none")
     _check_encoding(encoding)
-    # Said at once rather than after Spark has started; other file systems are Spark's to look at.
-    for path in paths:
-        if "://" in path or any(character in path for character in "*?[{"):
-            continue
-        if not Path(path).exists():
-            raise InputError(f"{path} does not exist")
-        if Path(path).is_file() and not Path(path).stat().st_size:
-            raise InputError(f"{path} is empty")
-    located = tuple(path if "://" in path else str(Path(path).absolute()) for path in paths)
     return IngestOptions(
-        paths=located, source=source, encoding=encoding, region=region.upper() if region else None, day_first=day_first, columns=columns
+        paths=_located(paths),
+        orders=_located(orders),
+        tickets=_located(tickets),
+        campaigns=_located(campaigns),
+        source=source,
+        encoding=encoding,
+        region=region.upper() if region else None,
+        day_first=day_first,
+        columns=columns,
+        max_rejected=max_rejected,
     )
+
+
+def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
+    """Local paths made absolute, with the name of their system before them where one was given.
+
+    Raises:
+        InputError: a local file is missing or empty; other file systems are Spark's to look at.
+    """
+    found = []
+    for word in words_:
+        system, equals, path = word.partition("=")
+        if not (equals and _SYSTEM.fullmatch(system)) or Path(word).exists():
+            system, equals, path = "", "", word
+        if "://" not in path:
+            if not any(character in path for character in "*?[{"):
+                # Behind "#" stands one sheet of a workbook or one member of an archive.
+                file = Path(_PART.sub(r"\1", path))
+                if not file.exists():
+                    raise InputError(f"{file} does not exist")
+                if file.is_file() and not file.stat().st_size:
+                    raise InputError(f"{file} is empty")
+            path = str(Path(path).absolute())
+        found.append(f"{system}{equals}{path}")
+    return tuple(found)
 
 
 def _check_encoding(encoding: str) -> None:
@@ -82,6 +137,12 @@ def _check_encoding(encoding: str) -> None:
         known = ""
     if not known or known.startswith(("utf-16", "utf-32")):
         raise ConfigError(f"--encoding is UTF-8 or GB18030, or another in which a line ends as in ASCII; {encoding!r} is not")
+
+
+def _with_cloud(settings: Settings, cloud: str | None) -> Settings:
+    if cloud is None:
+        return settings
+    return msgspec.structs.replace(settings, storage=msgspec.structs.replace(settings.storage, cloud=cloud))
 
 
 @click.command()
@@ -106,24 +167,24 @@ def sample(rows: int, seed: int, out: Path, as_json: bool) -> None:
 
 @click.command()
 @_source_options
-def ingest(
-    paths: tuple[str, ...], source: str, encoding: str, region: str | None, day_first: bool, columns: tuple[str, ...], as_json: bool
-) -> None:
-    """Load customers: clean, set aside, merge, index, verify, promote.
+def ingest(cloud: str | None, as_json: bool, **given: Any) -> None:
+    """Load customers: clean, set aside, resolve duplicates, enrich, index, verify, promote.
 
     A load replaces the whole customer base, so name all files in one call; the two bases before it are kept for `index rollback`.
     Either everything succeeds and the new index goes live, or nothing changes. Rows that cannot be used are kept in quarantine with
-    their reasons. PATH is a file, folder or glob: CSV, TSV, JSON lines or Parquet, local or hdfs://.
+    their reasons. PATH is a file, folder or glob: CSV, TSV, JSON lines, Parquet, .xlsx, .gz or .zip; local, hdfs:// or s3a://.
+    Exports of Salesforce, Zoho, Dynamics 365 and HubSpot are known by their headers.
 
     \b
     Examples:
-      crmsearch ingest customers.csv
-      crmsearch ingest hdfs://localhost:9000/crm_data.csv
-      crmsearch ingest kunden.csv --map name=Kunde --region DE
+      crmsearch ingest customers.csv --orders orders.csv --tickets tickets.csv --campaigns campaigns.csv
+      crmsearch ingest salesforce.zip zoho_leads.xlsx erp=kunden.csv
+      crmsearch ingest hdfs://localhost:9000/crm_data.csv --max-rejected 5%
+      crmsearch ingest s3a://bucket/crm/*.csv --cloud aliyun
       crmsearch ingest 客户.csv --encoding gb18030 --region CN
     """
-    options = _options(paths, source, encoding, region, day_first, columns)
-    settings = ensure(from_env())
+    options = _options(**given)
+    settings = ensure(_with_cloud(from_env(), cloud))
     lifecycle = make_lifecycle(settings)
     before = next((each for each in lifecycle.generations() if each.live), None)
     latest: list[str] = []
@@ -134,122 +195,37 @@ def ingest(
         return lifecycle.written(latest[0])
 
     with stages(written) as show:
-        report = load_customers(settings, lifecycle, options, show)
+        report = load_customers(settings, lifecycle, make_run_store(settings), options, show)
     if as_json:
         print_json(report)
     else:
         print_report(report)
         was = f"before: {before.documents:,} in {before.index}" if before else "the first"
+        words.print(f"report: {report_page(settings, report)}", highlight=False)
         words.print(f"live: {report.index} with {report.indexed:,} customers ({was})", highlight=False)
 
 
 @click.command()
 @_source_options
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
-def clean(
-    paths: tuple[str, ...],
-    source: str,
-    encoding: str,
-    region: str | None,
-    day_first: bool,
-    columns: tuple[str, ...],
-    as_json: bool,
-    out: Path,
-) -> None:
+@click.option("--out", metavar="DIR", required=True, help="Folder for the results; here or, as a URI, where Spark reaches.")
+def clean(cloud: str | None, as_json: bool, out: str, **given: Any) -> None:
     """The Spark part only: customers/, quarantine/, clusters/, report.json and report.html in a folder; no Elasticsearch.
 
     \b
-    Example:
+    Examples:
       crmsearch clean customers.csv --out cleaned
+      crmsearch clean contacts.xlsx --orders orders.csv --out cleaned --max-rejected 1%
+      crmsearch clean hdfs://namenode:9000/crm/*.csv --out hdfs://namenode:9000/cleaned
     """
-    options = _options(paths, source, encoding, region, day_first, columns)
+    options = _options(**given)
+    settings = _with_cloud(from_env(), cloud)
+    if "://" not in out and Path(out).is_file():
+        raise ConfigError(f"--out {out} is a file; name a folder")
     with stages() as show:
-        report = clean_to_files(from_env(), options, out, show)
-    (out / "report.html").write_text(render_report(report), encoding="utf-8")
+        report = clean_to_files(settings, options, out, show)
     if as_json:
         print_json(report)
     else:
         print_report(report)
-        words.print(f"results: {out}", highlight=False)
-
-
-@click.group()
-def index() -> None:
-    """The generations of the customer index: each load makes one, one is live."""
-
-
-@index.command("list")
-@json_option
-def index_list(as_json: bool) -> None:
-    """All generations, newest first.
-
-    \b
-    Examples:
-      crmsearch index list
-      crmsearch index list --json | jq -r '.[] | select(.live).index'
-    """
-    generations = make_lifecycle(connection(from_env())).generations()
-    if as_json:
-        print_json(generations)
-        return
-    rows = [
-        (each.index, "live" if each.live else "" if each.complete else "incomplete", each.documents, each.size_bytes / 1e6, each.created_at)
-        for each in generations
-    ]
-    print_table("Generations", ["index", "state", "documents", "MB", "created"], rows)
-
-
-@index.command("create")
-def index_create() -> None:
-    """Make an empty generation for a job started by spark-submit, and print its name.
-
-    \b
-    Example:
-      spark-submit … spark/ingest.py hdfs://… --index "$(crmsearch index create)"
-    """
-    click.echo(make_lifecycle(connection(from_env())).create(datetime.now(UTC)))
-
-
-@index.command("promote")
-@click.argument("name")
-@click.option("--documents", type=click.IntRange(1), help="Documents that the job wrote; needed once for an index filled by spark-submit.")
-def index_promote(name: str, documents: int | None) -> None:
-    """Make a generation live, in one step that readers do not notice.
-
-    \b
-    Examples:
-      crmsearch index promote crm-customers-20261123t101500z
-      crmsearch index promote crm-customers-20261123t101500z --documents 19800     after spark-submit
-    """
-    lifecycle = make_lifecycle(connection(from_env()))
-    if documents is not None:
-        lifecycle.finish(name, documents)
-    before = lifecycle.promote(name)
-    words.print(f"live: {name} (before: {before or 'none'})", highlight=False)
-
-
-@index.command("rollback")
-def index_rollback() -> None:
-    """Go back to the complete generation before the live one.
-
-    \b
-    Example:
-      crmsearch index rollback
-    """
-    left, live = make_lifecycle(connection(from_env())).rollback()
-    words.print(f"live: {live} (before: {left})", highlight=False)
-
-
-@index.command("prune")
-@click.option("--keep", type=click.IntRange(0), default=2, show_default=True, help="Complete generations to keep beside the live one.")
-def index_prune(keep: int) -> None:
-    """Delete old generations; the live one and newer ones stay.
-
-    \b
-    Example:
-      crmsearch index prune --keep 1
-    """
-    deleted = make_lifecycle(connection(from_env())).prune(keep)
-    for name in deleted:
-        click.echo(name)
-    words.print(f"{len(deleted)} deleted", highlight=False)
+        page = report_page(settings, report) if "://" in out else Path(out) / "report.html"
+        words.print(f"results: {out}\nreport: {page}", highlight=False)

@@ -11,11 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from crmsearch.contract import RunReport
+from crmsearch.contract import InputReport, RunReport
 
 __all__ = ["data", "json_option", "print_json", "print_report", "print_table", "stages", "words"]
 
 SHOWN_COLUMNS = 20
+SHOWN_ROWS, SHOWN_SEGMENTS = 6, 9  # of each table of a report, which shall fit a screen or little more
 
 words = Console(stderr=True)
 data = Console()
@@ -46,25 +47,62 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def print_report(report: RunReport, where: str = "") -> None:
-    """The run report for people."""
-    rows: list[tuple[str, Any]] = [
-        ("rows read", report.rows_read),
-        ("indexed" if report.index else "customers", report.indexed),
-        ("merged (duplicates)", report.merged),
-        ("quarantined (one row may have several reasons)", report.quarantined),
-    ]
-    rows += [(f"  for {code}", count) for code, count in report.quarantined_by_reason.items()]
-    print_table(f"Run {report.run_id}", ["", "rows"], rows)
-    if report.issues:
-        print_table("Mended or dropped values", ["rule", "rows"], list(report.issues.items()))
+    """The run report for people, on about a screen; the page ``report.html`` and ``--json`` have all of it."""
+    balance: list[tuple[Any, ...]] = [("all customers", "", *_balance(report))]
+    balance += [(each.path, each.kind, *_balance(each)) for each in report.inputs]
+    indexed = "indexed" if report.index else "kept"
+    print_table(f"Run {report.run_id}", ["table", "holds", "rows read", indexed, "merged", "quarantined", "share"], _shortened(balance))
+    if report.quarantined_by_reason:
+        actions = {each.code: each.action for each in report.reasons}
+        rows = [(code, actions.get(code, ""), count) for code, count in report.quarantined_by_reason.items()]
+        # A row may have several.
+        print_table("Reasons of the quarantine", ["reason", "what it means", "rows"], _shortened(rows))
+    applied = [each for each in report.reasons if each.severity != "reject"]
+    if applied:
+        shown = [(each.code, each.action, each.rows, "  ".join(each.samples)) for each in applied]
+        print_table("Mended or dropped values", ["rule", "what was done", "rows", "examples, masked"], _shortened(shown))
+    elif report.issues:
+        print_table("Mended or dropped values", ["rule", "rows"], _shortened(list(report.issues.items())))
+    if report.merges.links:
+        reasons = sorted(report.merges.reasons.items(), key=lambda item: -item[1])
+        print_table("Duplicates", ["what links them", "links"], _shortened(reasons))
+    segments = [(name, count) for name, count in report.rfm_segments.items()]
+    if segments or report.clusters:
+        segments += [(f"{each.name} (cluster)", each.customers) for each in report.clusters]
+        print_table("Segments", ["segment", "customers"], _shortened(segments, SHOWN_SEGMENTS))
+    for line in _remarks(report):
+        words.print(line, highlight=False, markup=False)
+    seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in report.seconds.items())
+    words.print(f"time: {seconds}{where}", highlight=False)
+
+
+def _balance(counts: RunReport | InputReport) -> tuple[Any, ...]:
+    share = f"{counts.quarantined / counts.rows_read:.1%}" if counts.rows_read else "–"
+    return counts.rows_read, counts.indexed, counts.merged, counts.quarantined, share
+
+
+def _shortened(rows: Sequence[tuple[Any, ...]], most: int = SHOWN_ROWS) -> Sequence[tuple[Any, ...]]:
+    """The first rows, and how many there are behind them."""
+    if len(rows) <= most:
+        return rows
+    return [*rows[: most - 1], (f"… {len(rows) - most + 1} more", *(None for _ in rows[0][1:]))]
+
+
+def _remarks(report: RunReport) -> Iterator[str]:
+    """What is said beside the figures: what was not used, and what the search for duplicates came to."""
     for each in report.inputs:
-        words.print(f"{each.path}: {each.format}, {each.encoding}, {each.rows_read} rows", highlight=False, markup=False)
+        layout = f" of {each.preset} {each.table}".rstrip() if each.preset != "generic" else ""
+        yield f"{each.path}: {each.format}, {each.encoding}, {each.kind}{layout}"
         if each.unmapped:
             shown = ", ".join(name[:40] for name in each.unmapped[:SHOWN_COLUMNS])
             rest = len(each.unmapped) - SHOWN_COLUMNS
-            words.print(f"  columns not used: {shown}{f' and {rest:,} more' if rest > 0 else ''}", highlight=False, markup=False)
-    seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in report.seconds.items())
-    words.print(f"time: {seconds}{where}", highlight=False)
+            yield f"  columns not used: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
+    merges = report.merges
+    if merges.pairs_compared:
+        yield (
+            f"duplicates: {merges.pairs_compared:,} pairs compared, {merges.customers_merged:,} customers made of several records, "
+            f"the largest of {merges.largest_cluster:,}; {merges.links_refused:,} links refused"
+        )
 
 
 @contextmanager

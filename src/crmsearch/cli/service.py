@@ -10,10 +10,10 @@ import uvicorn
 
 from crmsearch import node as local_node
 from crmsearch.background import check_binding, start_api, stop_api
-from crmsearch.cli.data import make_lifecycle
+from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.look import ask, print_hits, print_stats
 from crmsearch.cli.output import print_report, stages, words
-from crmsearch.loading import IngestOptions, load_customers
+from crmsearch.loading import IngestOptions, load_customers, report_page
 from crmsearch.sample import make_sample
 from crmsearch.search.request import SearchRequest, StatsRequest
 from crmsearch.settings import Settings, child_environment, from_env
@@ -115,14 +115,17 @@ def demo(rows: int, host: str | None, port: int | None) -> None:
     folder = settings.paths.state / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     words.print(f"sample: {rows:,} rows in {folder}", highlight=False)
-    make_sample(folder, rows, DEMO_SEED)
-    lifecycle = make_lifecycle(settings)
+    files = make_sample(folder, rows, DEMO_SEED).files
+    options = IngestOptions(
+        paths=(files["customers"],), orders=(files["orders"],), tickets=(files["tickets"],), campaigns=(files["campaigns"],)
+    )
     with stages() as show:
-        report = load_customers(settings, lifecycle, IngestOptions(paths=(str(folder / "customers.csv"),)), show)
+        report = load_customers(settings, make_lifecycle(settings), make_run_store(settings), options, show)
     api = start_api(settings, any_port=port is None)
     print_report(report)
     search = SearchRequest(q=DEMO_TYPO, size=5)
     print_hits(f"Search with a typo: {DEMO_TYPO!r}", ask(settings, lambda service: service.search(search)))
     stats = StatsRequest(fields=["age"], by="city", size=10)
     print_stats(stats, ask(settings, lambda service: service.stats(stats)))
-    words.print(f"\nConsole: [bold]{api.url}/[/]\nAPI:     {api.url}/schema\nStop with: make down   (or: crmsearch down)", highlight=False)
+    words.print(f"\nReport:  {report_page(settings, report)}", highlight=False)
+    words.print(f"Console: [bold]{api.url}/[/]\nAPI:     {api.url}/schema\nStop with: make down   (or: crmsearch down)", highlight=False)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import elasticsearch
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -94,13 +93,11 @@ def _error_type(error: elasticsearch.ApiError) -> str:
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
     if not settings.url:
         raise ConfigError("no Elasticsearch is set; start the local node with `crmsearch node start`, or set CRMSEARCH_ELASTICSEARCH_URL")
-    url = urlsplit(settings.url)
-    if url.scheme not in {"http", "https"} or not url.hostname:
+    if not settings.url.startswith(("http://", "https://")) or not settings.host:
         raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200")
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    # The same defaults as the Spark job's; the client has none.
-    port = url.port or (443 if url.scheme == "https" else 9200)
-    address = f"{url.scheme}://{host}:{port}{url.path}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # The client has no default port of its own.
+    address = f"{'https' if settings.tls else 'http'}://{host}:{settings.port}{settings.path_prefix}"
     options: dict[str, Any] = {"hosts": [address], "request_timeout": settings.timeout_s, "retry_on_timeout": False}
     if settings.api_key:
         options["api_key"] = str(settings.api_key)

@@ -7,7 +7,7 @@ import msgspec
 from crmsearch.resources import mappings_dir
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["build_customers_body", "build_serving_settings", "load_customers_body"]
+__all__ = ["build_customers_body", "build_runs_body", "build_serving_settings", "load_customers_body"]
 
 Body = dict[str, Any]
 
@@ -22,6 +22,13 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
     """The body of a new generation, set for loading: no refresh and no replicas until it is complete."""
     body = load_customers_body()
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+    return body
+
+
+def build_runs_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-runs``: one shard, since it holds one document per run."""
+    body: Body = msgspec.json.decode((mappings_dir() / "runs.json").read_bytes())
+    body["settings"]["index"]["number_of_replicas"] = settings.replicas
     return body
 
 

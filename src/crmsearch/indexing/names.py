@@ -2,12 +2,13 @@
 
 crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
+crm-runs                            the reports of all runs
 """
 
 import re
 from datetime import UTC, datetime
 
-__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time"]
+__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "runs_index"]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
 
@@ -35,3 +36,8 @@ def generation_time(prefix: str, index: str) -> datetime | None:
         return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def runs_index(prefix: str) -> str:
+    """Name of the index that holds one report per run."""
+    return f"{prefix}-runs"

@@ -255,6 +255,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/v1/customers/search",
         "/v1/customers/suggest",
         "/v1/customers/{customer_id}",
+        "/v1/customers/{customer_id}/lineage",
         "/v1/stats",
         "/v1/stats/{field}",
         "/v1/fields",

@@ -22,10 +22,27 @@ from crmsearch.cleaning.names import COMPOUND_SURNAMES, join_name, looks_like_co
         ("阿卜杜拉·买买提", "阿卜杜拉", "买买提"),
         ("古丽娜尔江", None, None),
         ("王小明 David", None, None),
+        ("José Ortega y Gasset", "José", "Ortega y Gasset"),
+        ("Vincent van 't Hoff", "Vincent", "van 't Hoff"),
+        ("Marie-Claire Dubois-Lefèvre", "Marie-Claire", "Dubois-Lefèvre"),
     ],
 )
 def test_split_name(name: str, given: str | None, family: str | None) -> None:
     assert split_name(name) == (given, family)
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "given", "family"),
+    [
+        ("García Márquez, Gabriel", "Gabriel García Márquez", "Gabriel", "García Márquez"),
+        ("van der Berg, Anna Maria", "Anna Maria van der Berg", "Anna Maria", "van der Berg"),
+        ("Smith Jr., John", "John Smith Jr.", "John", "Smith"),
+        ("John Smith, Jr.", "John Smith Jr.", "John", "Smith"),
+        ("Gabriel García Márquez", "Gabriel García Márquez", "Gabriel García", "Márquez"),
+    ],
+)
+def test_a_comma_says_how_long_the_family_name_is(written: str, name: str, given: str, family: str) -> None:
+    assert split_name(name, written) == (given, family)
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,65 @@ def test_rows_of_any_length_are_read_as_far_as_they_go(cells: list[str | None]) 
 )
 def test_quality_score(document: dict[str, object], score: float) -> None:
     assert quality_score(document) == score
+
+
+def test_constants_fill_what_a_row_leaves_out() -> None:
+    context = RecordContext(as_of="2026-11-23", constants={"lifecycle": "lead", "tags": "fair", "country": "CN", "source_system": "zoho"})
+    columns = ["name", "phones", "lifecycle", "tags"]
+    bare = clean_record(["王小明", "13912345679", None, None], columns, context)
+    assert bare.document == {
+        "name": "王小明", "given_name": "小明", "family_name": "王", "kind": "person", "phones": ["+8613912345679"], "country": "CN",
+        "lifecycle": "lead", "tags": ["fair"], "source_system": "zoho", "quality_score": 0.6,
+    }  # fmt: skip
+    own = clean_record(["Ada Lovelace", "020 7946 0958", "Customer", "vip"], columns, context)
+    assert (own.document["lifecycle"], own.document["tags"]) == ("customer", ["vip"])
+    unreadable = clean_record(["Ada Lovelace", "", "purple", ""], columns, context)
+    assert unreadable.document["lifecycle"] == "lead"
+    assert unreadable.issues == ("lifecycle_unknown",)
+
+
+def test_a_context_without_constants_shares_none() -> None:
+    assert RecordContext(as_of="2026-11-23").constants == {}
+    assert RecordContext(as_of="2026-11-23").constants is not RecordContext(as_of="2026-11-23").constants
+
+
+@pytest.mark.parametrize(
+    ("cells", "document", "issues"),
+    [
+        ({"name": "Smith, John"}, {"name": "Smith, John", "company": "Smith, John"}, ()),
+        ({"name": "Acme"}, {"name": "Acme", "company": "Acme"}, ()),
+        ({"company": "星河"}, {"name": "星河", "company": "星河"}, ()),
+        ({"name": "Acme", "company": "Acme Holding Ltd"}, {"name": "Acme", "company": "Acme Holding Ltd"}, ()),
+        ({"name": "Acme (Berlin)"}, {"name": "Acme (Berlin)", "company": "Acme (Berlin)"}, ()),
+        ({"name": "test", "emails": "info@acme.de"}, {"emails": ["info@acme.de"]}, ("name_placeholder", "email_role")),
+        ({"emails": "info@acme.de"}, {"emails": ["info@acme.de"]}, ("name_missing", "email_role")),
+    ],
+)
+def test_every_name_in_a_file_of_companies_is_a_company(
+    cells: dict[str, str], document: dict[str, object], issues: tuple[str, ...]
+) -> None:
+    context = RecordContext(as_of="2026-11-23", constants={"kind": "company"})
+    record = clean_record(list(cells.values()), list(cells), context)
+    shown = {field: value for field, value in record.document.items() if not field.startswith(("quality", "source"))}
+    assert shown == document | {"kind": "company"}
+    assert record.issues == issues
+
+
+def test_a_file_of_persons_holds_no_companies() -> None:
+    context = RecordContext(as_of="2026-11-23", constants={"kind": "person"})
+    record = clean_record(["Anna Holding"], ["name"], context)
+    assert (record.document["kind"], record.document["family_name"]) == ("person", "Holding")
+    assert "company" not in record.document
+    assert clean_record(["Acme Ltd"], ["company"], context).issues == ("name_missing",)
+
+
+def test_an_identity_number_fills_no_field() -> None:
+    record = clean_record(["王小明", "11010519491231002X"], ["name", "national_id"], CONTEXT)
+    assert record.document.keys().isdisjoint({"birth_date", "age", "gender"})
+
+
+def test_a_rounded_key_is_nobody_s() -> None:
+    """Many keys become "1.38E+12" in a spreadsheet; whole numbers with a fraction of zero are still themselves."""
+    assert clean_record(["1.38E+12", "Ada"], ["customer_id", "name"], CONTEXT).source_key is None
+    assert clean_record(["1234.0", "Ada"], ["customer_id", "name"], CONTEXT).source_key == "1234"
+    assert clean_record(["00000000-0000-0000-0000-000000000000", "Ada"], ["customer_id", "name"], CONTEXT).source_key is None

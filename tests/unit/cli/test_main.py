@@ -10,7 +10,7 @@ import click
 import pytest
 
 from crmsearch import cli
-from crmsearch.cli.data import _options
+from crmsearch.cli.data import _options, _share
 from crmsearch.errors import (
     BackendUnavailableError,
     ConfigError,
@@ -99,16 +99,45 @@ def test_usage_errors_are_exit_two(capsys: pytest.CaptureFixture[str], arguments
 
 def test_paths_are_made_absolute_and_remote_ones_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.csv").write_text("Name\nAda\n", encoding="utf-8")
-    found = _options(("a.csv", "hdfs://host/b.csv", "part-*.csv"), "zoho", "UTF-8", "cn", True, ("name=Kunde=x",))
-    assert found.paths == (str(tmp_path / "a.csv"), "hdfs://host/b.csv", str(tmp_path / "part-*.csv"))
+    for name in ("a.csv", "b.xlsx", "x=y.csv"):
+        Path(name).write_text("Name\nAda\n", encoding="utf-8")
+    found = _options(
+        paths=("a.csv", "hdfs://host/b.csv", "part-*.csv", "erp=a.csv", "x=y.csv", "b.xlsx#Leads", "zoho=s3a://bucket/a.csv"),
+        orders=("shop=a.csv",),
+        source="zoho",
+        region="cn",
+        columns=("name=Kunde=x",),
+    )
+    here = str(tmp_path)
+    assert found.paths == (
+        f"{here}/a.csv",
+        "hdfs://host/b.csv",
+        f"{here}/part-*.csv",
+        f"erp={here}/a.csv",
+        f"{here}/x=y.csv",
+        f"{here}/b.xlsx#Leads",
+        "zoho=s3a://bucket/a.csv",
+    )
+    assert found.orders == (f"shop={here}/a.csv",)
     assert (found.region, found.columns) == ("CN", ("name=Kunde=x",))
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0)])
+def test_a_share_is_a_percentage_or_a_fraction(text: str, share: float) -> None:
+    assert _share(click.Context(click.Command("x")), click.Option(["--max-rejected"]), text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["5", "-1%", "101%", "many", "", "nan", "%"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="5%"):
+        _share(click.Context(click.Command("x")), click.Option(["--max-rejected"]), text)
 
 
 @pytest.mark.parametrize(
     ("paths", "source", "columns", "error"),
     [
         (("missing.csv",), "generic", (), InputError),
+        (("missing.xlsx#Leads",), "auto", (), InputError),
         (("hdfs://host/a.csv",), "Sales Force", (), ConfigError),
         (("hdfs://host/a.csv",), "", (), ConfigError),
         (("hdfs://host/a.csv",), "generic", ("name",), ConfigError),
@@ -118,4 +147,4 @@ def test_options_that_cannot_work_are_refused_before_spark_starts(
     paths: tuple[str, ...], source: str, columns: tuple[str, ...], error: type[CrmSearchError]
 ) -> None:
     with pytest.raises(error):
-        _options(paths, source, "UTF-8", None, True, columns)
+        _options(paths=paths, source=source, columns=columns)

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from crmsearch.cli import output
-from crmsearch.contract import InputReport, RunReport
+from crmsearch.contract import InputReport, ReasonReport, RunReport
+from tests.reports import REPORT as WHOLE
 
 REPORT = RunReport(
     run_id="20261123t101500z",
@@ -76,12 +77,48 @@ def test_cells_are_text_and_not_markup(streams: tuple[StringIO, StringIO]) -> No
 def test_the_report_tells_data_and_words_apart(streams: tuple[StringIO, StringIO]) -> None:
     output.print_report(REPORT)
     data, words = (stream.getvalue() for stream in streams)
-    for shown in ("1,200", "1,100", "99", "cell_count", "spaces"):
+    for shown in ("1,200", "1,100", "99", "cell_count", "spaces", "/data/[red]odd[/].csv"):
         assert shown in data
-    assert "/data/[red]odd[/].csv" in words
+    assert "/data/[red]odd[/].csv: csv, UTF-8, customers" in words
     assert "[b]Colour" in words
     assert "clean 1.3 s" in words
-    assert "odd" not in data
+
+
+def test_the_report_shows_every_table_rule_link_and_segment(streams: tuple[StringIO, StringIO]) -> None:
+    output.print_report(WHOLE)
+    data, words = (stream.getvalue() for stream in streams)
+    for shown in (
+        "all customers",
+        "orders.csv",
+        "30,000",
+        "1.3%",
+        "NYC",
+        "same phone, similar name",
+        "champions",
+        "loyal buyers (cluster)",
+    ):
+        assert shown in data, shown
+    assert "csv, UTF-8, customers of salesforce Contact" in words
+    assert "123,456 pairs compared, 240 customers made of several records, the largest of 4; 3 links refused" in words
+
+
+def test_a_long_report_stays_on_about_a_screen(streams: tuple[StringIO, StringIO]) -> None:
+    many = {f"code_{number}": 100 - number for number in range(40)}
+    reasons = [ReasonReport(code=code, severity="fix", action="mended", rows=rows, samples=["a***"] * 3) for code, rows in many.items()]
+    long = msgspec.structs.replace(
+        WHOLE,
+        inputs=WHOLE.inputs * 10,
+        reasons=reasons,
+        quarantined_by_reason=many,
+        merges=msgspec.structs.replace(WHOLE.merges, reasons=many),
+        rfm_segments=many,
+    )
+    output.print_report(long)
+    data = streams[0].getvalue()
+    assert len(data.splitlines()) <= 60
+    assert "… 35 more" in data
+    assert "code_0" in data
+    assert "code_39" not in data
 
 
 def test_progress_is_a_line_for_each_stage_when_nobody_watches(streams: tuple[StringIO, StringIO]) -> None:

@@ -1,0 +1,160 @@
+"""Whose each order, ticket or campaign response is, and whether it counts: once, again, or not at all."""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import msgspec
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from crmsearch.cleaning.rules import RULES
+from crmsearch.contract import InputKind, ReasonReport
+from spark.tally import Tally
+
+__all__ = ["GENERIC", "INDEXED", "MERGED", "QUARANTINED", "Found", "Survey", "count_rows", "survey", "with_verdicts"]
+
+GENERIC = "generic"  # a file whose system is not told; its keys may be of any
+INDEXED, MERGED, QUARANTINED = "indexed", "merged", "quarantined"
+
+# When the matter of a row last moved.
+_MOMENTS = {
+    "orders": ("ordered_at",),
+    "tickets": ("opened_at", "closed_at"),
+    "campaigns": ("sent_at",),
+}
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What has to be known of all rows of a kind before one can be judged.
+
+    Attributes:
+        read: rows by source.
+        systems: systems that the rows come from; of no rows it is not told.
+        currency: the one that most orders are in; of equally many the first by the alphabet; ``None`` where none is told.
+    """
+
+    read: dict[str, int]
+    systems: tuple[str, ...]
+    currency: str | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Rows by source, and by rule."""
+
+    tallies: dict[str, Tally]
+    reasons: list[ReasonReport]
+
+
+def survey(cleaned: DataFrame, kind: InputKind) -> Survey:
+    """Look at all rows of a kind once."""
+    currency = F.when(F.size("rejections") == 0, F.col("currency")) if kind == "orders" else F.lit(None).cast("string")
+    rows = cleaned.groupBy("source", "source_system", currency.alias("currency")).count().collect()
+    read: dict[str, int] = {}
+    currencies: dict[str, int] = {}
+    for row in rows:
+        read[row["source"]] = read.get(row["source"], 0) + row["count"]
+        if row["currency"] is not None:
+            currencies[row["currency"]] = currencies.get(row["currency"], 0) + row["count"]
+    main = min(currencies, key=lambda code: (-currencies[code], code)) if currencies else None
+    return Survey(read, tuple(sorted({row["source_system"] for row in rows})) or (GENERIC,), main)
+
+
+def with_verdicts(cleaned: DataFrame, records: DataFrame, kind: InputKind, known: Survey) -> DataFrame:
+    """Every row with ``customer_id``, ``verdict`` (indexed, merged or quarantined) and ``reasons``; as many rows as came in.
+
+    A row belongs to the customer of whose records one has its customer key: a record of the row's own system, else one of a generic source.
+    A row of a generic source belongs to the customer with that key in whatever system, if there is one only. Of rows with one key of their
+    own the one that is furthest on counts, then the newest; those that say the same as it are merged, the others are set aside. Keyless
+    rows are the same if they say the same.
+
+    Args:
+        cleaned: frame of ``with_cleaned_related`` with ``source`` and ``source_system``.
+        records: the accepted records of customers.
+        kind: orders, tickets or campaigns.
+        known: what ``survey`` found.
+    """
+    owners = _owners(records, known.systems).withColumnRenamed("source_key", "customer_key").withColumnRenamed("scope", "source_system")
+    owned = cleaned.join(owners, ["source_system", "customer_key"], "left")
+    judged = owned.withColumn("_code", _reason(kind, known.currency))
+    # Only rows that could count are compared with one another.
+    fit = F.col("_code").isNull()
+    same = F.when(fit, F.coalesce("source_key", "fingerprint")).otherwise(F.concat(F.lit("\0"), "fingerprint"))
+    # A refund often bears the number of its order.
+    part = F.col("is_refund") if kind == "orders" else F.lit(False)
+    moment = F.greatest(*map(F.col, _MOMENTS[kind])) if len(_MOMENTS[kind]) > 1 else F.col(_MOMENTS[kind][0])
+    group = Window.partitionBy("_same", "_part", "source_system")
+    # The last two only decide in whose count a repetition is.
+    best = group.orderBy(F.desc("stage"), F.desc_nulls_last("_moment"), F.desc("fingerprint"), "source", F.concat_ws(",", "issues"))
+    compared = (
+        judged.withColumn("_same", same)
+        .withColumn("_part", part)
+        .withColumn("_moment", moment)
+        .withColumn("_place", F.row_number().over(best))
+        .withColumn("_best", F.first("fingerprint").over(best))
+    )
+    repeats = F.col("fingerprint") == F.col("_best")
+    verdict = F.when(~fit, QUARANTINED).when(F.col("_place") == 1, INDEXED).when(repeats, MERGED).otherwise(QUARANTINED)
+    added = F.when(~fit, F.col("_code")).when((F.col("_place") > 1) & ~repeats, F.lit("key_reused"))
+    own = F.size("rejections") > 0
+    reasons = F.when(own, F.col("rejections")).when(added.isNotNull(), F.array(added)).otherwise(F.array().cast("array<string>"))
+    return (
+        compared.withColumn("verdict", verdict)
+        .withColumn("reasons", reasons)
+        .drop("_code", "_same", "_part", "_moment", "_place", "_best", "is_ambiguous", "rejections")
+    )
+
+
+def _owners(records: DataFrame, systems: Sequence[str]) -> DataFrame:
+    """``scope``, ``source_key``, ``customer_id``, ``is_ambiguous``: for every system that rows come from, the customer of every key."""
+    keyed = records.where(F.col("source_key").isNotNull())
+    empty = keyed.limit(0).select(F.lit("").alias("scope"), "source_key", F.col("customer_id"), F.lit(False).alias("is_ambiguous"))
+    return reduce(DataFrame.unionByName, (_owners_in(keyed, system) for system in systems), empty)
+
+
+def _owners_in(keyed: DataFrame, system: str) -> DataFrame:
+    within = keyed if system == GENERIC else keyed.where(F.col("source_system").isin(system, GENERIC))
+    own = F.when(F.lit(system == GENERIC) | (F.col("source_system") == system), F.col("customer_id"))
+    ends = within.groupBy("source_key").agg(
+        F.min(own).alias("first_own"),
+        F.max(own).alias("last_own"),
+        F.min("customer_id").alias("first"),
+        F.max("customer_id").alias("last"),
+    )
+    first, last = F.coalesce("first_own", "first"), F.coalesce("last_own", "last")
+    return ends.select(
+        F.lit(system).alias("scope"),
+        "source_key",
+        F.when(first == last, first).alias("customer_id"),
+        (first != last).alias("is_ambiguous"),
+    )
+
+
+def _reason(kind: InputKind, currency: str | None) -> Column:
+    """Why a row cannot count, whatever the other rows say; null if it can."""
+    reason = F.when(F.size("rejections") > 0, F.element_at("rejections", 1))
+    reason = reason.when(F.coalesce("is_ambiguous", F.lit(False)), "customer_ambiguous").when(
+        F.col("customer_id").isNull(), "customer_unknown"
+    )
+    if kind == "orders" and currency is not None:
+        reason = reason.when(F.col("currency") != currency, "currency_mixed")
+    return reason
+
+
+def count_rows(judged: DataFrame, kind: InputKind, known: Survey) -> Found:
+    """Rows by source and verdict, and by rule."""
+    # Combinations of codes are few, however many rows there are.
+    groups = judged.groupBy("source", "verdict", "reasons", "issues").count().collect()
+    tallies: dict[str, dict[str, int]] = {source: {} for source in known.read}
+    codes: dict[str, int] = {}
+    for row in groups:
+        tally = tallies[row["source"]]
+        tally[row["verdict"]] = tally.get(row["verdict"], 0) + row["count"]
+        for code in {*row["reasons"], *row["issues"]}:
+            codes[code] = codes.get(code, 0) + row["count"]
+    return Found(
+        {source: Tally(read=known.read[source], **tally) for source, tally in tallies.items()},
+        [
+            ReasonReport(code=code, kind=kind, severity=RULES[code].severity, action=RULES[code].action, rows=codes[code])
+            for code in sorted(codes, key=lambda code: (-codes[code], code))
+        ],
+    )

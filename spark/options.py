@@ -1,0 +1,101 @@
+"""What one run is asked to do, and the command line that says so."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from crmsearch.contract import InputKind
+
+__all__ = ["JobOptions", "NamedPath", "parse_arguments"]
+
+_NAMED = re.compile(r"([a-z][a-z0-9_]*)=(.+)")
+_RELATED: tuple[Literal["orders", "tickets", "campaigns"], ...] = ("orders", "tickets", "campaigns")
+
+
+class NamedPath(msgspec.Struct, frozen=True):
+    """A path, what it holds where that was said (``None``: its headers tell), and the system it comes from (``None``: as for the run)."""
+
+    path: str
+    kind: InputKind | None = None
+    system: str | None = None
+
+
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``index`` and ``out`` may be given together; without ``index`` nothing is sent to Elasticsearch.
+
+    ``max_rejected`` is the largest share of the rows of one kind that may go to quarantine.
+    """
+
+    inputs: tuple[NamedPath, ...]
+    run_id: str
+    began_at: datetime
+    index: str | None = None
+    out: str | None = None
+    quarantine: str | None = None
+    source: str = "auto"
+    encoding: str = "UTF-8"
+    region: str | None = None
+    day_first: bool = True
+    columns: dict[str, str] = {}
+    max_rejected: float | None = None
+
+
+def _named_path(word: str, kind: InputKind | None = None) -> NamedPath:
+    """``zoho=leads.csv`` is a path and its system; a path with an equals sign in its folder is just a path."""
+    match = _NAMED.fullmatch(word)
+    return NamedPath(match[2], kind, match[1]) if match else NamedPath(word, kind)
+
+
+def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
+    """The options, and whether progress is to be told to a machine."""
+    parser = argparse.ArgumentParser(
+        prog="ingest.py", description="Clean CRM exports, resolve duplicates, enrich, and write customers to Elasticsearch or to files."
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="[SYSTEM=]PATH", help="file, folder or glob; local, hdfs://, s3a:// or any Hadoop file system"
+    )
+    for kind in _RELATED:
+        parser.add_argument(f"--{kind}", action="append", default=[], metavar="[SYSTEM=]PATH", help=f"{kind} of these customers")
+    parser.add_argument("--index", help="existing index to write to; without it nothing is sent to Elasticsearch")
+    parser.add_argument("--out", help="folder for customers/, quarantine/ and clusters/")
+    parser.add_argument("--quarantine", help="folder for the rejected rows alone")
+    parser.add_argument("--run-id", help="name of the run; made from the time when left out")
+    parser.add_argument("--began-at", type=datetime.fromisoformat, default=None, help="ISO time that counts as now, for ages and recency")
+    parser.add_argument(
+        "--source", default="auto", help="auto (default), salesforce, zoho, dynamics365, hubspot, generic, or a name of your own"
+    )
+    parser.add_argument("--encoding", default="UTF-8", help="UTF-8 (default) or GB18030")
+    parser.add_argument("--region", help="ISO country whose phone notation is assumed where a row names no country, e.g. CN")
+    parser.add_argument("--month-first", action="store_true", help="read 03/04/2020 as 4 March, not 3 April")
+    parser.add_argument("--map", action="append", default=[], metavar="FIELD=HEADER", help="column for a customer field; may be repeated")
+    parser.add_argument("--max-rejected", type=float, metavar="SHARE", help="fail when a larger share of the rows is rejected, e.g. 0.05")
+    parser.add_argument("--events", action="store_true", help="progress as JSON text sequences on stderr")
+    parsed = parser.parse_args(arguments)
+    columns = {}
+    for pair in parsed.map:
+        field, equals, header = pair.partition("=")
+        if not equals:
+            parser.error(f"--map takes FIELD=HEADER, not {pair!r}")
+        columns[field] = header
+    began_at = (parsed.began_at or datetime.now(UTC)).astimezone(UTC)
+    inputs = [_named_path(word) for word in parsed.paths]
+    inputs += [_named_path(word, kind) for kind in _RELATED for word in getattr(parsed, kind)]
+    options = JobOptions(
+        inputs=tuple(inputs),
+        run_id=parsed.run_id or began_at.strftime("%Y%m%dt%H%M%Sz"),
+        began_at=began_at,
+        index=parsed.index,
+        out=parsed.out,
+        quarantine=parsed.quarantine,
+        source=parsed.source,
+        encoding=parsed.encoding,
+        region=parsed.region,
+        day_first=not parsed.month_first,
+        columns=columns,
+        max_rejected=parsed.max_rejected,
+    )
+    return options, parsed.events

@@ -1,0 +1,263 @@
+"""The steps of a run in their order: inspect, clean, resolve, enrich, profile, write. Each step lives in its own module."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import reduce
+
+import msgspec
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from crmsearch import __version__
+from crmsearch.cleaning.headers import PRESETS, HeaderMapping, Recognised, map_headers, recognise
+from crmsearch.cleaning.record import RecordContext
+from crmsearch.contract import InputKind, InputReport, RunReport
+from crmsearch.errors import InputError, InvalidRequestError, TooManyRejectedError
+from crmsearch.settings import Settings
+from spark.clean import with_cleaned_records
+from spark.enrich import Enriched, enrich
+from spark.options import JobOptions, NamedPath
+from spark.progress import Progress
+from spark.quality import profile, reasons
+from spark.read import Source, inspect_sources, read_source
+from spark.related import with_cleaned_related
+from spark.resolve import Resolution, resolve
+from spark.storage import reach, translated
+from spark.tally import Tally, check_balance, check_documents, count_codes, tally_cleaned, tally_resolved, total
+from spark.unpack import Workspace, make_workspace
+from spark.write import QUARANTINE_COLUMNS, to_elasticsearch, to_files, write_quarantine
+
+__all__ = ["run"]
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One table to read, and what its columns mean."""
+
+    source: Source
+    recognised: Recognised
+    mapping: HeaderMapping
+    system: str
+
+
+def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: Progress) -> RunReport:
+    """Carry out one run.
+
+    Raises:
+        InputError: a source cannot be used; nothing has been written.
+        TooManyRejectedError: more rows of one kind are in quarantine than ``options.max_rejected`` allows.
+        JobError: Elasticsearch refused documents, or the counts do not add up; the index must not be promoted.
+    """
+    options = _reached(spark, options, settings)
+    with make_workspace(spark, settings) as workspace:
+        with progress.stage("inspect", spark):
+            inputs = [each for named in options.inputs for each in _inspect(spark, named, options, workspace)]
+            if twice := [path for path, count in Counter(each.source.path for each in inputs).items() if count > 1]:
+                raise InputError(f"{', '.join(twice)}: named twice in one run")
+        return _run(spark, inputs, options, settings, progress)
+
+
+def _reached(spark: SparkSession, options: JobOptions, settings: Settings) -> JobOptions:
+    """The options with the places for results as Spark writes to them: an object store's own scheme becomes ``s3a``."""
+    places = {"out": options.out, "quarantine": options.quarantine}
+    return msgspec.structs.replace(options, **{name: reach(spark, place, settings.storage) for name, place in places.items() if place})
+
+
+def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, settings: Settings, progress: Progress) -> RunReport:
+    customers = [each for each in inputs if each.recognised.kind == "customers"]
+    if not customers:
+        raise InputError("none of the files holds customers; name one before --orders, --tickets and --campaigns")
+    with progress.stage("clean", spark):
+        cleaned = _clean_customers(spark, customers, options).persist(StorageLevel.MEMORY_AND_DISK)
+        tallies = tally_cleaned(cleaned)
+        if not tallies:
+            raise InputError(f"{', '.join(each.source.path for each in customers)}: there is a header but no row")
+    rejected = _quarantine_of(cleaned)
+    _check_rejected("customers", total(tallies.values()), rejected, options)
+    with progress.stage("resolve", spark):
+        resolution = resolve(cleaned.where(F.size("rejections") == 0), options.run_id, _iso(options.began_at))
+        tallies = tally_resolved(tallies, resolution.records)
+    with progress.stage("enrich", spark):
+        related = _clean_related(spark, [each for each in inputs if each not in customers], {each.system for each in customers}, options)
+        enriched = enrich(resolution.golden, resolution.records, related, options.began_at.date().isoformat())
+        rejected = rejected.unionByName(enriched.rejected)
+        for kind in related:
+            _check_rejected(kind, total(tally for (of, _), tally in enriched.tallies.items() if of == kind), rejected, options)
+    with progress.stage("profile", spark):
+        golden = enriched.golden.persist(StorageLevel.MEMORY_AND_DISK)
+        report = _report(options, inputs, tallies, resolution, enriched, golden, cleaned)
+    if options.quarantine is not None:
+        with progress.stage("quarantine", spark), translated(options.quarantine):
+            write_quarantine(rejected, options.quarantine)
+    if options.out is not None:
+        with progress.stage("write files", spark), translated(options.out):
+            to_files(golden, _clusters(resolution.records, cleaned), rejected, options.out)
+    if options.index is not None:
+        with progress.stage("index", spark, documents=report.indexed):
+            to_elasticsearch(golden, options.index, settings)
+    return msgspec.structs.replace(report, seconds=dict(progress.seconds))
+
+
+def _inspect(spark: SparkSession, named: NamedPath, options: JobOptions, workspace: Workspace) -> list[Input]:
+    found = []
+    for source in inspect_sources(spark, named.path, options.encoding, workspace):
+        recognised = recognise(source.headers, named.kind, _preset(named, options))
+        overrides = options.columns if recognised.kind == "customers" else {}
+        try:
+            mapping = map_headers(source.headers, overrides, recognised)
+        except InvalidRequestError as error:
+            raise InputError(f"{source.path}: {error.detail}") from error
+        if not any(mapping.columns):
+            # The first line may be a person, so it is not quoted.
+            raise InputError(
+                f"{source.path}: none of its {len(source.headers)} columns is known; if the first line is not a header, add one; "
+                "otherwise name the columns with --map FIELD=HEADER (fields: GET /v1/fields or README.md)"
+            )
+        if recognised.kind != "customers" and "customer_id" not in mapping.columns:
+            raise InputError(f"{source.path}: no column says whose {recognised.kind} these are; give it a header such as «Customer ID»")
+        found.append(Input(source, recognised, mapping, named.system or _system(options.source, recognised)))
+    return found
+
+
+def _preset(named: NamedPath, options: JobOptions) -> str:
+    """Whose headers to expect: as said of the file, else of the run; a system that is no preset may still write like one."""
+    wanted = named.system or options.source
+    return wanted if wanted in PRESETS else "auto"
+
+
+def _system(source: str, recognised: Recognised) -> str:
+    """The system that rows are said to come from: a name of one's own, else what the preset calls it."""
+    return recognised.system if source in {"auto", *PRESETS} else source
+
+
+def _clean_customers(spark: SparkSession, inputs: Sequence[Input], options: JobOptions) -> DataFrame:
+    frames = [
+        with_cleaned_records(
+            read_source(spark, each.source), each.source.headers, each.mapping.columns, _context(each, options), _damage(each.source)
+        ).withColumn("source", F.lit(each.source.path))
+        for each in inputs
+    ]
+    return reduce(DataFrame.unionByName, frames).withColumn("run_id", F.lit(options.run_id))
+
+
+def _clean_related(spark: SparkSession, inputs: Sequence[Input], systems: set[str], options: JobOptions) -> dict[InputKind, DataFrame]:
+    frames: dict[InputKind, DataFrame] = {}
+    for each in inputs:
+        kind = each.recognised.kind
+        rows = read_source(spark, each.source)
+        cleaned = with_cleaned_related(rows, each.source.headers, each.mapping.columns, kind, _context(each, options), _damage(each.source))
+        # A shop's orders bear the keys of a CRM that they do not name.
+        system = each.system if each.system in systems else "generic"
+        cleaned = cleaned.withColumn("source", F.lit(each.source.path)).withColumn("source_system", F.lit(system))
+        cleaned = cleaned.withColumn("run_id", F.lit(options.run_id))
+        frames[kind] = frames[kind].unionByName(cleaned) if kind in frames else cleaned
+    return frames
+
+
+def _context(each: Input, options: JobOptions) -> RecordContext:
+    return RecordContext(
+        source_system=each.system,
+        default_region=options.region,
+        as_of=options.began_at.date().isoformat(),
+        day_first=options.day_first,
+        constants=each.mapping.constants,
+    )
+
+
+def _damage(source: Source) -> str:
+    return "malformed" if source.format == "json" else "cell_count"
+
+
+def _quarantine_of(cleaned: DataFrame) -> DataFrame:
+    rejected = cleaned.where(F.size("rejections") > 0).withColumnRenamed("rejections", "reasons")
+    return rejected.withColumn("kind", F.lit("customers")).select(*QUARANTINE_COLUMNS)
+
+
+def _clusters(records: DataFrame, cleaned: DataFrame) -> DataFrame:
+    """Every record with the customer it belongs to. A rejected one was compared with none and stands alone."""
+    key = F.coalesce("source_key", "fingerprint")
+    generic = F.coalesce("source_system", F.lit("generic")) == "generic"
+    named = F.when(generic, key).otherwise(F.concat_ws(":", "source_system", key))
+    alone = cleaned.where(F.size("rejections") > 0).select(named.alias("record_id"))
+    clusters = records.select("record_id", F.col("customer_id").alias("cluster_id"))
+    return clusters.unionByName(alone.withColumn("cluster_id", F.concat(F.lit("rejected:"), "record_id"))).distinct()
+
+
+def _check_rejected(kind: str, rows: Tally, rejected: DataFrame, options: JobOptions) -> None:
+    if options.max_rejected is None or rows.quarantined <= options.max_rejected * rows.read:
+        return
+    where = ""
+    if folder := options.quarantine or (f"{options.out}/quarantine" if options.out else None):
+        write_quarantine(rejected, folder)
+        where = f"; the rows and their reasons are in {folder}"
+    raise TooManyRejectedError(
+        f"{rows.quarantined:,} of {rows.read:,} rows of {kind} ({rows.quarantined / rows.read:.1%}) were rejected, more than the "
+        f"{options.max_rejected:.1%} that --max-rejected allows{where}"
+    )
+
+
+def _report(
+    options: JobOptions,
+    inputs: Sequence[Input],
+    tallies: dict[str, Tally],
+    resolution: Resolution,
+    enriched: Enriched,
+    golden: DataFrame,
+    cleaned: DataFrame,
+) -> RunReport:
+    """The report, without the seconds.
+
+    Raises:
+        CountMismatchError: not every row that was read is accounted for.
+    """
+    by_source = tallies | {source: tally for (_, source), tally in enriched.tallies.items()}
+    check_balance(by_source)
+    customers, (rejections, issues) = total(tallies.values()), count_codes(cleaned)
+    check_documents(golden, customers.indexed)
+    return RunReport(
+        run_id=options.run_id,
+        crmsearch_version=__version__,
+        began_at=_iso(options.began_at),
+        index=options.index,
+        inputs=[_input_report(each, by_source.get(each.source.path, Tally())) for each in inputs],
+        rows_read=customers.read,
+        indexed=customers.indexed,
+        merged=customers.merged,
+        quarantined=customers.quarantined,
+        quarantined_by_reason=rejections,
+        issues=issues,
+        reasons=[*reasons(cleaned), *enriched.reasons],
+        fields=profile(
+            cleaned,
+            enriched.golden,
+            {field for each in inputs if each.recognised.kind == "customers" for field in each.mapping.columns if field},
+        ),
+        merges=resolution.report,
+        rfm_segments=enriched.rfm_segments,
+        clusters=enriched.clusters,
+        currency=enriched.currency,
+        seconds={},
+    )
+
+
+def _input_report(each: Input, tally: Tally) -> InputReport:
+    return InputReport(
+        path=each.source.path,
+        kind=each.recognised.kind,
+        format=each.source.format,
+        encoding=each.source.encoding,
+        source_system=each.system,
+        preset=each.recognised.preset,
+        table=each.recognised.table,
+        rows_read=tally.read,
+        indexed=tally.indexed,
+        merged=tally.merged,
+        quarantined=tally.quarantined,
+        columns={header.strip(): field for header, field in zip(each.source.headers, each.mapping.columns, strict=True) if field},
+        unmapped=list(each.mapping.unmapped),
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,82 @@
+"""Counting rows: what was read of each table must be indexed, merged or quarantined."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from crmsearch.errors import CountMismatchError
+
+__all__ = ["Tally", "check_balance", "check_documents", "count_codes", "tally_cleaned", "tally_resolved", "total"]
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Rows of one table, or of several."""
+
+    read: int = 0
+    indexed: int = 0
+    merged: int = 0
+    quarantined: int = 0
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """The sum of several tables."""
+    rows = [msgspec.structs.astuple(each) for each in tallies]
+    return Tally(*(sum(column) for column in zip(*rows, strict=True))) if rows else Tally()
+
+
+def tally_cleaned(cleaned: DataFrame) -> dict[str, Tally]:
+    """Rows read and quarantined of every source; a source without a row is not there."""
+    counts = cleaned.groupBy("source").agg(F.count("*").alias("read"), F.count_if(F.size("rejections") > 0).alias("quarantined"))
+    return {row["source"]: Tally(read=row["read"], quarantined=row["quarantined"]) for row in counts.collect()}
+
+
+def tally_resolved(tallies: Mapping[str, Tally], records: DataFrame) -> dict[str, Tally]:
+    """The same with the records that lead a customer and those that were merged into one."""
+    counts = records.groupBy("source").agg(F.count_if("indexed").alias("indexed"), F.count_if(~F.col("indexed")).alias("merged"))
+    found = {row["source"]: row for row in counts.collect()}
+    return {
+        source: msgspec.structs.replace(tally, indexed=found[source]["indexed"], merged=found[source]["merged"])
+        if source in found
+        else tally
+        for source, tally in tallies.items()
+    }
+
+
+def check_balance(tallies: Mapping[str, Tally]) -> None:
+    """Every row is accounted for, in every table.
+
+    Raises:
+        CountMismatchError: one is not.
+    """
+    for source, each in tallies.items():
+        if each.read != each.indexed + each.merged + each.quarantined:
+            raise CountMismatchError(
+                f"{source}: {each.read} rows were read, but {each.indexed} indexed, {each.merged} merged and {each.quarantined} "
+                "quarantined do not add up to it; was the file changed during the run? Run it again"
+            )
+
+
+def check_documents(golden: DataFrame, customers: int) -> None:
+    """There is one document for every customer, each under an id of its own.
+
+    Raises:
+        CountMismatchError: there is not. Without an id the connector would let Elasticsearch make one up at every run.
+    """
+    row = golden.agg(F.count("*").alias("documents"), F.count_distinct("customer_id").alias("ids")).first()
+    assert row is not None
+    if not row["documents"] == row["ids"] == customers:
+        raise CountMismatchError(
+            f"there are {row['documents']} documents of {row['ids']} ids for {customers} customers; this is a defect of crmsearch"
+        )
+
+
+def count_codes(cleaned: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows by rejection, and accepted rows by issue, most frequent first."""
+    accepted = F.size("rejections") == 0
+    code = F.explode(F.array_distinct(F.when(accepted, F.col("issues")).otherwise(F.col("rejections"))))
+    counted = cleaned.select(accepted.alias("accepted"), code.alias("code")).groupBy("accepted", "code").count()
+    rows = counted.orderBy(F.desc("count"), "code").collect()
+    rejections, issues = ({row["code"]: row["count"] for row in rows if row["accepted"] is kind} for kind in (False, True))
+    return rejections, issues

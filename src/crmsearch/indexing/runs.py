@@ -1,0 +1,171 @@
+"""``crm-runs``: one document per run, its figures searchable and its whole report beside them.
+
+The report is stored but not indexed, so that reason codes, paths and headers, which are its keys, do not each become a field.
+"""
+
+from typing import Any, Literal
+
+import elasticsearch
+import msgspec
+from elasticsearch import Elasticsearch
+
+from crmsearch.contract import RunReport
+from crmsearch.errors import InvalidRequestError, NotFoundError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.mappings import build_runs_body
+from crmsearch.indexing.names import runs_index
+from crmsearch.report.figures import mean_completeness, quarantined_share
+from crmsearch.settings import ElasticsearchSettings
+
+__all__ = ["MAX_RUNS", "RunPage", "RunState", "RunStore", "RunSummary", "build_document", "parse_report"]
+
+MAX_RUNS = 100  # in one answer
+MAX_ID_BYTES = 512  # Elasticsearch's own limit
+_NEWEST_FIRST = [{"began_at": "desc"}, {"run_id": "desc"}]
+RunState = Literal["promoted", "failed"]
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One run in a list.
+
+    Attributes:
+        state: ``promoted``, or ``failed`` for a run that was carried out but whose result never went live.
+        quarantined_share: quarantined rows of customers over those read, from 0 to 1.
+        completeness: mean share of customers that have a value, over the fields that the inputs had; ``None`` if that was not measured.
+        seconds: how long all stages took together.
+    """
+
+    run_id: str
+    state: RunState
+    began_at: str
+    crmsearch_version: str
+    index: str | None
+    source_systems: list[str]
+    rows_read: int
+    indexed: int
+    merged: int
+    quarantined: int
+    quarantined_share: float
+    completeness: float | None
+    seconds: float
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """Runs, newest first; ``next`` is what to give as ``before`` for those after them, ``None`` at the end."""
+
+    runs: list[RunSummary]
+    next: str | None
+
+
+class RunStore:
+    """The owner of ``crm-runs``. The index is made when the first report is saved; until then there are no runs."""
+
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.index = runs_index(settings.index_prefix)
+
+    def save(self, report: RunReport, state: RunState = "promoted") -> None:
+        """Keep the report under its run's id; one that was there is replaced. It can be listed at once."""
+        self._ensure_index()
+        with translated_errors():
+            self._client.index(index=self.index, id=report.run_id, document=build_document(report, state), refresh=True)
+
+    def page(self, size: int = 20, before: str | None = None) -> RunPage:
+        """Summaries, newest first.
+
+        Args:
+            size: from 1 to ``MAX_RUNS``.
+            before: id of a run; only older ones are listed.
+
+        Raises:
+            InvalidRequestError: ``size`` is out of range, or ``before`` is not the id of a run.
+        """
+        if not 1 <= size <= MAX_RUNS:
+            raise InvalidRequestError(f"size is a number of runs from 1 to {MAX_RUNS}")
+        found = self._search(size + 1, self._position(before), ["report"])
+        runs = [msgspec.convert(source, RunSummary) for source in found[:size]]
+        return RunPage(runs, runs[-1].run_id if len(found) > size else None)
+
+    def recent(self, size: int) -> list[RunReport]:
+        """The newest whole reports of runs that went live, oldest first, as a trend wants them."""
+        found = self._search(size, None, [], {"term": {"state": "promoted"}})
+        return [parse_report(source) for source in reversed(found)]
+
+    def get(self, run_id: str) -> RunReport:
+        """The whole report of one run.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        source = self._get(run_id)
+        if source is None:
+            raise NotFoundError("there is no run with this id; GET /v1/runs lists those there are")
+        return parse_report(source)
+
+    def _get(self, run_id: str) -> dict[str, Any] | None:
+        # By a search and not by a path, of which an id may hold any part.
+        found = self._search(1, None, [], {"term": {"run_id": run_id}}) if len(run_id.encode()) <= MAX_ID_BYTES else []
+        return found[0] if found else None
+
+    def _position(self, before: str | None) -> list[str] | None:
+        """Sort values of the run that a page begins after."""
+        if before is None:
+            return None
+        source = self._get(before)
+        if source is None:
+            raise InvalidRequestError("before is not the id of a run; use next of an answer as it is")
+        return [source["began_at"], source["run_id"]]
+
+    def _search(self, size: int, after: list[str] | None, left_out: list[str], query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        with translated_errors():
+            answer = self._client.search(
+                index=self.index,
+                query=query or {"match_all": {}},
+                sort=_NEWEST_FIRST,
+                size=size,
+                search_after=after,
+                source_excludes=left_out,
+                ignore_unavailable=True,
+                allow_partial_search_results=False,
+            )
+        return [dict(hit["_source"]) for hit in answer["hits"]["hits"]]
+
+    def _ensure_index(self) -> None:
+        body = build_runs_body(self._settings)
+        with translated_errors():
+            if self._client.indices.exists(index=self.index):
+                # An index that an older version made learns the figures it did not know.
+                self._client.indices.put_mapping(index=self.index, properties=body["mappings"]["properties"])
+                return
+            try:
+                self._client.indices.create(index=self.index, **body)
+            except elasticsearch.BadRequestError as error:
+                # Another run has made it in between.
+                if "resource_already_exists" not in str(error.error):
+                    raise
+
+
+def build_document(report: RunReport, state: RunState) -> dict[str, Any]:
+    """The document of ``crm-runs``."""
+    summary = RunSummary(
+        run_id=report.run_id,
+        state=state,
+        began_at=report.began_at,
+        crmsearch_version=report.crmsearch_version,
+        index=report.index,
+        source_systems=sorted({each.source_system for each in report.inputs}),
+        rows_read=report.rows_read,
+        indexed=report.indexed,
+        merged=report.merged,
+        quarantined=report.quarantined,
+        quarantined_share=quarantined_share(report),
+        completeness=mean_completeness(report),
+        seconds=round(sum(report.seconds.values()), 3),
+    )
+    return {**msgspec.to_builtins(summary), "report": msgspec.to_builtins(report)}
+
+
+def parse_report(source: dict[str, Any]) -> RunReport:
+    """The report in a document; what a newer version knew beyond this one is left out."""
+    return msgspec.convert(source["report"], RunReport)

@@ -1,0 +1,105 @@
+"""A run report with something of everything, made up."""
+
+from __future__ import annotations
+
+from crmsearch.contract import ClusterReport, FieldQuality, InputReport, MergeReport, ReasonReport, RunReport
+
+REPORT = RunReport(
+    run_id="20261123t101500z",
+    crmsearch_version="0.2.0",
+    began_at="2026-11-23T10:15:00Z",
+    index="crm-customers-20261123t101500z",
+    inputs=[
+        InputReport(
+            path="/data/<script>alert(1)</script>.csv",
+            format="csv",
+            encoding="UTF-8",
+            source_system="salesforce",
+            preset="salesforce",
+            table="Contact",
+            rows_read=8_000,
+            indexed=7_600,
+            merged=200,
+            quarantined=200,
+            columns={"Name": "name"},
+            unmapped=["Colour & <b>size</b>", "Shoe"],
+        ),
+        InputReport(
+            path="/data/客户.xlsx#Leads",
+            format="xlsx",
+            encoding="UTF-8",
+            source_system="zoho",
+            rows_read=4_000,
+            indexed=3_900,
+            merged=50,
+            quarantined=50,
+            columns={"姓名": "name"},
+            unmapped=[],
+        ),
+        InputReport(
+            path="/data/orders.csv",
+            kind="orders",
+            format="csv",
+            encoding="UTF-8",
+            source_system="generic",
+            rows_read=30_000,
+            indexed=29_500,
+            merged=100,
+            quarantined=400,
+            columns={"Order": "order_id"},
+            unmapped=[],
+        ),
+    ],
+    rows_read=12_000,
+    indexed=11_500,
+    merged=250,
+    quarantined=250,
+    quarantined_by_reason={"cell_count": 200, "no_identity": 50},
+    issues={"spaces": 3000, "email_invalid": 226},
+    reasons=[
+        ReasonReport(code="spaces", severity="fix", action="doubled spaces are removed", rows=3000, samples=["␣␣M***␣␣M***␣"]),
+        ReasonReport(
+            code="city_variant",
+            severity="fix",
+            action="a spelling of a known city becomes its usual one",
+            rows=1200,
+            samples=["NYC", "北京市"],
+        ),
+        ReasonReport(
+            code="email_invalid",
+            severity="blank",
+            action="an address that cannot exist is dropped",
+            rows=226,
+            samples=["a***@", "<b>***@g***.com"],
+        ),
+        ReasonReport(code="cell_count", severity="reject", action="the row has too few or too many cells", rows=200),
+        ReasonReport(
+            code="orphan", kind="orders", severity="reject", action="the order belongs to nobody who is known", rows=400, samples=["17***"]
+        ),
+    ],
+    fields=[
+        FieldQuality(field="customer_id", filled_before=0.99, filled_after=1.0, valid=1.0, unique_before=0.9968, unique_after=1.0),
+        FieldQuality(field="name", filled_before=0.9875, filled_after=0.9967, valid=0.998, unique_before=0.8, unique_after=0.82),
+        FieldQuality(field="emails", filled_before=0.89, filled_after=0.88, valid=0.983, unique_before=0.94, unique_after=0.99),
+        FieldQuality(field="city", filled_before=0.98, filled_after=0.98, valid=0.9999, unique_before=None, unique_after=None),
+        FieldQuality(field="notes", filled_before=0.0001, filled_after=0.0, valid=0.0, unique_before=None, unique_after=None),
+        FieldQuality(field="owner", filled_before=0.0, filled_after=0.0, valid=None, unique_before=None, unique_after=None),
+        FieldQuality(field="order_count", filled_before=0.0, filled_after=0.61, valid=None, unique_before=None, unique_after=None),
+    ],
+    merges=MergeReport(
+        pairs_compared=123_456,
+        links=252,
+        customers_merged=240,
+        largest_cluster=4,
+        blocks_capped=1,
+        links_refused=3,
+        confidence={"0.95-0.99": 40, "0.99-1.00": 200},
+        reasons={"same e-mail": 180, "same phone, similar name": 72},
+    ),
+    rfm_segments={"champions": 1200, "at risk": 800, "lost": 300},
+    clusters=[
+        ClusterReport(name="loyal buyers", customers=2_000, means={"order_count": 7.25, "revenue": 1_820.5}),
+        ClusterReport(name="one-time buyers", customers=5_000, means={"order_count": 1.0, "revenue": 80.25}),
+    ],
+    seconds={"inspect": 1.5, "clean": 20.25, "resolve": 11.0, "index": 2.5},
+)
