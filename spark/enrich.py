@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from crmsearch.contract import FIELDS, ClusterReport, InputKind, ReasonReport
+from spark.frames import kept
 from spark.link import GENERIC, INDEXED, QUARANTINED, Survey, count_rows, survey, with_verdicts
 from spark.mine import cluster_reports, count_segments, with_churn_risk, with_clusters, with_rfm
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
@@ -74,7 +75,7 @@ def enrich(golden: DataFrame, records: DataFrame, related: Mapping[InputKind, Da
         surveys[kind] = survey(cleaned, kind)
         # The rows as read are long, and needed only for the few in quarantine.
         raw = F.when(F.col("verdict") == QUARANTINED, F.col("raw"))
-        judged = with_verdicts(cleaned, records, kind, surveys[kind]).withColumn("raw", raw).persist(StorageLevel.MEMORY_AND_DISK)
+        judged = kept(with_verdicts(cleaned, records, kind, surveys[kind]).withColumn("raw", raw))
         found = count_rows(judged, kind, surveys[kind])
         cleaned.unpersist()
         rejected.append(judged.where(F.col("verdict") == QUARANTINED).withColumn("kind", F.lit(kind)).select(*QUARANTINE_COLUMNS))
@@ -82,9 +83,9 @@ def enrich(golden: DataFrame, records: DataFrame, related: Mapping[InputKind, Da
         reasons += found.reasons
         aggregates += _AGGREGATES[kind](judged.where(F.col("verdict") == INDEXED))
     figures = reduce(lambda left, right: left.join(right, "customer_id", "left"), aggregates, _reach(records, surveys))
-    known = _complete(figures, surveys, as_of).persist(StorageLevel.MEMORY_AND_DISK)
+    known = kept(_complete(figures, surveys, as_of))
     figures, clustering = with_clusters(with_churn_risk(with_rfm(known)) if "orders" in related else known, seed)
-    figures = figures.persist(StorageLevel.MEMORY_AND_DISK)
+    figures = kept(figures)
     return Enriched(
         golden=_fill(golden, figures, surveys),
         rejected=reduce(DataFrame.unionByName, rejected),

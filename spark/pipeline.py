@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import reduce
 
 import msgspec
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,6 +17,7 @@ from crmsearch.errors import InputError, InvalidRequestError, TooManyRejectedErr
 from crmsearch.settings import Settings
 from spark.clean import with_cleaned_records
 from spark.enrich import Enriched, enrich
+from spark.frames import kept
 from spark.options import JobOptions, NamedPath
 from spark.progress import Progress
 from spark.quality import profile, reasons
@@ -69,7 +69,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
     if not customers:
         raise InputError("none of the files holds customers; name one before --orders, --tickets and --campaigns")
     with progress.stage("clean", spark):
-        cleaned = _clean_customers(spark, customers, options).persist(StorageLevel.MEMORY_AND_DISK)
+        cleaned = kept(_clean_customers(spark, customers, options))
         tallies = tally_cleaned(cleaned)
         if not tallies:
             raise InputError(f"{', '.join(each.source.path for each in customers)}: there is a header but no row")
@@ -85,7 +85,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         for kind in related:
             _check_rejected(kind, total(tally for (of, _), tally in enriched.tallies.items() if of == kind), rejected, options)
     with progress.stage("profile", spark):
-        golden = enriched.golden.persist(StorageLevel.MEMORY_AND_DISK)
+        golden = kept(enriched.golden)
         report = _report(options, inputs, tallies, resolution, enriched, golden, cleaned)
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):

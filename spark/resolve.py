@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel, cloudpickle
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -25,6 +25,7 @@ from crmsearch.resolution.features import Features, build_features
 from crmsearch.resolution.keys import MAX_BLOCK, MAX_NAMESAKES, block_limit, blocking_keys
 from crmsearch.resolution.survivorship import merge_records
 from crmsearch.resolution.weights import EVERY, Model, frequency_values
+from spark.frames import cut
 from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS, FILLED_BITS
 
 __all__ = ["MAX_ID_BYTES", "Resolution", "resolve"]
@@ -66,21 +67,21 @@ class Resolution(msgspec.Struct, frozen=True):
     """What the records have become.
 
     Attributes:
-        golden: one row per customer, with ``DOCUMENT_COLUMNS``; persisted.
+        golden: one row per customer, with ``DOCUMENT_COLUMNS``.
         records: one row per accepted record: ``record_id``, ``customer_id``, ``source``, ``source_system``, ``source_key`` and ``indexed``,
             which is true for exactly one record of each customer.
         report: how records became customers.
-        kept: frames held in memory or on disk for the two above.
+        held: frames in memory or on disk that the two above read.
     """
 
     golden: DataFrame
     records: DataFrame
     report: MergeReport
-    kept: tuple[DataFrame, ...] = ()
+    held: tuple[DataFrame, ...] = ()
 
     def release(self) -> None:
         """Give the memory back; ``golden`` and ``records`` would have to be computed anew."""
-        for frame in (self.golden, *self.kept):
+        for frame in self.held:
             frame.unpersist()
 
 
@@ -95,20 +96,28 @@ def resolve(accepted: DataFrame, run_id: str, indexed_at: str) -> Resolution:
     The outcome does not depend on the order or the partitions of the rows. The driver holds 16 bytes for each link and some 200 for each
     record that has one: about a gigabyte for 20 million records of which a quarter are copies.
     """
-    grouped = _with_groups(accepted).persist(StorageLevel.MEMORY_AND_DISK)
+    held: list[DataFrame] = []
+
+    def kept(frame: DataFrame) -> DataFrame:
+        held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return cut(held[-1])
+
+    grouped = kept(_with_groups(accepted))
     leaders = grouped.where("leads").withColumn("run_id", F.lit(run_id)).withColumn("indexed_at", F.lit(indexed_at))
-    features = _features(leaders).persist(StorageLevel.MEMORY_AND_DISK)
+    prepared = _features(leaders).persist(StorageLevel.MEMORY_AND_DISK)
+    features = cut(prepared)
     model, hot = _model(features), _hot_keys(features)
     edges, compared, capped = _links(features, model, hot)
     components = connect(edges)
     tagged = _with_components(leaders, components)
     alone = tagged.where(F.col("component").isNull()).select(*DOCUMENT_COLUMNS)
     found = tagged.where(F.col("component").isNotNull()) if components else leaders.limit(0).withColumn("component", F.col("rid"))
-    merged = _merge(found, model, run_id, indexed_at).persist(StorageLevel.MEMORY_AND_DISK)
-    golden = alone.unionByName(merged.select(*DOCUMENT_COLUMNS)).persist(StorageLevel.MEMORY_AND_DISK)
+    merged = kept(_merge(found, model, run_id, indexed_at))
+    golden = kept(alone.unionByName(merged.select(*DOCUMENT_COLUMNS)))
+    records = kept(_records(grouped, merged))
     report = _report(golden, merged, compared, len(hot) + capped)
-    features.unpersist()
-    return Resolution(golden, _records(grouped, merged), report, (grouped, merged))
+    prepared.unpersist()
+    return Resolution(golden, records, report, tuple(held))
 
 
 def _with_groups(accepted: DataFrame) -> DataFrame:
@@ -125,6 +134,7 @@ def _with_groups(accepted: DataFrame) -> DataFrame:
     copy = F.row_number().over(group.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
     rows, keyless = F.col("merged_count"), F.col("source_key").isNull()
     same = F.when(keyless, F.lit(" rows of the same content")).otherwise(F.lit(" rows of the same source key"))
+    issues = F.coalesce("quality_issues", F.array().cast("array<string>"))
     conflict = F.min("fingerprint").over(group) != F.max("fingerprint").over(group)
     # A cell that says something and yields no consent states that there is none.
     refused = F.col("consents").isNull() & (F.col("filled").bitwiseAND(FILLED_BITS["consents"]) != 0)
@@ -138,15 +148,11 @@ def _with_groups(accepted: DataFrame) -> DataFrame:
         .withColumn("source_records", F.array("customer_id"))
         .withColumn("merge_reasons", F.when(rows > 1, F.array(F.concat("customer_id", F.lit(": "), rows.cast("string"), same))))
         .withColumn("match_confidence", F.lit(1.0))
-        .withColumn("quality_issues", _with_issue("quality_issues", "key_conflict", conflict))
+        .withColumn(
+            "quality_issues", F.when(conflict, F.array_union(issues, F.array(F.lit("key_conflict")))).otherwise(F.col("quality_issues"))
+        )
         .withColumn("refused", F.coalesce(refused, F.lit(False)))
         .withColumn("rid", F.xxhash64("customer_id"))
-    )
-
-
-def _with_issue(column: str, code: str, applies: Column) -> Column:
-    return F.when(applies, F.array_union(F.coalesce(column, F.array().cast("array<string>")), F.array(F.lit(code)))).otherwise(
-        F.col(column)
     )
 
 
@@ -326,12 +332,9 @@ def _report(golden: DataFrame, merged: DataFrame, compared: int, capped: int) ->
     band = F.lit(_CONFIDENCE_BANDS[-1][0])
     for name, least in reversed(_CONFIDENCE_BANDS[:-1]):
         band = F.when(F.col("match_confidence") >= least, name).otherwise(band)
-    # A customer of one record has no link, and a link's row of its own for each other one.
-    rows = merged.select(
-        F.when(F.size("members") > 1, band).alias("band"),
-        F.posexplode_outer("reasons").alias("place", "reason"),
-        "refused",
-    )
+    # A row for each link; for a customer without one, a row too.
+    several = F.when(F.size("members") > 1, band).alias("band")
+    rows = merged.select(several, F.posexplode_outer("reasons").alias("place", "reason"), "refused")
     first = F.coalesce("place", F.lit(0)) == 0
     counts = rows.groupBy("band", "reason").agg(
         F.count("reason").alias("links"), F.count_if(first).alias("customers"), F.sum(F.when(first, F.col("refused"))).alias("refused")

@@ -17,6 +17,7 @@ from crmsearch.sample import make_sample
 from crmsearch.settings import ApiSettings
 from tests.bench.cleaning import measure_cleaning
 from tests.bench.ingest import measure_ingest
+from tests.bench.resolution import measure_resolution
 from tests.bench.results import Aim, Result, describe_machine, describe_versions, print_result, save_result
 from tests.bench.search import measure_search
 from tests.bench.write import measure_write
@@ -25,6 +26,8 @@ from tests.node_fixture import local_settings
 PARTS = ("clean", "resolve", "ingest", "search", "write")
 ROWS = 100_000
 NODE_HEAP = "2g"
+MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering
+MAX_RESOLVE_S = 90.0  # for 100,000 records on two cores
 MIN_WRITE_RATIO = 0.8  # connector to plain bulk requests, documents per second
 MAX_SEARCH_RATIO = 1.5  # API to Elasticsearch straight, median latency
 
@@ -90,6 +93,13 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int) -> Result:
         versions = describe_versions(settings)
         if "clean" in parts:
             figures["clean"] = measure_cleaning(customers_csv)
+        if "resolve" in parts:
+            words.print("resolve: Febrl files and samples …")
+            figures["resolve"] = resolved = measure_resolution(rows, seed)
+            for name, least in (("febrl1", MIN_F1_FEBRL), ("febrl2", MIN_F1_FEBRL), (f"sample {rows}", MIN_F1_SAMPLE)):
+                aims.append(Aim(figure=f"resolve: F1 on {name}", value=resolved[name]["f1"], at_least=least))
+            if rows == ROWS:
+                aims.append(Aim(figure="resolve: seconds", value=resolved[f"sample {rows}"]["seconds"], at_most=MAX_RESOLVE_S))
         if "ingest" in parts or "search" in parts:
             ingested = measure_ingest(settings, sample)
             if "ingest" in parts:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from pyspark import StorageLevel
@@ -34,7 +35,7 @@ from spark.read import inspect_source, read_source
 from spark.resolve import resolve
 from spark.session import make_session
 
-__all__ = ["Outcome", "Score", "clean_file", "clusters_of", "febrl_truth", "run_file", "sample_truth", "score"]
+__all__ = ["Outcome", "Score", "clean_file", "clusters_of", "febrl_truth", "measure_resolution", "run_file", "sample_truth", "score"]
 
 REAL = Path(__file__).parents[1] / "data" / "real"
 SIZES = (10_000, 100_000)
@@ -146,6 +147,39 @@ def _spark() -> Iterator[SparkSession]:
         session.stop()
 
 
+def measure_resolution(rows: int, seed: int) -> dict[str, Any]:
+    """Both Febrl files and two samples, one a tenth of the other: figures by data set, and how time grows."""
+    figures: dict[str, Any] = {}
+    with _spark() as spark, tempfile.TemporaryDirectory() as folder:
+        for name in ("febrl1", "febrl2"):
+            figures[name] = _figures(run_file(spark, REAL / f"{name}.csv", febrl_truth(REAL / f"{name}.csv")))
+        outcomes = []
+        for size in (rows // 10, rows):
+            out = Path(folder) / str(size)
+            make_sample(out, size, seed)
+            outcomes.append(run_file(spark, out / "customers.csv", sample_truth(out / "truth.csv"), "CN"))
+            figures[f"sample {size}"] = _figures(outcomes[-1])
+    return figures | {"exponent": round(_exponent(outcomes[0], outcomes[1]), 2)}
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    each = outcome.score
+    return {
+        "records": outcome.records,
+        "seconds": round(outcome.seconds, 1),
+        "f1": round(each.f1, 4),
+        "precision": round(each.precision, 4),
+        "recall": round(each.recall, 4),
+        "over_merged": each.over_merged,
+        "pairs_per_record": round(outcome.report.pairs_compared / outcome.records, 2),
+    }
+
+
+def _exponent(small: Outcome, large: Outcome) -> float:
+    """The power of the number of records that the time grows with."""
+    return math.log(large.seconds / small.seconds) / math.log(large.records / small.records)
+
+
 def _say(name: str, outcome: Outcome) -> None:
     each, compared = outcome.score, outcome.report.pairs_compared / outcome.records
     sys.stdout.write(
@@ -163,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, nargs="*", default=SIZES, help="sizes of the samples")
     parser.add_argument("--seeds", type=int, nargs="*", default=(7,), help="seeds of the samples")
     parsed = parser.parse_args(arguments)
-    times: list[tuple[int, float]] = []
+    samples: list[Outcome] = []
     with _spark() as spark:
         for name in ("febrl1", "febrl2"):
             path = REAL / f"{name}.csv"
@@ -174,10 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     make_sample(Path(folder), rows, seed)
                     outcome = run_file(spark, Path(folder) / "customers.csv", sample_truth(Path(folder) / "truth.csv"), "CN")
                 _say(f"sample {rows}/{seed}", outcome)
-                times.append((outcome.records, outcome.seconds))
-    if len(times) > 1 and times[0][0] != times[-1][0]:
-        (few, fast), (many, slow) = times[0], times[-1]
-        sys.stdout.write(f"time grows with the number of records to the power of {math.log(slow / fast) / math.log(many / few):.2f}\n")
+                samples.append(outcome)
+    if len(samples) > 1 and samples[0].records != samples[-1].records:
+        power = _exponent(samples[0], samples[-1])
+        sys.stdout.write(f"time grows with the number of records to the power of {power:.2f}\n")
     return 0
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as parquet
 import pytest
 from pyspark.sql import SparkSession
 
-from crmsearch.contract import RunReport
+from crmsearch.contract import InputReport, RunReport
 from crmsearch.errors import (
     BackendAuthError,
     BackendReadOnlyError,
@@ -41,7 +41,8 @@ def _options(*paths: Path | str, **given: object) -> IngestOptions:
 
 
 def _assert_balanced(report: RunReport) -> None:
-    for each in (report, *report.inputs):
+    counted: list[RunReport | InputReport] = [report, *report.inputs]
+    for each in counted:
         assert each.rows_read == each.indexed + each.merged + each.quarantined
     customers = [each for each in report.inputs if each.kind == "customers"]
     for count in ("rows_read", "indexed", "merged", "quarantined"):

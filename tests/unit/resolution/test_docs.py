@@ -39,7 +39,7 @@ def test_page_shows_the_tables() -> None:
 
 
 def test_page_names_the_numbers() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert f"{LINK_WEIGHT:g} bits" in page
     assert f"{SPARSE_WEIGHT:g} bits" in page
     assert f"{-CONTRADICTION:g} bits" in page
