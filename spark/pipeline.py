@@ -24,6 +24,7 @@ from spark.quality import profile, reasons
 from spark.read import Source, inspect_sources, read_source
 from spark.related import with_cleaned_related
 from spark.resolve import Resolution, resolve
+from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
 from spark.tally import Tally, check_balance, check_documents, count_codes, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
@@ -85,7 +86,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         for kind in related:
             _check_rejected(kind, total(tally for (of, _), tally in enriched.tallies.items() if of == kind), rejected, options)
     with progress.stage("profile", spark):
-        golden = kept(enriched.golden)
+        golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
         report = _report(options, inputs, tallies, resolution, enriched, golden, cleaned)
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):

@@ -5,7 +5,6 @@ from pyspark.sql import DataFrame
 
 from crmsearch.errors import ConfigError, JobError
 from crmsearch.settings import ElasticsearchSettings, Settings
-from spark.schemas import DOCUMENT_COLUMNS
 
 __all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "write_quarantine"]
 
@@ -56,7 +55,6 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
         JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
     """
     options = connector_options(settings.elasticsearch, settings.spark.write_retries)
-    documents = documents.select(*DOCUMENT_COLUMNS)
     writer = documents.coalesce(settings.spark.write_tasks).write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     try:
         writer.save(index)
@@ -66,7 +64,7 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
 
 def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:
     """``customers/`` and ``quarantine/`` as Parquet, ``clusters/`` as CSV (``record_id,cluster_id``)."""
-    golden.select(*DOCUMENT_COLUMNS).write.mode("overwrite").parquet(f"{out}/customers")
+    golden.write.mode("overwrite").parquet(f"{out}/customers")
     write_quarantine(rejected, f"{out}/quarantine")
     clusters.coalesce(1).write.mode("overwrite").option("header", "true").csv(f"{out}/clusters")
 
