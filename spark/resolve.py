@@ -36,6 +36,7 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 MAX_ID_BYTES = 512  # of a document's id; Elasticsearch refuses a longer one, and the whole run with it
 
 _BROADCAST_LINKED = 1_000_000  # records in clusters up to which their components are sent to every executor; 16 bytes each, and overhead
+_AND = ", "
 _CONFIDENCE_BANDS = (("0.99-1.00", 0.99), ("0.95-0.99", 0.95), ("below 0.95", 0.0))
 _MOST_REASONS = 20  # combinations of levels that the report names
 _COMPARED = (
@@ -296,7 +297,7 @@ def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
                         "run_id": run_id,
                         "indexed_at": indexed_at,
                         "members": list(cluster.members),
-                        "reasons": [", ".join(link.reasons) for link in cluster.links],
+                        "reasons": [_AND.join(link.reasons) for link in cluster.links],
                         "refused": 0 if place else refused,
                     }
                 )
@@ -340,16 +341,19 @@ def _report(golden: DataFrame, merged: DataFrame, compared: int, capped: int) ->
     )
     bands: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    refused = 0
+    links = refused = 0
     for row in counts.collect():
         refused += row["refused"] or 0
         if row["band"] is not None:
             bands[row["band"]] += row["customers"]
-            reasons[row["reason"]] += row["links"]
+            links += row["links"]
+            # A link rests on several agreements, and counts for each.
+            for reason in row["reason"].split(_AND):
+                reasons[reason] += row["links"]
     ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     return MergeReport(
         pairs_compared=compared,
-        links=sum(reasons.values()),
+        links=links,
         customers_merged=customers["merged"] if customers else 0,
         largest_cluster=(customers["largest"] if customers else 0) or 0,
         blocks_capped=capped,

@@ -303,7 +303,7 @@ class MergeReport(msgspec.Struct, frozen=True, kw_only=True):
         blocks_capped: blocking keys of more records than are compared, whose records were not compared for that key.
         links_refused: links that a guard refused (two valid national ids, a chain).
         confidence: customers made by comparison, by confidence band such as ``0.95-0.99``.
-        reasons: links by what they rest on, such as ``same e-mail``, most frequent first.
+        reasons: links by what they rest on, such as ``same e-mail``, most frequent first; a link counts for each of its reasons.
     """
 
     pairs_compared: int = 0

@@ -138,7 +138,10 @@ def split_city(raw: str, province: str | None = None) -> Outcome[Place]:
         bare = text
         while len(bare) > 2 and (shorter := _CITY_ENDING.sub("", bare)) != bare:  # 昆山市 and 昆山 are one city, in the table or not
             bare = shorter
-        return Clean(Place(bare), issues if bare == text else (*issues, "city_variant"))
+        if bare == text:
+            return Clean(Place(bare), issues)
+        shortened = split_city(bare, province)  # which may be a place of another kind: 海南 is a province
+        return Clean(shortened.value, (*issues, "city_variant")) if isinstance(shortened, Clean) else shortened
     cased = title_case(text)
     return Clean(Place(cased), issues if cased == text else (*issues, "place_case"))
 
@@ -192,18 +195,22 @@ def _split_han(text: str) -> Place | None:
         return behind
     if front.end() == len(line):
         return Place(province if province in _MUNICIPALITIES else None, province)
-    return _split_behind(None, line, ended=False)  # 吉林市昌邑区: the city that is called like its province
+    # 吉林市昌邑区: the city that is called like its province. The 海南 that is no province is named whole, or behind its own.
+    own = CITIES.get(province)
+    return _split_behind(None, line, ended=False) if own is not None and own.province == province else None
 
 
 def _split_behind(province: str | None, line: str, *, ended: bool) -> Place | None:
     """Split what stands behind the province; ``ended`` says that 省 or 市 stood there too."""
     found = _CITY_FIRST.match(line)
-    if found is not None and province is not None and (province, found["city"]) not in _CITIES_OF_PROVINCE and province != found["city"]:
+    if found is not None and province is not None and (province, found["city"]) not in _CITIES_OF_PROVINCE:
         found = None
     if found is None and province is not None:
         if province in _MUNICIPALITIES:
             return _with_district(province, province, line, sure=ended) if line else None
         found = _UNKNOWN_CITY.match(line)
+        if found is not None and split_city(found["city"]) != Clean(Place(found["city"])):
+            found = None  # no city is called 广东 or 王市
     if found is None:
         return None
     city = found["city"]

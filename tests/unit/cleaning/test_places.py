@@ -76,7 +76,7 @@ def test_one_form_in_one_run_whatever_the_language() -> None:
         ("中国广东省广州市天河区体育西路1号", Place("广州", "广东", "天河区", "体育西路1号")),
         ("上海市世纪大道100号", Place("上海", "上海", None, "世纪大道100号")),
         ("江苏省昆山市", Place("昆山", "江苏")),
-        ("四川省某某市", Place("某某", "四川")),
+        ("四川省青禾市", Place("青禾", "四川")),
         ("吉林省", Place(None, "吉林")),
         ("吉林市昌邑区", Place("吉林", "吉林", "昌邑区")),
         ("Chaoyang District, Beijing", Place("北京", "北京", "Chaoyang District")),
