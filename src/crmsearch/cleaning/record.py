@@ -14,6 +14,7 @@ from crmsearch.cleaning.names import (
     clean_company_name,
     clean_name,
     clean_name_part,
+    has_han,
     is_salutation,
     join_name,
     looks_like_company,
@@ -150,7 +151,7 @@ def _identity(row: _Row) -> dict[str, Any]:
     given, family = row.one("given_name", clean_name_part), row.one("family_name", clean_name_part)
     explained = _is_explained(row)
     company = row.word("company", clean_label)
-    if name is None:
+    if name is None or _is_turned(name, given, family):
         name, written = join_name(given, family), ""
     if kind is None and name is None and company is not None:
         name, kind = company, "company"
@@ -162,6 +163,11 @@ def _identity(row: _Row) -> dict[str, Any]:
     elif given is None and family is None:
         given, family = split_name(name, written)
     return {"name": name, "given_name": given, "family_name": family, "company": company, "kind": kind or "person"}
+
+
+def _is_turned(name: str, given: str | None, family: str | None) -> bool:
+    """Whether a system wrote a Chinese name in the order of Latin ones (``小明 王``), as its own parts show."""
+    return given is not None and family is not None and has_han(given) and has_han(family) and given != family and name == given + family
 
 
 def _company_identity(row: _Row) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from crmsearch.settings import CLOUDS, Settings, from_env
 __all__ = ["clean", "ingest", "sample"]
 
 _PART = re.compile(r"^(.+\.(?:xlsx|xlsm|zip))#.+$", re.IGNORECASE)
+_SLIP = 0.85  # likeness from which a name is a typing error of another; see difflib
 _SYSTEM = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -83,6 +85,8 @@ def _options(
     """Check what can be checked at once, rather than after Spark has started."""
     if not _SYSTEM.fullmatch(source):
         raise ConfigError(f"--source is auto, {', '.join(PRESETS)}, or a short name of your own in small letters")
+    if source not in PRESETS and (meant := get_close_matches(source, ["auto", *PRESETS], 1, _SLIP)) and meant[0] != source:
+        raise ConfigError(f"--source {source}: did you mean {meant[0]}?")
     for column in columns:
         if "=" not in column:
             raise ConfigError(f"--map takes FIELD=HEADER, e.g. --map name=Kunde; it was given {column!r}")
@@ -128,6 +132,19 @@ def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
             path = str(Path(path).absolute())
         found.append(f"{system}{equals}{path}")
     return tuple(found)
+
+
+def _check_apart(options: IngestOptions, out: str) -> None:
+    """Results replace those of an earlier run, which must therefore be no input.
+
+    Raises:
+        ConfigError: they are.
+    """
+    replaced = {Path(out).absolute() / name for name in ("customers", "quarantine", "clusters")} if "://" not in out else set()
+    for path in (*options.paths, *options.orders, *options.tickets, *options.campaigns):
+        file = Path(path.partition("=")[2] or path)
+        if replaced & {file, *file.parents}:
+            raise ConfigError(f"{file} would be replaced by the results; name another folder with --out")
 
 
 def _check_encoding(encoding: str) -> None:
@@ -221,6 +238,7 @@ def clean(cloud: str | None, as_json: bool, out: str, **given: Any) -> None:
     settings = _with_cloud(from_env(), cloud)
     if "://" not in out and Path(out).is_file():
         raise ConfigError(f"--out {out} is a file; name a folder")
+    _check_apart(options, out)
     with stages() as show:
         report = clean_to_files(settings, options, out, show)
     if as_json:

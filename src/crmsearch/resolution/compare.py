@@ -103,11 +103,16 @@ def _birth_level(one: str, two: str) -> str:
         return "turned"
     # A digit mistyped, left out of its place or swapped with the next, or a day or ten too many.
     first, last = date.fromisoformat(one), date.fromisoformat(two)
-    if OSA.distance(one.replace("-", ""), two.replace("-", ""), score_cutoff=1) <= 1 or abs((first - last).days) in {1, 10}:
+    slip = OSA.distance(one.replace("-", ""), two.replace("-", ""), score_cutoff=1) <= 1
+    # A father and a son are seldom born on one day of the year, so that one digit is a slip; but where only the year is known, many write
+    # 1 January.
+    if abs(first.year - last.year) >= YEARS_OF_A_GENERATION and (not slip or one[5:] == two[5:] == "01-01"):
+        return "generation"
+    if slip or abs((first - last).days) in {1, 10}:
         return "similar"
     if (year == other) + (month == second) + (day == third) == 2:
         return "two parts"
-    return "generation" if abs(first.year - last.year) >= YEARS_OF_A_GENERATION else "differs"
+    return "differs"
 
 
 def _number(a: Features, b: Features) -> list[Agreement]:

@@ -171,3 +171,17 @@ def test_a_rounded_key_is_nobody_s() -> None:
     assert clean_record(["1.38E+12", "Ada"], ["customer_id", "name"], CONTEXT).source_key is None
     assert clean_record(["1234.0", "Ada"], ["customer_id", "name"], CONTEXT).source_key == "1234"
     assert clean_record(["00000000-0000-0000-0000-000000000000", "Ada"], ["customer_id", "name"], CONTEXT).source_key is None
+
+
+@pytest.mark.parametrize(
+    ("full", "given", "family", "expected"),
+    [
+        ("小明 王", "小明", "王", "王小明"),
+        ("王小明", "小明", "王", "王小明"),
+        ("伟 王", "伟", "王", "王伟"),
+        ("Anna Lee", "Anna", "Lee", "Anna Lee"),
+    ],
+)
+def test_a_chinese_name_begins_with_the_surname_whatever_the_system_wrote(full: str, given: str, family: str, expected: str) -> None:
+    document = clean_record([full, given, family], ["name", "given_name", "family_name"], CONTEXT).document
+    assert (document["name"], document["given_name"], document["family_name"]) == (expected, given, family)

@@ -122,6 +122,14 @@ def test_paths_are_made_absolute_and_remote_ones_left(tmp_path: Path, monkeypatc
     assert (found.region, found.columns) == ("CN", ("name=Kunde=x",))
 
 
+def test_results_never_replace_an_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out" / "customers"
+    folder.mkdir(parents=True)
+    (folder / "part.csv").write_text("Name\nAda\n", encoding="utf-8")
+    assert _run("clean", str(folder), "--out", str(tmp_path / "out")) == ConfigError.exit_code
+    assert "would be replaced" in capsys.readouterr().err.replace("\n", " ")
+
+
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0)])
 def test_a_share_is_a_percentage_or_a_fraction(text: str, share: float) -> None:
     assert _share(click.Context(click.Command("x")), click.Option(["--max-rejected"]), text) == pytest.approx(share)
@@ -140,6 +148,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
         (("missing.xlsx#Leads",), "auto", (), InputError),
         (("hdfs://host/a.csv",), "Sales Force", (), ConfigError),
         (("hdfs://host/a.csv",), "", (), ConfigError),
+        (("hdfs://host/a.csv",), "salesfoce", (), ConfigError),
         (("hdfs://host/a.csv",), "generic", ("name",), ConfigError),
     ],
 )

@@ -43,6 +43,10 @@ SAME: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]  # fmt: skip
 
 OTHERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("father and son, of whom only the years are known", JOHN | {"birth_date": "1950-01-01"}, {"birth_date": "1981-01-01"}),
+    ("father and son, one digit apart", JOHN | {"birth_date": "1955-01-01"}, {"birth_date": "1985-01-01"}),
+    ("a generation apart and another surname", WEI | {"birth_date": "1975-03-03"},
+     {"birth_date": "1991-03-03", "family_name": "李", "name": "李小明"}),
     ("a name alone", {"name": "John Smith", "given_name": "John", "family_name": "Smith", "age": 46, "city": "London"}, {}),
     ("namesakes of one day in one city", JOHN,
      {"emails": ["js@example.net"], "phones": ["+447911999999"], "address": "80 Mill Lane", "postcode": "N10AA"}),
