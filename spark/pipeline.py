@@ -23,7 +23,7 @@ from spark.progress import Progress
 from spark.quality import profile, reasons
 from spark.read import Source, inspect_sources, read_source
 from spark.related import with_cleaned_related
-from spark.resolve import Resolution, resolve
+from spark.resolve import Resolution, record_name, resolve
 from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
 from spark.tally import Tally, check_balance, check_documents, count_codes, tally_cleaned, tally_resolved, total
@@ -177,10 +177,7 @@ def _quarantine_of(cleaned: DataFrame) -> DataFrame:
 
 def _clusters(records: DataFrame, cleaned: DataFrame) -> DataFrame:
     """Every record with the customer it belongs to. A rejected one was compared with none and stands alone."""
-    key = F.coalesce("source_key", "fingerprint")
-    generic = F.coalesce("source_system", F.lit("generic")) == "generic"
-    named = F.when(generic, key).otherwise(F.concat_ws(":", "source_system", key))
-    alone = cleaned.where(F.size("rejections") > 0).select(named.alias("record_id"))
+    alone = cleaned.where(F.size("rejections") > 0).select(record_name().alias("record_id"))
     clusters = records.select("record_id", F.col("customer_id").alias("cluster_id"))
     return clusters.unionByName(alone.withColumn("cluster_id", F.concat(F.lit("rejected:"), "record_id"))).distinct()
 
@@ -231,7 +228,7 @@ def _report(
         reasons=[*reasons(cleaned), *enriched.reasons],
         fields=profile(
             cleaned,
-            enriched.golden,
+            golden,
             {field for each in inputs if each.recognised.kind == "customers" for field in each.mapping.columns if field},
         ),
         merges=resolution.report,

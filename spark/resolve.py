@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel, cloudpickle
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -28,7 +28,7 @@ from crmsearch.resolution.weights import EVERY, Model, frequency_values
 from spark.frames import cut
 from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS, FILLED_BITS
 
-__all__ = ["MAX_ID_BYTES", "Resolution", "resolve"]
+__all__ = ["MAX_ID_BYTES", "Resolution", "record_name", "resolve"]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
@@ -121,14 +121,18 @@ def resolve(accepted: DataFrame, run_id: str, indexed_at: str) -> Resolution:
     return Resolution(golden, records, report, tuple(held))
 
 
+def record_name() -> Column:
+    """What a record is called: the key alone when it names its system no better; otherwise keys of two systems could meet."""
+    key, system = F.coalesce("source_key", "fingerprint"), F.coalesce("source_system", F.lit("generic"))
+    return F.when(system == "generic", key).otherwise(F.concat_ws(":", system, key))
+
+
 def _with_groups(accepted: DataFrame) -> DataFrame:
     """Group rows of one key of one system, or without a key and of one content; the newest of a group leads it.
 
     Of equals the most complete leads, then the first by fingerprint and issues, so that the outcome does not depend on the order of rows.
     """
-    key = F.coalesce("source_key", "fingerprint")
-    # The key alone when it names its system no better; otherwise keys of two systems could meet.
-    name = F.when(F.col("source_system") == "generic", key).otherwise(F.concat_ws(":", "source_system", key))
+    name = record_name()
     customer_id = F.when(F.octet_length(name) > MAX_ID_BYTES, F.sha2(name, 256)).otherwise(name)
     group = Window.partitionBy("customer_id")
     newest, fullest = F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last()

@@ -118,9 +118,7 @@ def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
     """
     found = []
     for word in words_:
-        system, equals, path = word.partition("=")
-        if not (equals and _SYSTEM.fullmatch(system)) or Path(word).exists():
-            system, equals, path = "", "", word
+        system, path = ("", word) if Path(word).exists() else _split_system(word)
         if "://" not in path:
             if not any(character in path for character in "*?[{"):
                 # Behind "#" stands one sheet of a workbook or one member of an archive.
@@ -130,8 +128,14 @@ def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
                 if file.is_file() and not file.stat().st_size:
                     raise InputError(f"{file} is empty")
             path = str(Path(path).absolute())
-        found.append(f"{system}{equals}{path}")
+        found.append(f"{system}={path}" if system else path)
     return tuple(found)
+
+
+def _split_system(word: str) -> tuple[str, str]:
+    """``zoho=leads.csv`` as system and path; the system is empty where none is named."""
+    system, equals, path = word.partition("=")
+    return (system, path) if equals and _SYSTEM.fullmatch(system) else ("", word)
 
 
 def _check_apart(options: IngestOptions, out: str) -> None:
@@ -142,7 +146,7 @@ def _check_apart(options: IngestOptions, out: str) -> None:
     """
     replaced = {Path(out).absolute() / name for name in ("customers", "quarantine", "clusters")} if "://" not in out else set()
     for path in (*options.paths, *options.orders, *options.tickets, *options.campaigns):
-        file = Path(path.partition("=")[2] or path)
+        file = Path(_split_system(path)[1])
         if replaced & {file, *file.parents}:
             raise ConfigError(f"{file} would be replaced by the results; name another folder with --out")
 
