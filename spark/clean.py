@@ -1,11 +1,9 @@
 """Rows to cleaned records: the rules of ``crmsearch.cleaning``, run over Arrow batches on the executors."""
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
@@ -14,6 +12,7 @@ from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.record import RecordContext, clean_record
 from crmsearch.cleaning.rules import RULES
 from crmsearch.privacy.masking import mask
+from spark.rows import REPLACEMENT, as_read, clean_batch, fingerprint, labels_of, with_reasons
 from spark.schemas import CLEANED, CLEANED_ARROW, FILLED_BITS
 
 __all__ = ["with_cleaned_records"]
@@ -23,7 +22,6 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 
 # Fields that tell of the cleaning rather than of the person: two rows may differ in them and still say the same.
 _NOT_CONTENT = {"quality_score", "quality_issues"}
-_REPLACEMENT = "\ufffd"  # what a decoder puts where bytes were not of the encoding
 _SAMPLES = 3  # cells shown of each rule and part of a file; the report keeps as many of the whole run
 
 
@@ -39,9 +37,7 @@ def with_cleaned_records(
         context: what the rules need to know beside the row.
         damage: the rule that a damaged row breaks.
     """
-    # Names may repeat, and no cell of a rejected row may be lost for it.
-    labels = [name if headers.count(name) == 1 else f"{name}#{place}" for place, name in enumerate(headers, 1)]
-    return rows.mapInArrow(_make_cleaner(tuple(labels), tuple(columns), context, damage), CLEANED)
+    return rows.mapInArrow(_make_cleaner(labels_of(headers), tuple(columns), context, damage), CLEANED)
 
 
 def _make_cleaner(
@@ -52,14 +48,12 @@ def _make_cleaner(
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         wanted = dict.fromkeys(RULES, _SAMPLES)
         for batch in batches:
-            damaged, cells = batch.column("damaged").to_pylist(), batch.column("cells").to_pylist()
-            records = [
-                _clean_row(row, labels, columns, bits, context, wanted)
-                if whole is None
-                else _damaged_row(whole, row, columns, context, damage)
-                for row, whole in zip(cells, damaged, strict=True)
-            ]
-            yield pa.RecordBatch.from_pylist(records, schema=CLEANED_ARROW)
+            yield clean_batch(
+                batch,
+                CLEANED_ARROW,
+                lambda row: _clean_row(row, labels, columns, bits, context, wanted),
+                lambda whole, row: _damaged_row(whole, row, columns, context, damage),
+            )
 
     return clean
 
@@ -70,7 +64,7 @@ def _damaged_row(
     # Which cell belongs to which column cannot be known, so nothing of the row can be trusted; but a key that comes first stands before
     # whatever was cut wrongly.
     key = clean_record(cells[:1], columns[:1], context).source_key if cells and damage == "cell_count" else None
-    row = {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": _hash(whole), "filled": 0}
+    row = {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": fingerprint(whole), "filled": 0}
     return row | {"source_key": key, "source_system": context.source_system}
 
 
@@ -83,9 +77,7 @@ def _clean_row(
     wanted: dict[str, int],
 ) -> dict[str, Any]:
     record = clean_record(cells, columns, context)
-    document, rejections = record.document, list(record.rejections)
-    if any(cell is not None and _REPLACEMENT in cell for cell in cells):
-        rejections.append("undecodable")
+    document, rejections = record.document, with_reasons(record.rejections, record.issues, cells)
     content = {field: value for field, value in document.items() if field not in _NOT_CONTENT}
     filled = 0
     for cell, bit in zip(cells, bits, strict=False):
@@ -95,17 +87,15 @@ def _clean_row(
         # An empty list says nothing that its absence does not.
         **{field: value for field, value in document.items() if value not in (None, [])},
         "source_key": record.source_key,
-        "fingerprint": _hash(msgspec.json.encode([record.source_key, content], order="sorted").decode()),
+        "fingerprint": fingerprint([record.source_key, content]),
         "issues": list(record.issues),
         "rejections": rejections,
         "filled": filled,
     }
-    if samples := _samples((*record.issues, *rejections), cells, columns, context, wanted):
+    if samples := _samples(dict.fromkeys((*record.issues, *rejections)), cells, columns, context, wanted):
         row["samples"] = samples
     if rejections:
-        # Why nothing was left to keep the row for: the values that were dropped are reasons too.
-        rejections += [code for code in record.issues if RULES[code].severity == "blank"]
-        row["raw"] = msgspec.json.encode(dict(zip(labels, cells, strict=True))).decode()
+        row["raw"] = as_read(labels, cells)
     else:
         row |= search_forms(document)
     return row
@@ -131,7 +121,7 @@ def _culprit(code: str, cells: Sequence[str | None], columns: Sequence[str | Non
     named = RULES[code].field
     filled = [(cell, field) for cell, field in zip(cells, columns, strict=False) if cell and field]
     if code == "undecodable":
-        return next((pair for pair in filled if _REPLACEMENT in pair[0]), None)
+        return next((pair for pair in filled if REPLACEMENT in pair[0]), None)
     if named == "row" or code == "name_missing":
         return None  # nothing is there to be shown
     # Stable, so that a rule is first tried on its own field.
@@ -139,8 +129,3 @@ def _culprit(code: str, cells: Sequence[str | None], columns: Sequence[str | Non
         if code in clean_record([cell], [field], context).issues:
             return cell, field
     return next((pair for pair in filled if pair[1] == named), None)
-
-
-def _hash(text: str) -> str:
-    # 96 bits: among 10^9 rows a chance meeting has a probability below 10^-11.
-    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,11 +1,9 @@
 """Rows of orders, tickets and campaign responses to clean values: the rules of ``crmsearch.cleaning.related``, run over Arrow batches."""
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
@@ -13,15 +11,13 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.cleaning.related import clean_related
-from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import InputKind
+from spark.rows import as_read, clean_batch, fingerprint, labels_of, with_reasons
 
 __all__ = ["RELATED_ARROW", "with_cleaned_related"]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
-
-_REPLACEMENT = "\ufffd"  # what a decoder puts where bytes were not of the encoding
 
 _COMMON = [
     ("source_key", pa.string()),
@@ -89,9 +85,7 @@ def with_cleaned_related(
         context: what the rules need to know beside the row.
         damage: the rule that a damaged row breaks.
     """
-    # Names may repeat, and no cell of a rejected row may be lost for it.
-    labels = tuple(name if headers.count(name) == 1 else f"{name}#{place}" for place, name in enumerate(headers, 1))
-    schema = RELATED_ARROW[kind]
+    labels, schema = labels_of(headers), RELATED_ARROW[kind]
     return rows.mapInArrow(_make_cleaner(labels, tuple(columns), kind, context, damage), from_arrow_schema(schema))
 
 
@@ -102,42 +96,28 @@ def _make_cleaner(
 
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         for batch in batches:
-            damaged, cells = batch.column("damaged").to_pylist(), batch.column("cells").to_pylist()
-            cleaned = [
-                _clean_row(row, labels, columns, kind, context) if whole is None else _damaged_row(whole, damage)
-                for row, whole in zip(cells, damaged, strict=True)
-            ]
-            yield pa.RecordBatch.from_pylist(cleaned, schema=schema)
+            yield clean_batch(
+                batch, schema, lambda row: _clean_row(row, labels, columns, kind, context), lambda whole, _: _damaged_row(whole, damage)
+            )
 
     return clean
 
 
 def _damaged_row(whole: str, damage: str) -> dict[str, Any]:
-    return {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": _hash(whole)}
+    return {"rejections": [damage], "issues": [], "raw": whole, "fingerprint": fingerprint(whole)}
 
 
 def _clean_row(
     cells: list[str | None], labels: tuple[str, ...], columns: tuple[str | None, ...], kind: InputKind, context: RecordContext
 ) -> dict[str, Any]:
     row = clean_related(kind, cells, columns, context)
-    rejections = list(row.rejections)
-    if any(cell is not None and _REPLACEMENT in cell for cell in cells):
-        rejections.append("undecodable")
-    if rejections:
-        # Why nothing was left to keep the row for: the values that were dropped are reasons too.
-        rejections += [code for code in row.issues if RULES[code].severity == "blank"]
     return {
         **row.values,
         "source_key": row.source_key,
         "customer_key": row.customer_key,
         "stage": row.stage,
-        "fingerprint": _hash(msgspec.json.encode([row.source_key, row.customer_key, row.values], order="sorted").decode()),
+        "fingerprint": fingerprint([row.source_key, row.customer_key, row.values]),
         "issues": list(row.issues),
-        "rejections": rejections,
-        "raw": msgspec.json.encode(dict(zip(labels, cells, strict=True))).decode(),
+        "rejections": with_reasons(row.rejections, row.issues, cells),
+        "raw": as_read(labels, cells),
     }
-
-
-def _hash(text: str) -> str:
-    # 96 bits: among 10^9 rows a chance meeting has a probability below 10^-11.
-    return hashlib.sha256(text.encode()).hexdigest()[:24]

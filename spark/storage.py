@@ -28,7 +28,6 @@ __all__ = [
     "s3a_options",
     "send_file",
     "translated",
-    "write_private_text",
 ]
 
 HEAD_BYTES = 65_536  # more than any header line
@@ -204,19 +203,6 @@ def remove_folder(spark: SparkSession, folder: str) -> None:
     with translated(folder):
         path = _path(spark, folder)
         _file_system(spark, path).delete(path, True)
-
-
-def write_private_text(spark: SparkSession, path: str, text: str) -> None:
-    """Write a small file, readable by its owner only."""
-    jvm: Any = spark._jvm
-    target = _path(spark, path)
-    file_system = _file_system(spark, target)
-    stream = file_system.create(target, True)
-    try:
-        stream.write(bytearray(text.encode()))
-    finally:
-        stream.close()
-    file_system.setPermission(target, jvm.org.apache.hadoop.fs.permission.FsPermission("600"))
 
 
 def _walk(spark: SparkSession, path: str) -> list[StoredFile] | None:

@@ -34,7 +34,7 @@ from crmsearch.cleaning.places import (
 )
 from crmsearch.cleaning.rules import RULES
 from crmsearch.cleaning.text import clean_code, clean_label, clean_notes, split_list
-from crmsearch.cleaning.values import Clean, Outcome, Rejection
+from crmsearch.cleaning.values import Clean, Notes, Outcome, Rejection
 
 __all__ = ["CleanRecord", "RecordContext", "clean_record", "quality_score"]
 
@@ -76,15 +76,15 @@ class CleanRecord(msgspec.Struct, frozen=True):
     rejections: tuple[str, ...]
 
 
-class _Row:
+class _Row(Notes):
     """The cells of one row by field, and the issues met so far."""
 
-    __slots__ = ("cells", "constants", "issues")
+    __slots__ = ("cells", "constants")
 
     def __init__(self, cells: Sequence[str | None], columns: Sequence[str | None], constants: Mapping[str, str]) -> None:
+        super().__init__()
         self.cells: dict[str, list[str]] = {}
         self.constants = constants
-        self.issues: dict[str, None] = {}
         for field, cell in zip(columns, cells, strict=False):
             if field is not None and cell:
                 self.cells.setdefault(field, []).append(cell)
@@ -105,14 +105,6 @@ class _Row:
 
     def parts(self, field: str, rule: Callable[[str], Outcome[str]]) -> list[str]:
         return [value for cell in self.cells.get(field, ()) if (value := self.note(rule(cell))) is not None]
-
-    def note(self, outcome: Outcome[T]) -> T | None:
-        if isinstance(outcome, Rejection):
-            self.issues[outcome.code] = None
-            return None
-        for code in outcome.issues:
-            self.issues[code] = None
-        return outcome.value
 
 
 def clean_record(cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext) -> CleanRecord:

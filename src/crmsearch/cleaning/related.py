@@ -13,7 +13,7 @@ from crmsearch.cleaning.dates import clean_timestamp
 from crmsearch.cleaning.numbers import clean_decimal
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.cleaning.text import clean_code, clean_text, match_key, tidy, title_case
-from crmsearch.cleaning.values import Clean, Outcome, Rejection
+from crmsearch.cleaning.values import Clean, Notes, Outcome, Rejection
 from crmsearch.contract import InputKind
 
 __all__ = ["CleanRelated", "clean_currency", "clean_flag", "clean_related", "clean_satisfaction"]
@@ -185,15 +185,15 @@ _clean_ticket_state = _vocabulary(_TICKET_STATES, "ticket_status_unknown")
 _clean_priority = _vocabulary(_PRIORITIES, "ticket_priority_unknown")
 
 
-class _Row:
+class _Row(Notes):
     """The cells of one row by field, and the issues met so far."""
 
-    __slots__ = ("as_of", "cells", "columns", "day_first", "issues")
+    __slots__ = ("as_of", "cells", "columns", "day_first")
 
     def __init__(self, cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext) -> None:
+        super().__init__()
         self.columns = columns
         self.cells: dict[str, str] = {}
-        self.issues: dict[str, None] = {}
         self.as_of, self.day_first = date.fromisoformat(context.as_of), context.day_first
         for field, cell in zip(columns, cells, strict=False):
             if field is not None and cell:
@@ -201,15 +201,7 @@ class _Row:
 
     def read(self, field: str, rule: Callable[[str], Outcome[T]]) -> T | None:
         cell = self.cells.get(field)
-        return None if cell is None else self._note(rule(cell))
-
-    def _note(self, outcome: Outcome[T]) -> T | None:
-        if isinstance(outcome, Rejection):
-            self.issues[outcome.code] = None
-            return None
-        for code in outcome.issues:
-            self.issues[code] = None
-        return outcome.value
+        return None if cell is None else self.note(rule(cell))
 
     def moment(self, field: str) -> str | None:
         return self.read(field, lambda cell: clean_timestamp(cell, as_of=self.as_of, day_first=self.day_first))
@@ -220,7 +212,7 @@ class _Row:
             return None
         cell = self.cells.get(field)
         outcome = Clean(False) if cell is None else clean_flag(cell, as_of=self.as_of, day_first=self.day_first)
-        said = self._note(outcome)
+        said = self.note(outcome)
         return None if isinstance(outcome, Rejection) else bool(said)
 
 

@@ -4,7 +4,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-__all__ = ["Clean", "Outcome", "Rejection"]
+__all__ = ["Clean", "Notes", "Outcome", "Rejection"]
 
 T = TypeVar("T")
 
@@ -23,3 +23,21 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 Outcome: TypeAlias = Clean[T] | Rejection
+
+
+class Notes:
+    """The issues met so far in one row, each once, in the order found."""
+
+    __slots__ = ("issues",)
+
+    def __init__(self) -> None:
+        self.issues: dict[str, None] = {}
+
+    def note(self, outcome: Outcome[T]) -> T | None:
+        """The value of an outcome, whose codes are kept."""
+        if isinstance(outcome, Rejection):
+            self.issues[outcome.code] = None
+            return None
+        for code in outcome.issues:
+            self.issues[code] = None
+        return outcome.value
