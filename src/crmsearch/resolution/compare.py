@@ -69,12 +69,18 @@ def _name(a: Features, b: Features) -> list[Agreement]:
         return [Agreement("name", "swapped")]
     found = []
     if given != "unknown":
-        found.append(Agreement("given", given, f"g{a.given.partition(' ')[0]}" if given in {"same", "sound"} else ""))
+        agreed = _agreed(a.given.partition(" ")[0], b.given.partition(" ")[0])
+        found.append(Agreement("given", given, f"g{agreed}" if given in {"same", "sound"} else ""))
     if family != "unknown":
-        found.append(Agreement("family", family, f"f{a.family}" if family in {"same", "sound"} else ""))
+        found.append(Agreement("family", family, f"f{_agreed(a.family, b.family)}" if family in {"same", "sound"} else ""))
     if a.generation != b.generation:
         found.append(Agreement("generation", "differs" if a.generation and b.generation else "one"))
     return found
+
+
+def _agreed(one: str, two: str) -> str:
+    """The name by which two agree, whichever comes first; one of them may stand in the whole name alone."""
+    return min(filter(None, (one, two)), default="")
 
 
 def _life(a: Features, b: Features) -> list[Agreement]:
