@@ -8,7 +8,6 @@ import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.record import RecordContext, clean_record
 from crmsearch.cleaning.rules import RULES
 from crmsearch.privacy.masking import mask
@@ -96,8 +95,6 @@ def _clean_row(
         row["samples"] = samples
     if rejections:
         row["raw"] = as_read(labels, cells)
-    else:
-        row |= search_forms(document)
     return row
 
 

@@ -4,9 +4,10 @@ import pyarrow as pa
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
+from crmsearch.cleaning.forms import FORMS
 from crmsearch.contract import FIELDS
 
-__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "HELPERS"]
+__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "INDEXED_ARROW"]
 
 _ARROW = {
     "keyword": pa.string(),
@@ -18,18 +19,12 @@ _ARROW = {
     "geo_point": pa.struct([("lat", pa.float64()), ("lon", pa.float64())]),
 }
 
-# Forms computed for search alone; the mapping leaves them out of _source.
-HELPERS: dict[str, pa.DataType] = {
-    "name_pinyin": pa.list_(pa.string()),
-    "name_reading": pa.list_(pa.string()),
-    "name_simplified": pa.string(),
-    "phone_digits": pa.list_(pa.string()),
-    "email_parts": pa.list_(pa.string()),
-}
-
 _DOCUMENT = [(field.name, pa.list_(_ARROW[field.type]) if field.many else _ARROW[field.type]) for field in FIELDS.values()]
 
-DOCUMENT_COLUMNS: tuple[str, ...] = (*FIELDS, *HELPERS)
+DOCUMENT_COLUMNS: tuple[str, ...] = tuple(FIELDS)
+
+# A document as it is indexed: with the forms that are for search alone, which the mapping leaves out of _source.
+INDEXED_ARROW = pa.schema([*_DOCUMENT, *((name, pa.string()) for name in FORMS)])
 
 # Groups that a run computes by itself; no export carries them.
 _COMPUTED = {"commerce", "service", "marketing", "mined", "quality"}
@@ -41,7 +36,6 @@ FILLED_BITS: dict[str, int] = {
 CLEANED_ARROW = pa.schema(
     [
         *_DOCUMENT,
-        *HELPERS.items(),
         ("source_key", pa.string()),
         ("fingerprint", pa.string()),  # of the cleaned content; equal rows have equal ones
         ("issues", pa.list_(pa.string())),

@@ -43,7 +43,7 @@ def make_session(settings: SparkSettings, name: str, storage: StorageSettings = 
         builder = builder.config(f"spark.{side}.extraJavaOptions", "-Duser.timezone=UTC")
     # Under spark-submit the JVM is there already, and what is set here would win over its --master.
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
+        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_heap)
     session = builder.getOrCreate()
     # By hand, since under spark-submit the JVM has started with a configuration of its own.
     jvm: Any = session._jvm

@@ -1,12 +1,25 @@
 """Where the results go: documents into Elasticsearch by its connector, files for people and for scoring."""
 
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame
+import sys
+from collections.abc import Iterable, Iterator
 
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from crmsearch.cleaning.forms import FORMS, search_forms
 from crmsearch.errors import ConfigError, JobError
 from crmsearch.settings import ElasticsearchSettings, Settings
+from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
 
-__all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "write_quarantine"]
+__all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "with_search_forms", "write_quarantine"]
+
+# The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
+
+_FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in form.fields))
 
 QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
 
@@ -55,11 +68,26 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
         JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
     """
     options = connector_options(settings.elasticsearch, settings.spark.write_retries)
-    writer = documents.coalesce(settings.spark.write_tasks).write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
+    indexed = with_search_forms(documents).coalesce(settings.spark.write_tasks)
+    writer = indexed.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     try:
         writer.save(index)
     except Py4JJavaError as error:
         raise JobError(_write_failure(error)) from None
+
+
+def with_search_forms(documents: DataFrame) -> DataFrame:
+    """Customers as they are indexed, with the forms that searches look up; computed last, since nothing else reads them."""
+    return documents.select(*DOCUMENT_COLUMNS).mapInArrow(_add_forms, from_arrow_schema(INDEXED_ARROW))
+
+
+def _add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        # Only what forms are made of becomes Python values.
+        rows = batch.select(_FORM_FIELDS).to_pylist()
+        found = [search_forms(row) for row in rows]
+        forms = [pa.array([row.get(name) for row in found], pa.string()) for name in FORMS]
+        yield pa.RecordBatch.from_arrays([*batch.columns, *forms], schema=INDEXED_ARROW)
 
 
 def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:

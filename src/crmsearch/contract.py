@@ -10,6 +10,7 @@ import msgspec
 __all__ = [
     "CONTRACT_VERSION",
     "FIELDS",
+    "FORMS_VERSION",
     "GENDERS",
     "KINDS",
     "LIFECYCLES",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 CONTRACT_VERSION = 1
+FORMS_VERSION = 1  # of the search forms in the index; one of another version is loaded again, since searches would not find what is there
 
 GENDERS = ("female", "male", "other", "unknown")
 KINDS = ("person", "company")

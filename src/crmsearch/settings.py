@@ -117,7 +117,13 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
     master: Annotated[str, Meta(description="Spark master: `local[*]`, `spark://…`, `yarn`, `k8s://…`")] = "local[*]"
-    driver_memory: Annotated[str, Meta(pattern="^[0-9]+[mg]$", description="Heap of the driver; the whole job's in local mode")] = "2g"
+    driver_memory: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9]+[mg])?$",
+            description="Heap of the driver, the whole job's in local mode; empty means a quarter of the memory, from `2g` to `8g`",
+        ),
+    ] = ""
     shuffle_partitions: Annotated[int, Meta(ge=1, description="Partitions after a shuffle")] = 8
     write_tasks: Annotated[int, Meta(ge=1, description="Tasks that write at once; two keep one Elasticsearch node of two cores busy")] = 2
     write_retries: Annotated[
@@ -134,6 +140,12 @@ class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     timeout_s: Annotated[float, Meta(gt=0, description="Longest run of a job, in seconds")] = 6 * 3600.0
+
+    @property
+    def driver_heap(self) -> str:
+        """The heap that is set, or what suits this machine: 300,000 records fit into 2 GiB, a million do not."""
+        gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (4 * 2**30)
+        return self.driver_memory or f"{min(max(2, gib), 8)}g"
 
 
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):

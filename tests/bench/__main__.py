@@ -115,7 +115,7 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int) -> Result:
         rows=rows,
         seed=seed,
         load_average_before=load_average,
-        machine={**describe_machine(), "node_heap": NODE_HEAP, "spark_driver_memory": own.spark.driver_memory},
+        machine={**describe_machine(), "node_heap": NODE_HEAP, "spark_driver_memory": own.spark.driver_heap},
         versions=versions,
         figures=figures,
         aims=aims,

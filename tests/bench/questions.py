@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from crmsearch.cleaning.forms import pinyin_forms
+from crmsearch.cleaning.chinese import pinyin_forms
 from crmsearch.search.request import SearchRequest
 
 __all__ = ["Question", "make_questions"]

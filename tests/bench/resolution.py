@@ -140,7 +140,7 @@ def run_file(spark: SparkSession, path: Path, truth: Mapping[str, str], region: 
 def _spark() -> Iterator[SparkSession]:
     settings = from_env()
     os.environ.update(job_environment(settings))
-    session = make_session(msgspec.structs.replace(settings.spark, master="local[2]", driver_memory="2g"), "crmsearch resolution bench")
+    session = make_session(msgspec.structs.replace(settings.spark, master="local[2]"), "crmsearch resolution bench")
     try:
         yield session
     finally:

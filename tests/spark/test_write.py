@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
+from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConfigError, CountMismatchError, JobError
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, from_env
 from spark import pipeline
@@ -19,8 +21,8 @@ from spark.options import JobOptions, NamedPath
 from spark.pipeline import run
 from spark.progress import Progress
 from spark.resolve import Resolution, resolve
-from spark.schemas import DOCUMENT_COLUMNS
-from spark.write import connector_options, to_elasticsearch
+from spark.schemas import CLEANED, DOCUMENT_COLUMNS
+from spark.write import connector_options, to_elasticsearch, with_search_forms
 
 SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rome\nn/a,n/a,Rome\nshort\n"
 
@@ -43,6 +45,15 @@ def test_the_address_is_taken_apart(url: str, expected: dict[str, str]) -> None:
     options = _options(url=url)
     assert expected.items() <= options.items()
     assert ("es.nodes.path.prefix" in options) == ("/search" in url)
+
+
+def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> None:
+    document = {"customer_id": "C1", "name": "曾小明", "emails": ["zeng@qq.com"], "age": 30, "location": {"lat": 1.0, "lon": 2.0}}
+    rows = [tuple(document.get(name) for name in DOCUMENT_COLUMNS)]
+    frame = spark.createDataFrame(rows, StructType([CLEANED[name] for name in DOCUMENT_COLUMNS]))
+    (row,) = with_search_forms(frame).collect()
+    known = {name: value for name, value in row.asDict(recursive=True).items() if value is not None}
+    assert known == document | search_forms(document)
 
 
 def test_writing_is_by_id_into_an_index_that_is_there() -> None:

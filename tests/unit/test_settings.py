@@ -113,3 +113,8 @@ def test_keys_of_object_stores_come_from_the_variables_of_their_cloud(cloud: Clo
     with pytest.raises(ConfigError, match=f"{key} and {secret}") as caught:
         storage_credentials(cloud, {secret: "S3CRET"})
     assert "S3CRET" not in caught.value.detail
+
+
+def test_the_heap_of_the_driver_suits_the_machine_unless_it_is_set() -> None:
+    assert from_env({"CRMSEARCH_SPARK_DRIVER_MEMORY": "3g"}).spark.driver_heap == "3g"
+    assert from_env({}).spark.driver_heap in {f"{gib}g" for gib in range(2, 9)}

@@ -1,109 +1,208 @@
-"""Search helper forms, computed when a document is indexed: pinyin, simplified characters, phone digits and e-mail parts."""
+"""Search forms of a document, computed once when it is indexed, so that a search only looks terms up.
+
+``FORMS`` is the table: each form is one field of the index, a text of tokens parted by spaces, made of some fields of the catalogue. The
+same functions make the tokens of a query and tell afterwards where a hit matched.
+"""
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
-import opencc
-from pypinyin import Style, lazy_pinyin
+import msgspec
 
-from crmsearch.cleaning.names import COMPOUND_SURNAMES, has_han
-from crmsearch.cleaning.text import HAN
+from crmsearch.cleaning.chinese import pinyin_forms, pinyin_words, readings, soften
+from crmsearch.cleaning.names import has_han
+from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, short_forms, sound, split_words, umlaut_forms
 
-__all__ = ["pinyin_forms", "pinyin_words", "search_forms", "to_simplified"]
+__all__ = ["FORMS", "Form", "compact", "grams", "search_forms", "values_of"]
 
-MAX_MIXED = 4  # syllables; a name of four has 16 mixes of full and initial syllables, more would not be typed
+MAX_JOINED = 4  # words of a Latin name that are also typed without spaces
+SHORTEST_OTHER = 4  # letters of a place or company whose misspellings are indexed
+LONGEST_LOCAL = 30  # characters of the part before the @ whose misspellings are indexed
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_EMAIL_WORDS = re.compile(r"[a-z]{2,}")
 
-# Surnames that are read otherwise than as common words, likeliest reading first; the common reading stays findable behind them.
-_SURNAMES = {
-    "单": "shan", "曾": "zeng", "区": "ou", "仇": "qiu", "解": "xie", "查": "zha", "朴": "piao", "乐": "yue", "翟": "zhai", "覃": "qin",
-    "盖": "ge", "吕": "lv lyu lu", "闾": "lv lyu lu", "缪": "miao", "召": "shao", "种": "chong", "繁": "po", "秘": "bi", "洗": "xian",
-    "员": "yun", "折": "she", "宓": "fu", "郇": "xun", "牟": "mu", "隗": "wei", "么": "yao", "郗": "chi", "都": "du", "阚": "kan",
-    "卜": "bu", "黑": "he", "重": "chong", "柏": "bo", "祭": "zhai", "谌": "shen", "乐正": "yue'zheng",
-}  # fmt: skip
-
-_NOT_HAN = re.compile(f"[^{HAN}]+")
+Tokens = tuple[str, ...]
 
 
-@cache
-def _converter() -> Callable[[str], str]:
-    # One per process: building its dictionaries takes far longer than a name.
-    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
-    return convert
+class Form(msgspec.Struct, frozen=True):
+    """One field of the index that search alone reads: its name, the fields it is made of, and the tokens of one value of theirs."""
+
+    name: str
+    fields: tuple[str, ...]
+    tokens: Callable[[str], Tokens]
 
 
-def to_simplified(text: str) -> str:
-    """Write traditional Chinese characters as simplified ones; other text comes back as it is."""
-    return _converter()(text) if has_han(text) else text
+def grams(han: str) -> Tokens:
+    """What a run of Chinese characters is looked up by inside a longer one: its pairs, or itself if it is one character."""
+    return tuple(han[at : at + 2] for at in range(len(han) - 1)) or (han,)
 
 
-@lru_cache(maxsize=16_384)
-def _syllables_of(name: str) -> tuple[list[list[str]], list[str]]:
-    """The readings of the surname, and the reading of what follows it."""
-    han = _NOT_HAN.sub("", to_simplified(name))
-    size = 2 if len(han) > 2 and han[:2] in COMPOUND_SURNAMES else 1
-    return _readings(han[:size]), lazy_pinyin(han[size:], style=Style.NORMAL)
+def compact(text: str) -> str:
+    """A code without case and signs: ``C-00123`` is ``c00123``."""
+    return _NOT_ALPHANUMERIC.sub("", text.casefold())
 
 
-@lru_cache(maxsize=16_384)
-def _forms_of(name: str) -> tuple[str, ...]:
-    surnames, given = _syllables_of(name)
-    forms: dict[str, None] = {}
-    for family in surnames:
-        syllables = [*family, *given]
-        initials = [syllable[:1] for syllable in syllables]
-        if len(syllables) > MAX_MIXED:
-            forms |= dict.fromkeys(("".join(syllables), "".join(initials)))
-            continue
-        forms |= dict.fromkeys("".join(mix) for mix in itertools.product(*zip(syllables, initials, strict=True)))
-        forms["".join([*given, *family])] = None
-    return tuple(forms)
+def _latin(words: Iterable[str]) -> list[str]:
+    return [word for word in words if not is_han(word)]
 
 
-def _readings(surname: str) -> list[list[str]]:
-    """All readings of a surname, each as its syllables."""
-    known = [reading.split("'") for reading in _SURNAMES.get(surname, "").split()]
-    common = lazy_pinyin(surname, style=Style.NORMAL)
-    return known if common in known else [*known, common]
+def _name_words(name: str) -> Tokens:
+    """Every word; a Chinese name whole, also if it is parted by a dot."""
+    words = split_words(name)
+    han = "".join(word for word in words if is_han(word))
+    return (*words, *umlaut_forms(name), *([han] if han else []))
 
 
-def pinyin_forms(name: str) -> list[str]:
-    """All ways to type a Chinese name in Latin letters: 王小明 as wangxiaoming, wangxm, wxming, wxm and the other mixes.
+def _name_joined(name: str) -> Tokens:
+    """What is typed in one go: wangxiaoming, wxm, xiaomingwang; johnsmith, smithjohn, jsmith, smithj, js."""
+    words = _latin(split_words(name))
+    if has_han(name) or not 2 <= len(words) <= MAX_JOINED:
+        return tuple(pinyin_forms(name))
+    given, family = "".join(words[:-1]), words[-1]
+    return (given + family, family + given, given[0] + family, family + given[0], "".join(word[0] for word in words))
 
-    Every reading of the surname counts; the given name may also come first (xiaomingwang). A name of more than four syllables, such as a
-    company's, has the full form and the initials only. A name without Chinese characters has none.
-    """
-    return list(_forms_of(name)) if has_han(name) else []
 
-
-def pinyin_words(name: str) -> list[str]:
-    """A Chinese name as words that are found beside others, such as a city: 王小明 as ``wang xiao ming xiaoming``.
-
-    There is one line for each reading of the surname.
-    """
+def _name_readings(name: str) -> Tokens:
+    """Syllables of a Chinese name, the given name in one and its initials: wang xiao ming xiaoming xm."""
     if not has_han(name):
-        return []
-    surnames, given = _syllables_of(name)
-    return [" ".join(dict.fromkeys(("".join(family), *family, *given, "".join(given)))).rstrip() for family in surnames]
+        return ()
+    lines = [line.split(" ") for line in pinyin_words(name)]
+    return tuple(itertools.chain.from_iterable((*line, "".join(word[0] for word in line[1:-1])) for line in lines))
 
 
-def search_forms(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The helper fields of a customer document; those that would be empty, or say nothing new, are left out.
+def _name_sounds(name: str) -> Tokens:
+    """Sounds of Latin words; of a Chinese name its reading, whole and given name alone, as it is heard."""
+    softened = [soften(reading) for line in pinyin_words(name) for reading in _whole_and_given(line)]
+    return (*(code for word in _latin(split_words(name)) if (code := sound(word))), *softened)
 
-    Returns:
-        ``name_pinyin``; ``name_reading``; ``name_simplified`` where it differs from the name; ``phone_digits``, E.164 without the plus;
-        ``email_parts``, local parts and domains.
-    """
-    name = document.get("name") or ""
-    simplified = to_simplified(name)
-    parts = (part for email in document.get("emails") or () for part in email.rsplit("@", 1))
-    forms = {
-        "name_pinyin": pinyin_forms(name),
-        "name_reading": pinyin_words(name),
-        "name_simplified": simplified if simplified != name else "",
-        "phone_digits": [phone.removeprefix("+") for phone in document.get("phones") or ()],
-        "email_parts": list(dict.fromkeys(parts)),
-    }
-    return {field: value for field, value in forms.items() if value}
+
+def _name_spellings(name: str) -> Tokens:
+    read = [reading for line in pinyin_words(name) for reading in _whole_and_given(line)]
+    return tuple(itertools.chain.from_iterable(deletions(word) for word in (*_latin(split_words(name)), *read)))
+
+
+def _whole_and_given(line: str) -> list[str]:
+    """``wang xiao ming xiaoming`` to wangxiaoming and xiaoming."""
+    family, *given = line.split(" ")
+    return [family + given[-1], given[-1]] if given else [family]
+
+
+def _name_far_spellings(name: str) -> Tokens:
+    return tuple(itertools.chain.from_iterable(far_deletions(word) for word in _latin(split_words(name))))
+
+
+def _name_nicknames(name: str) -> Tokens:
+    return tuple(itertools.chain.from_iterable(short_forms(word) for word in _latin(split_words(name))))
+
+
+def _name_grams(name: str) -> Tokens:
+    return _characters_and_pairs("".join(word for word in _name_words(name)[-1:] if is_han(word)))
+
+
+def _characters_and_pairs(han: str) -> Tokens:
+    return (*han, *grams(han)) if han else ()
+
+
+def _words(text: str) -> Tokens:
+    """Words; of Chinese text every character and every pair of them."""
+    return tuple(itertools.chain.from_iterable(_characters_and_pairs(word) if is_han(word) else (word,) for word in split_words(text)))
+
+
+def _place_words(place: str) -> Tokens:
+    """Words of a place, also without their gaps (newyork), and the reading of a Chinese one: 北京 is also beijing."""
+    words = split_words(place)
+    joined = ["".join(words)] if len(words) > 1 and place.isascii() else []
+    return (*_words(place), *joined, *(reading for word in words if is_han(word) for reading in readings(word)))
+
+
+def _other_spellings(text: str) -> Tokens:
+    words = _latin(split_words(text))
+    if 1 < len(words) <= MAX_JOINED:
+        words.append("".join(words))
+    return tuple(itertools.chain.from_iterable(deletions(word) for word in words if len(word) >= SHORTEST_OTHER))
+
+
+def _email_parts(email: str) -> Tokens:
+    """The address, the part before the @, the domain."""
+    folded = email.casefold()
+    local, _, domain = folded.rpartition("@")
+    return (folded, local, domain)
+
+
+def _email_words(email: str) -> Tokens:
+    return tuple(_EMAIL_WORDS.findall(email.casefold().rpartition("@")[0]))
+
+
+def _email_spellings(email: str) -> Tokens:
+    local = email.casefold().rpartition("@")[0]
+    return deletions(local) if SHORTEST_OTHER <= len(local) <= LONGEST_LOCAL else ()
+
+
+def _phone_digits(phone: str) -> Tokens:
+    return (phone.removeprefix("+"),)
+
+
+def _id_forms(key: str) -> Tokens:
+    """A key as a code, without and with the system it is of: ``salesforce:003-A`` is 003a and salesforce003a."""
+    return (compact(key), compact(key.partition(":")[2]))
+
+
+def _cached(tokens: Callable[[str], Tokens], size: int = 65_536) -> Callable[[str], Tokens]:
+    """Names, cities and companies repeat, in a base as among the hits of one search."""
+
+    @lru_cache(maxsize=size)
+    def unique(value: str) -> Tokens:
+        return tuple(dict.fromkeys(token for token in tokens(value) if token))
+
+    return unique
+
+
+_NAME = ("name",)
+_PLACE = ("city", "district", "province")
+_WORK = ("company", "job_title", "industry")
+_PROSE = ("address", "postcode", "tags", "owner", "notes", "last_ticket_subject")
+
+FORMS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        Form("name_words", _NAME, _cached(_name_words)),
+        Form("name_joined", _NAME, _cached(_name_joined)),
+        Form("name_readings", _NAME, _cached(_name_readings)),
+        Form("name_grams", _NAME, _cached(_name_grams)),
+        Form("name_nicknames", _NAME, _cached(_name_nicknames)),
+        Form("name_sounds", _NAME, _cached(_name_sounds)),
+        Form("name_spellings", _NAME, _cached(_name_spellings)),
+        Form("name_far_spellings", _NAME, _cached(_name_far_spellings, 8_192)),
+        Form("place_words", _PLACE, _cached(_place_words)),
+        Form("work_words", _WORK, _cached(_words)),
+        Form("other_spellings", ("city", "district", "company"), _cached(_other_spellings)),
+        Form("prose_words", _PROSE, _cached(_words, 4_096)),
+        Form("email_parts", ("emails",), _cached(_email_parts, 8_192)),
+        Form("email_words", ("emails",), _cached(_email_words, 8_192)),
+        Form("email_spellings", ("emails",), _cached(_email_spellings, 8_192)),
+        Form("phone_digits", ("phones",), _cached(_phone_digits, 8_192)),
+        Form("id_forms", ("customer_id", "source_records"), _cached(_id_forms, 8_192)),
+    )
+}
+
+
+def values_of(document: Mapping[str, Any], field: str) -> list[str]:
+    """The values of a field of text, as a list whatever it is."""
+    value = document.get(field)
+    return list(value) if isinstance(value, list | tuple) else [value] if value else []
+
+
+def search_forms(document: Mapping[str, Any]) -> dict[str, str]:
+    """The forms of a document: tokens parted by spaces, by the name of the form; those that would be empty are left out."""
+    forms = {}
+    for form in FORMS.values():
+        tokens: dict[str, None] = {}
+        for field in form.fields:
+            for value in values_of(document, field):
+                tokens.update(dict.fromkeys(form.tokens(value)))
+        if tokens:
+            forms[form.name] = " ".join(tokens)
+    return forms

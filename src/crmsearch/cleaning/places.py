@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import msgspec
 
+from crmsearch.cleaning.chinese import to_simplified
 from crmsearch.cleaning.cities_china import CHINESE_CITIES
 from crmsearch.cleaning.cities_world import WORLD_CITIES
-from crmsearch.cleaning.forms import to_simplified
 from crmsearch.cleaning.names import has_han
 from crmsearch.cleaning.place_tables import COUNTRIES, PROVINCES, STATES
 from crmsearch.cleaning.text import HAN, clean_code, clean_label, is_made_up_number, is_nothing, match_key, tidy, title_case
@@ -27,6 +27,7 @@ __all__ = [
     "clean_postcode",
     "clean_province",
     "country_of_province",
+    "find_place",
     "split_city",
 ]
 
@@ -169,6 +170,12 @@ def _find_city(text: str, province: str | None) -> City | None:
         return None
     found = _CITIES_OF_PROVINCE.get((_PROVINCES.get(match_key(behind)), match_key(before))) or _CITIES.get(match_key(before))
     return found if found is not None and _lies_in(found, behind.rpartition(",")[2]) else None
+
+
+def find_place(text: str) -> str | None:
+    """The one spelling of a known city or Chinese province, whatever it is called here: NYC is New York, Peking 北京, 广东省 广东."""
+    city = _find_city(text, None)
+    return city.name if city is not None else _PROVINCES.get(match_key(_PROVINCE_ENDING.sub("", text)))
 
 
 def _lies_in(city: City, region: str) -> bool:

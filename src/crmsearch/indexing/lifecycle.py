@@ -11,10 +11,9 @@ import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.contract import CONTRACT_VERSION
-from crmsearch.errors import BackendReadOnlyError, ContractMismatchError, CountMismatchError, InvalidRequestError, NotFoundError
+from crmsearch.errors import BackendReadOnlyError, CountMismatchError, InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.mappings import build_customers_body, build_serving_settings
+from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time
 from crmsearch.settings import ElasticsearchSettings
 
@@ -32,6 +31,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     created_at: str
     contract_version: int | None
+    forms_version: int | None
     complete: bool
 
 
@@ -78,7 +78,7 @@ class Lifecycle:
             found = int(self._client.count(index=index)["count"])
             if found != expected_documents:
                 raise CountMismatchError(f"{index} holds {found} documents, the job wrote {expected_documents}; it was not promoted")
-            self._client.indices.put_mapping(index=index, meta={"contract_version": CONTRACT_VERSION, "complete": True})
+            self._client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
             status = "yellow" if self._settings.replicas == 0 else "green"
             self._client.cluster.health(index=index, wait_for_status=status, timeout="60s")
 
@@ -94,11 +94,7 @@ class Lifecycle:
             ContractMismatchError: the index was built for another contract.
         """
         generation = self._generation(index)
-        if generation.contract_version != CONTRACT_VERSION:
-            raise ContractMismatchError(
-                f"{index} has contract version {generation.contract_version}, this crmsearch speaks {CONTRACT_VERSION}; "
-                "load again with `crmsearch ingest`"
-            )
+        check_versions(index, {name: getattr(generation, name) for name in VERSIONS})
         if not generation.complete:
             raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
         old = self.live()
@@ -188,6 +184,7 @@ class Lifecycle:
                     size_bytes=primaries.get("store", {}).get("size_in_bytes", 0),
                     created_at=began_at.isoformat(),
                     contract_version=meta.get("contract_version"),
+                    forms_version=meta.get("forms_version"),
                     complete=meta.get("complete", False),
                 )
             )

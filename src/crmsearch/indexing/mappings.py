@@ -4,12 +4,25 @@ from typing import Any
 
 import msgspec
 
+from crmsearch.contract import CONTRACT_VERSION, FORMS_VERSION
+from crmsearch.errors import ContractMismatchError
 from crmsearch.resources import mappings_dir
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["build_customers_body", "build_runs_body", "build_serving_settings", "load_customers_body"]
+__all__ = ["VERSIONS", "build_customers_body", "build_runs_body", "build_serving_settings", "check_versions", "load_customers_body"]
 
 Body = dict[str, Any]
+
+# What an index says of itself in ``_meta``. One of another version would be found in wrongly, or not at all.
+VERSIONS = {"contract_version": CONTRACT_VERSION, "forms_version": FORMS_VERSION}
+
+
+def check_versions(index: str, meta: Body) -> None:
+    """Raise ``ContractMismatchError`` if an index was built for another version than this crmsearch speaks."""
+    for name, version in VERSIONS.items():
+        if meta.get(name) != version:
+            said = f"{index} has {name.replace('_', ' ')} {meta.get(name)}, this crmsearch speaks {version}"
+            raise ContractMismatchError(f"{said}; load again with `crmsearch ingest`")
 
 
 def load_customers_body() -> Body:

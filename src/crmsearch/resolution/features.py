@@ -1,7 +1,6 @@
 """What of a document is compared: one compact record of normalised forms, made once and compared many times."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -9,18 +8,17 @@ from typing import Any
 import msgspec
 from pypinyin import Style, lazy_pinyin
 
-from crmsearch.cleaning.forms import pinyin_words, to_simplified
+from crmsearch.cleaning.chinese import pinyin_words
 from crmsearch.cleaning.names import has_han
+from crmsearch.cleaning.spelling import fold
 
-__all__ = ["Features", "build_features", "fold", "is_valid_id", "soundex"]
+__all__ = ["Features", "build_features", "is_valid_id", "soundex"]
 
 ROLES = frozenset(
     {"info", "sales", "office", "contact", "support", "service", "admin", "mail", "hello", "team", "kontakt", "post", "accounts", "billing"}
 )
 """Local parts of mailboxes that several people read."""
 
-_UNDECOMPOSED = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l", "Ł": "l", "þ": "th"})
-_NOT_WORD = re.compile(r"[^\w]+|_")
 _LATIN = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"\d+")
 _GENERATION = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
@@ -84,15 +82,6 @@ class Features(msgspec.Struct, frozen=True, array_like=True):
     postcode: str = ""
     city: str = ""
     organisation: str = ""
-
-
-@lru_cache(maxsize=65_536)
-def fold(text: str) -> str:
-    """Words of a text in lower case, without accents and signs, in simplified characters, parted by one space."""
-    if not text.isascii():
-        text = to_simplified(text).translate(_UNDECOMPOSED)
-        text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    return _NOT_WORD.sub(" ", text.replace("'", "").casefold()).strip()
 
 
 @lru_cache(maxsize=65_536)

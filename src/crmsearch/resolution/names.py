@@ -5,52 +5,12 @@ from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from crmsearch.cleaning.spelling import nicknames
 from crmsearch.resolution.features import Features, soundex
 
-__all__ = ["NICKNAMES", "NameLevels", "compare_names"]
+__all__ = ["NameLevels", "compare_names"]
 
 Level = Literal["same", "sound", "short", "initial", "part", "similar", "distant", "swapped", "differs", "unknown"]
-
-_NICKNAME_GROUPS = """
-alexander alex sandy al xander|alexandra alex sandra sandy lexi|alexandre alex|alejandro alex ale jandro|andrew andy drew|anthony tony
-antonio tony toni antonito|abigail abby gail|albert al bert bertie|alberto berto|alfred al fred alfie|amanda mandy|angela angie
-ann annie nan|anna annie|arthur art artie|barbara barb babs barbie|benjamin ben benny benji|bernard bernie|bradley brad
-caroline carrie caro|carolyn carol|catherine cathy kate katie cath cat kitty|charles charlie chuck chas|charlotte charlie lottie
-christina chris tina chrissie|christine chris tina|christopher chris kit topher|concepcion concha conchita|cynthia cindy
-daniel dan danny|david dave davy|deborah deb debbie debby|dolores lola|donald don donnie|dorothy dot dottie dolly|douglas doug
-edward ed eddie ted teddy ned|edwin ed eddie|eleanor ellie nell nora|elizabeth liz lizzie beth betty betsy eliza libby lisa
-emily em emmy|eugene gene|evelyn eve evie|florence flo|frances fran frankie|francis frank|francisco paco pancho fran curro
-frederick fred freddie|friedrich fritz|gabriel gabe|gabriele gabi|gerald gerry jerry|gregory greg|guadalupe lupe|harold hal harry
-heinrich heinz|helen nell nellie|henry harry hank hal|isabel isa chabela|isabella bella izzy|jacob jake|jacqueline jackie
-james jim jimmy jamie|janet jan|jeffrey jeff|jennifer jen jenny jenn|jeremy jerry|jessica jess jessie|jesus chus|joan joanie|johann hans
-johanna hanna hanni|johannes hans hannes|john jack johnny jon|jonathan jon jonny|jose pepe|joseph joe joey|joshua josh|josefa pepa
-juan juanito|judith judy|julia julie|karl charly|katharina kathe kathi katja|katherine kate kathy katie kitty kat|kathleen kathy kate
-kenneth ken kenny|kimberly kim|lawrence larry|leonard leo lenny|luis lucho|louis lou louie|lucia lucy|madison maddie|manuel manolo manu
-margaret maggie meg peggy marge greta daisy|margarete grete gretel|maria mary mari|martin marty|matthew matt matty|matthias matze
-max maxi|maximilian max maxi|megan meg|mercedes merche|michael mike mick mickey micky|michelle shelly|miguel micky|montserrat montse
-nancy nan|natalie nat|nathan nate|nathaniel nate nat|nicholas nick nicky|nicole nicky nikki|olivia liv livvy|pamela pam
-patricia pat patty tricia trish|patrick pat paddy rick|peter pete|philip phil|pilar pili|rachel rae|raymond ray|rebecca becky becca
-richard dick rick ricky rich richie|robert bob bobby rob robbie bert|roger rodge|ronald ron ronnie|rosario charo|samantha sam sammie
-samuel sam sammy|sandra sandy|sarah sally sadie|sebastian basti seb|sergei serge|sharon shari|stephanie steph stephie
-stephen steve stevie|steven steve stevie|susan sue susie suzy|susanne susi|teresa terry tess tere|theodore ted teddy theo
-theresa terry tess|thomas tom tommy|timothy tim timmy|ursula uschi|valerie val|vanessa nessa|veronica ronnie|victoria vicky tori
-vincent vince vinny|virginia ginny|walter walt wally|wilhelm willi|william bill billy will willie liam|wolfgang wolf wolfi|yolanda yoli
-zachary zach zack
-"""
-
-
-def _groups() -> dict[str, frozenset[str]]:
-    table: dict[str, set[str]] = {}
-    for line in _NICKNAME_GROUPS.strip().splitlines():
-        for group in line.split("|"):
-            full, *short = group.split()
-            for name in short:
-                table.setdefault(full, set()).add(name)
-    return {full: frozenset(short) for full, short in table.items()}
-
-
-NICKNAMES: dict[str, frozenset[str]] = _groups()
-"""Given name, folded -> its short forms."""
 
 
 class NameLevels(NamedTuple):
@@ -145,7 +105,7 @@ def _first_name(one: str, two: str) -> Level:
         return "initial" if len(one) == 1 else "same"
     if len(one) == 1 or len(two) == 1:
         return "initial" if one[0] == two[0] else "differs"
-    if two in NICKNAMES.get(one, ()) or one in NICKNAMES.get(two, ()):
+    if two in nicknames().get(one, ()) or one in nicknames().get(two, ()):
         return "short"
     return _distant(one, two)
 

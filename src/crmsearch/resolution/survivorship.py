@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.names import has_han
 from crmsearch.cleaning.record import quality_score
 from crmsearch.cleaning.rules import RULES
@@ -84,7 +83,7 @@ def merge_records(records: Sequence[Record], cluster: Cluster, trust: Sequence[s
         trust: source systems, the most trusted first.
 
     Returns:
-        The fields that are known, helper fields included; the same whatever the order of the records.
+        The fields that are known; the same whatever the order of the records.
     """
     ordered = _newest_first(records, trust)
     lead = lead_of(records)
@@ -101,8 +100,7 @@ def merge_records(records: Sequence[Record], cluster: Cluster, trust: Sequence[s
     document["quality_score"] = quality_score(
         {field: value for field, value in document.items() if value is not None} | {"quality_issues": issues}
     )
-    known = {field: value for field, value in document.items() if value not in (None, [])}
-    return known | search_forms(known)
+    return {field: value for field, value in document.items() if value not in (None, [])}
 
 
 def _take(record: Record | None, fields: Sequence[str]) -> dict[str, Any]:

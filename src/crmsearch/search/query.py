@@ -1,203 +1,193 @@
 """From a request to an Elasticsearch ``_search`` body. Pure.
 
-Relevance is one table, ``CLAUSES``: each row is a way in which a query may fit a customer, with its weight. The best explanation counts
-(``dis_max``), others add a little, so that a customer who fits in two ways stands above one who fits in one.
+What counts for what is in ``relevance``; here the ways become clauses. A search has stages: ``precise`` first; ``tolerant``, with the
+similar forms too, where that finds too little; ``partial``, where not every word needs to be found, only if nothing else is left.
 """
 
-import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
-from crmsearch.cleaning.forms import to_simplified
-from crmsearch.cleaning.names import has_han
-from crmsearch.cleaning.text import HAN
+from crmsearch.cleaning.forms import grams
+from crmsearch.cleaning.spelling import deletions, is_han, split_words
 from crmsearch.contract import FIELDS
 from crmsearch.errors import CursorError
+from crmsearch.search.clauses import Body, all_of, any_of, best_of, constant, every_chunk, most_chunks
 from crmsearch.search.facets import build_facets, split_selections
 from crmsearch.search.filters import build_filter
-from crmsearch.search.request import SearchRequest, SuggestRequest, normalise_text, parse_sort
-
-__all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build_text_query"]
-
-Body = dict[str, Any]
-
-TIE_BREAKER = 0.1  # share of the weaker explanations in the score: enough to order equals, too little to overturn the best
-SHORTEST_ENDING = 4  # digits; as the mapping's suffix_edges
-HIGHLIGHTED = ("name", "company", "job_title", "address", "notes", "last_ticket_subject")
-TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
-
-
-class Text(msgspec.Struct, frozen=True):
-    """A query in the forms its clauses need."""
-
-    text: str
-    whole: str  # a Chinese name typed with spaces is written without: 王 小明 -> 王小明
-    simplified: str
-    compact: str  # without spaces: zhang wei -> zhangwei
-    endings: list[str]  # digits of a phone number in any notation, with and without leading zeros; empty for other text
-    email: bool
-    han: bool
-
-    @classmethod
-    def of(cls, raw: str) -> "Text":
-        text = normalise_text(raw)
-        whole = re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text)
-        return cls(
-            text=text,
-            whole=whole,
-            simplified=to_simplified(whole),
-            compact=text.replace(" ", "").replace("'", "").lower(),
-            endings=_phone_endings(text),
-            email="@" in text,
-            han=has_han(text),
-        )
-
-
-def _phone_endings(text: str) -> list[str]:
-    """How a stored number (E.164 without the plus) may end, if the text is one.
-
-    Zeros in front are those of 0086 or a trunk zero, which are not stored, or the beginning of the last digits.
-    """
-    if not re.fullmatch(r"[+(]?[\d\s().\-/]+", text):
-        return []
-    digits = re.sub(r"\(0\)|\D", "", text)  # +44 (0)20 …
-    return [ending for ending in dict.fromkeys((digits, digits.lstrip("0"))) if len(ending) >= SHORTEST_ENDING]
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """One way to fit: the catalogue field it speaks for, its weight, when it applies, and its query.
-
-    A tier counts its weight and nothing else, so that tiers keep their order whatever the rarity of a word; the clauses that are not
-    tiers are scored by BM25 (about 5 to 25 on names and words) and order what the tiers leave equal.
-    """
-
-    field: str
-    way: str
-    weight: float
-    applies: Callable[[Text], bool]
-    build: Callable[[Text], Body]
-    tier: bool = True
-
-    def query(self, text: Text) -> Body:
-        name = f"{self.field}|{self.way}"
-        if self.tier:
-            return {"constant_score": {"filter": self.build(text), "boost": self.weight, "_name": name}}
-        return {"bool": {"must": [self.build(text)], "boost": self.weight, "_name": name}}
-
-
-def _match(path: str, query: str, **options: Any) -> Body:
-    return {"match": {path: {"query": query, **options}}}
-
-
-def _in_simplified(path: str, text: Text) -> Body:
-    """A name in either script; ``name_simplified`` is there only where it differs from the name."""
-    return {"multi_match": {"query": text.simplified, "fields": [f"name{path}", f"name_simplified{path}"], "operator": "and"}}
-
-
-def _always(_: Text) -> bool:
-    return True
-
-
-def _latin(text: Text) -> bool:
-    return not text.han and not text.email and re.search(r"[^\W\d_]", text.text) is not None
-
-
-# AUTO allows one edit from three letters on and two from six; a wrong first letter is rare and excluding it halves the candidates.
-# Never on text with Han characters: an edit of a one-character word makes any other word.
-_FUZZY: Body = {"fuzziness": "AUTO", "prefix_length": 1, "max_expansions": 30}
-
-CLAUSES: tuple[Clause, ...] = (
-    Clause("customer_id", "exact", 200, _always, lambda t: {"term": {"customer_id": t.text}}),
-    Clause("emails", "exact", 200, lambda t: t.email, lambda t: {"term": {"emails": t.text}}),
-    # A national number without its country code or trunk zero still ends the stored one, so a suffix is all that is needed.
-    Clause("phones", "ending", 150, lambda t: bool(t.endings), lambda t: {"terms": {"phone_digits": t.endings}}),
-    Clause("name", "exact", 150, _always, lambda t: {"term": {"name.keyword": t.whole}}),
-    Clause("name", "exact, simplified", 140, lambda t: t.han, lambda t: _in_simplified(".keyword", t)),
-    Clause("name", "beginning", 120, lambda t: t.han, lambda t: _match("name.whole", t.whole)),
-    Clause("name", "beginning, simplified", 110, lambda t: t.han, lambda t: _in_simplified(".whole", t)),
-    Clause("name", "words", 100, _always, lambda t: _match("name", t.text, operator="and")),
-    Clause("name", "words, simplified", 95, lambda t: t.han, lambda t: _in_simplified("", t)),
-    Clause("emails", "beginning of the whole", 90, lambda t: t.email, lambda t: {"prefix": {"emails": t.compact}}),
-    Clause("name", "pinyin, whole", 90, _latin, lambda t: {"term": {"name_pinyin.whole": t.compact}}),
-    Clause("name", "pinyin", 80, _latin, lambda t: _match("name_pinyin", t.compact)),
-    Clause("company", "words", 70, _always, lambda t: _match("company", t.text, operator="and")),
-    Clause("name", "word beginnings", 60, _latin, lambda t: _match("name.prefix", t.text, operator="and")),
-    Clause(
-        "emails", "beginning", 60, lambda t: not t.han and len(t.compact) >= 3, lambda t: _match("email_parts", t.compact.removeprefix("@"))
-    ),
-    # One edit: two on words this long were measured at 51 ms where one takes 8, among 100,000 customers.
-    Clause("emails", "similar spelling", 50, lambda t: t.email, lambda t: _match("emails", t.compact, **_FUZZY | {"fuzziness": 1})),
-    Clause("name", "similar spelling", 2, _latin, lambda t: _match("name", t.text, operator="and", **_FUZZY), tier=False),
-    # Words spread over several fields: smith acme, 李娜 北京, wang 上海.
-    Clause("", "all words", 2, _always, lambda t: _match("everything", t.text, operator="and"), tier=False),
-    Clause(
-        "",
-        "all words, simplified",
-        2,
-        lambda t: t.simplified != t.whole,
-        lambda t: _match("everything", t.simplified, operator="and"),
-        tier=False,
-    ),
-    Clause("", "all words, similar spelling", 1, _latin, lambda t: _match("everything", t.text, operator="and", **_FUZZY), tier=False),
+from crmsearch.search.relevance import (
+    AS_TYPED,
+    ENOUGH,
+    FAMILY_PAIR,
+    PAIR_BEGINNING,
+    PHRASE,
+    TOGETHER,
+    TOGETHER_SIMILAR,
+    WHOLE_NAME,
+    Stage,
 )
+from crmsearch.search.request import SearchRequest, SuggestRequest, parse_sort
+from crmsearch.search.text import QueryText, parse_text
 
-# Of words spread over several fields, "everything" does not tell where each was found, and highlights only tell it of texts.
-PLACES = {"name_reading": "name", "city.words": "city", "province.words": "province", "tags.words": "tags"}
+__all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
+
+TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
+MAX_TOGETHER = 4  # words that may be one name typed with gaps
+NEEDED_OF_LONG = "30%"  # of the words of a pasted text
+PHRASE_FIELDS = ("name", "company", "job_title", "address", "notes", "last_ticket_subject", "city.words", "province.words", "tags.words")
+PLAIN_FORMS = ("name_words", "place_words", "work_words", "prose_words", "email_parts", "id_forms")  # where an excluded word must not be
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a search goes on: the generation it began in, the sort values of its last hit, and a mark of the search itself."""
+    """Where a search goes on: the generation and stage it began in, the sort values of its last hit, and a mark of the search itself."""
 
     index: str
     after: list[str | int | float | None]
     mark: str
+    stage: Stage = "precise"
 
 
-def build_text_query(q: str) -> Body | None:
-    """The scoring query for a text, or ``None`` for an empty one. Each clause is named ``field|way`` for the ``matched`` answer."""
-    text = Text.of(q)
-    if not text.text:
-        return None
-    queries = [clause.query(text) for clause in CLAUSES if clause.applies(text)]
-    spelling = _FUZZY if _latin(text) else {}
-    found_in = [
-        {"constant_score": {"filter": _match(path, text.text, **spelling), "boost": 0, "_name": f"{field}|some words"}}
-        for path, field in PLACES.items()
-    ]
-    return {"bool": {"must": [{"dis_max": {"queries": queries, "tie_breaker": TIE_BREAKER}}], "should": found_in}}
+def stages_of(q: str) -> tuple[Stage, ...]:
+    """The stages that a text may go through, in their order; a text without words, or a pasted one, has but one."""
+    text = parse_text(q)
+    if text.long or not text.chunks:
+        return ("precise",)
+    return ("precise", "tolerant", "partial") if sum(not chunk.optional for chunk in text.chunks) > 1 else ("precise", "tolerant")
 
 
-def build_search_body(request: SearchRequest, position: Position | None = None) -> Body:
-    """Translate a checked request into a ``_search`` body.
+def is_enough(q: str, stage: Stage, total: int) -> bool:
+    """Whether a stage has found enough to be the answer.
 
-    Filters on a requested facet are its selection: they narrow the hits and every other facet, never its own counts. All other filters
-    narrow everything.
+    A number, an address or a key that was found as typed is what was looked for; of words, a few more that are similar are welcome.
     """
+    if stage != "precise" or total == 0:
+        return total > 0
+    kinds = {word.kind for chunk in parse_text(q).chunks for reading in chunk.readings for word in reading}
+    return total >= ENOUGH or bool(kinds & {"email", "number"}) or kinds <= {"digits"}
+
+
+def build_text_query(q: str, stage: Stage = "precise") -> Body | None:
+    """The scoring query for a text, or ``None`` for one that asks nothing.
+
+    Raises:
+        FilterSyntaxError, UnknownFieldError: a condition in the text is not of the grammar.
+    """
+    text = parse_text(q)
+    if text.empty:
+        return None
+    parts: Body = {
+        "should": [],
+        "must": _phrases(text),
+        "filter": [build_filter(each) for each in text.filters],
+        "must_not": _without(text),
+    }
+    if text.long:
+        parts["must"].append(_pasted(text))
+    elif text.chunks:
+        parts["must"].append(_chunks(text, stage))
+        if stage == "tolerant":
+            parts["should"].append(constant(_chunks(text, "precise"), AS_TYPED))
+        parts["should"] += every_chunk([chunk for chunk in text.chunks if chunk.optional], tolerant=False) + _wholes(text, stage)
+    # Without words a condition alone would score 0, and Elasticsearch would call every hit equally good; so it is.
+    return {"bool": {name: clauses for name, clauses in parts.items() if clauses}}
+
+
+def _chunks(text: QueryText, stage: Stage) -> Body:
+    """Every part must be found; in the partial stage, most of them."""
+    chunks = [chunk for chunk in text.chunks if not chunk.optional]
+    if stage == "partial":
+        return most_chunks(text, chunks)
+    every: Body = {"bool": {"must": every_chunk(chunks, tolerant=stage == "tolerant")}}
+    together = _together(text, stage)
+    return every if together is None else best_of([every, together], 0)
+
+
+def _wholes(text: QueryText, stage: Stage) -> list[Body]:
+    """What counts beyond the words: that they are the whole name, and that neighbours belong together.
+
+    Not in the partial stage, where one word of the name and a rare place may say more than two words of a common name.
+    """
+    if stage == "partial":
+        return []
+    bonuses = [constant({"term": {"name.keyword": text.whole}}, WHOLE_NAME)]
+    words = text.words
+    if len(words) > 1 and all(map(is_han, words)):
+        bonuses.append(constant({"term": {"name_words": "".join(words)}}, WHOLE_NAME))
+    for one, two in pairwise(words):
+        if not is_han(one) and not is_han(two):
+            bonuses.append(constant({"term": {"name_joined": one + two}}, FAMILY_PAIR))
+            bonuses.append(constant({"term": {"name_joined.edges": one + two}}, PAIR_BEGINNING))
+    return bonuses
+
+
+def _together(text: QueryText, stage: Stage) -> Body | None:
+    """Words of one name that were typed with a gap: Mc Donald, zhang wei, ou yang na na; with a slip somewhere in the tolerant stage."""
+    words = text.words
+    if not 2 <= len(words) <= MAX_TOGETHER or any(map(is_han, words)):
+        return None
+    whole = "".join(words)
+    # Counted as if each of the words were found so.
+    queries = [constant({"term": {form: whole}}, TOGETHER * len(words)) for form in ("name_words", "name_joined")]
+    if stage != "precise":
+        queries.append(constant(any_of("name_spellings", deletions(whole)), TOGETHER_SIMILAR * len(words)))
+    return {"dis_max": {"queries": queries}}
+
+
+def _phrases(text: QueryText) -> list[Body]:
+    return [constant(_phrase(phrase), PHRASE) for phrase in text.phrases]
+
+
+def _phrase(phrase: str) -> Body:
+    return {"multi_match": {"query": phrase, "type": "phrase", "fields": list(PHRASE_FIELDS)}}
+
+
+def _without(text: QueryText) -> list[Body]:
+    excluded = []
+    for phrase in text.without:
+        words = split_words(phrase)
+        if len(words) > 1:
+            excluded.append(_phrase(phrase))
+        elif is_han(words[0]):
+            excluded += [all_of(form, grams(words[0])) for form in ("name_grams", "place_words", "work_words", "prose_words")]
+        else:
+            excluded += [any_of(form, words) for form in PLAIN_FORMS]
+    return excluded
+
+
+def _pasted(text: QueryText) -> Body:
+    """A text too long to look for each part everywhere: customers of whom many of its words are told."""
+    forms = ("name_words", "place_words", "work_words", "prose_words")
+    words = [token for word in dict.fromkeys(text.words) for token in (grams(word) if is_han(word) else (word,))]
+    clauses = [{"dis_max": {"queries": [constant({"term": {form: word}}, 1.0) for form in forms]}} for word in dict.fromkeys(words)]
+    return {"bool": {"should": clauses, "minimum_should_match": NEEDED_OF_LONG}}
+
+
+def build_search_body(request: SearchRequest, position: Position | None = None, stage: Stage = "precise") -> Body:
+    """Translate a checked request; ``position`` continues after the last hit of an earlier answer."""
     narrowing, selections = split_selections(request)
-    scoring = build_text_query(request.q)
-    query: Body = {"bool": {"filter": [build_filter(each) for each in narrowing]}}
-    query["bool"]["must"] = [scoring or {"match_all": {}}]
+    scoring = build_text_query(request.q, stage)
+    filters = [build_filter(each) for each in narrowing]
+    query: Body = {"bool": {"filter": filters, **({"must": [scoring]} if scoring else {})}} if scoring or filters else {"match_all": {}}
     body: Body = {
         "query": query,
         "size": request.size,
-        "sort": _build_sort(request, scoring is not None),
-        "track_scores": True,
+        "sort": _build_sort(request, scored=scoring is not None),
+        "track_scores": scoring is not None,
         "track_total_hits": TOTAL_LIMIT,
     }
     if selections:
-        body["post_filter"] = {"bool": {"filter": [build_filter(each) for each in selections.values()]}}
+        body["post_filter"] = _filters(build_filter(each) for each in selections.values())
     if request.facets:
         body["aggs"] = build_facets(request.facets, selections)
-    if request.highlight and scoring is not None:
-        body["highlight"] = _HIGHLIGHT
-    if request.explain:
-        body["explain"] = True
     if position is not None:
         _check_position(position, body["sort"])
         body["search_after"] = position.after
     return body
+
+
+def _filters(clauses: Iterable[Body]) -> Body:
+    return {"bool": {"filter": list(clauses)}}
 
 
 def _check_position(position: Position, sort: list[Body]) -> None:
@@ -209,13 +199,12 @@ def _check_position(position: Position, sort: list[Body]) -> None:
         raise CursorError("the cursor belongs to another search; start again without it")
 
 
-def build_suggest_body(request: SuggestRequest) -> Body:
-    """Names that begin like the fragment; only what the answer shows is fetched."""
-    scoring = build_text_query(request.q)
+def build_suggest_body(request: SuggestRequest, stage: Stage = "precise") -> Body:
+    """Customers that fit the fragment; counting all of them would cost more than finding the best."""
     return {
-        "query": scoring or {"match_none": {}},
+        "query": build_text_query(request.q, stage) or {"match_none": {}},
         "size": request.size,
-        "_source": ["customer_id", "name", "company"],
+        "sort": [{"_score": {"order": "desc"}}],
         "track_total_hits": False,
     }
 
@@ -230,11 +219,3 @@ def _build_sort(request: SearchRequest, scored: bool) -> list[Body]:
 
 # Where a hit has no value, numbers and dates sort as their type's extreme, texts as null.
 _NULLABLE = {field.path for field in FIELDS.values() if field.type in {"keyword", "text"}}
-
-_HIGHLIGHT: Body = {
-    "encoder": "html",  # text is escaped, so that a page may show it with only <mark> as markup
-    "pre_tags": ["<mark>"],
-    "post_tags": ["</mark>"],
-    "require_field_match": False,  # words found through another field's form are marked too
-    "fields": {name: {"number_of_fragments": 0 if name in {"name", "company"} else 1} for name in HIGHLIGHTED},
-}

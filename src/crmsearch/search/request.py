@@ -1,6 +1,5 @@
 """What callers may ask: requests as Structs, their limits, and what is checked before a query is built."""
 
-import unicodedata
 from typing import Annotated
 
 import msgspec
@@ -9,6 +8,7 @@ from msgspec import Meta
 from crmsearch.contract import FIELDS, Field
 from crmsearch.errors import InvalidRequestError, ResultWindowError, UnknownFieldError
 from crmsearch.search.filters import Filter, check_filter
+from crmsearch.search.text import parse_text
 
 __all__ = [
     "DEFAULT_PERCENTILES",
@@ -18,11 +18,10 @@ __all__ = [
     "SuggestRequest",
     "check_search",
     "check_stats",
-    "normalise_text",
     "parse_sort",
 ]
 
-MAX_TEXT = 256  # characters; a name, a number and a city fit many times over, and the cost of a query stays bounded
+MAX_TEXT = 4096  # characters; more than anybody types, so that a pasted mail is still searched, at a bounded cost
 MAX_SIZE = 100  # hits in one answer; the cursor reaches the rest
 MAX_FILTERS = 32
 MAX_FACETS = 16
@@ -68,13 +67,6 @@ class StatsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     size: int = 20
     percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
     histogram: HistogramRequest | None = None
-
-
-def normalise_text(text: str) -> str:
-    """The query as it is searched: control characters to spaces, compatibility forms folded (NFKC), spaces single."""
-    folded = unicodedata.normalize("NFKC", text)
-    printable = "".join(" " if unicodedata.category(character).startswith("C") else character for character in folded)
-    return " ".join(printable.split())
 
 
 def check_search(request: SearchRequest) -> None:
@@ -123,6 +115,7 @@ def parse_sort(sort: list[str]) -> list[tuple[Field, str]]:
 def _check_text(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise InvalidRequestError(f"q has {len(text)} characters; at most {MAX_TEXT} are searched")
+    parse_text(text)
 
 
 def _check_filters(filters: list[Filter]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from typing import Any
 
 import msgspec
@@ -9,8 +10,11 @@ import msgspec
 from crmsearch.contract import FIELDS, Customer
 from crmsearch.errors import CursorError
 from crmsearch.search.facets import Facet, parse_facets, split_selections
+from crmsearch.search.match import Match, Matcher, Reason
 from crmsearch.search.query import Position
-from crmsearch.search.request import SearchRequest, SuggestRequest, normalise_text
+from crmsearch.search.relevance import Stage
+from crmsearch.search.request import SearchRequest, SuggestRequest
+from crmsearch.search.text import parse_text
 
 __all__ = [
     "FieldInfo",
@@ -25,19 +29,32 @@ __all__ = [
 ]
 
 
+CORRECTED_HITS = 5  # best hits that corrections are taken from
+MAX_CORRECTIONS = 3
+
+
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """One customer found: the score (``None`` without a text), HTML-safe highlights, and the fields that matched."""
+    """One customer found: the score (``None`` without a text), HTML-safe highlights, and the fields that matched.
+
+    ``unmatched`` are parts of the text that the customer does not have, which only hits of the partial stage may lack. ``explanation``
+    tells, if asked for, what each word counts.
+    """
 
     id: str
     score: float | None
     customer: Customer
     highlights: dict[str, list[str]]
     matched: list[str]
-    explanation: dict[str, Any] | None = None
+    unmatched: list[str] = []
+    explanation: list[Reason] | None = None
 
 
 class SearchResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """``total_relation`` is ``eq`` when ``total`` is exact and ``gte`` when there are at least so many."""
+    """``total_relation`` is ``eq`` when ``total`` is exact and ``gte`` when there are at least so many.
+
+    ``stage`` is ``precise`` when every word was found as typed, ``tolerant`` when similar words count too, since few customers had them as
+    typed, and ``partial`` when no customer has them all. ``corrections`` are texts that would have been found as typed.
+    """
 
     total: int
     total_relation: str
@@ -46,6 +63,7 @@ class SearchResponse(msgspec.Struct, frozen=True, kw_only=True):
     facets: list[Facet]
     next_cursor: str | None
     corrections: list[str]
+    stage: Stage = "precise"
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,34 +97,52 @@ def field_infos() -> list[FieldInfo]:
     return msgspec.convert(list(FIELDS.values()), list[FieldInfo], from_attributes=True)
 
 
-def parse_search(request: SearchRequest, answer: dict[str, Any]) -> SearchResponse:
-    """The answer to ``build_search_body(request)``."""
+def parse_search(request: SearchRequest, answer: dict[str, Any], stage: Stage = "precise") -> SearchResponse:
+    """The answer to ``build_search_body(request, stage=stage)``."""
     found = answer["hits"]["hits"]
     _, selections = split_selections(request)
     next_cursor = None
     if request.size and len(found) == request.size:
-        next_cursor = _encode_cursor(Position(found[-1]["_index"], found[-1]["sort"], _mark(request)))
+        next_cursor = _encode_cursor(Position(found[-1]["_index"], found[-1]["sort"], _mark(request), stage))
+    text = parse_text(request.q)
+    matcher = Matcher(text, stage, highlight=request.highlight)
+    matches = [matcher.match(hit["_source"]) for hit in found]
     return SearchResponse(
         total=answer["hits"]["total"]["value"],
         total_relation=answer["hits"]["total"]["relation"],
         took_ms=answer["took"],
-        hits=[_parse_hit(hit, scored=bool(normalise_text(request.q))) for hit in found],
+        hits=[_hit(request, hit, match, scored=not text.empty) for hit, match in zip(found, matches, strict=True)],
         facets=parse_facets(request.facets, selections, answer.get("aggregations", {})),
         next_cursor=next_cursor,
-        corrections=[],
+        corrections=_corrections(request.q, matches) if stage != "precise" else [],
+        stage=stage,
     )
 
 
-def parse_suggest(_: SuggestRequest, answer: dict[str, Any]) -> SuggestResponse:
+def parse_suggest(request: SuggestRequest, answer: dict[str, Any], stage: Stage = "precise") -> SuggestResponse:
     """The answer to ``build_suggest_body``."""
+    matcher = Matcher(parse_text(request.q), stage, highlight=False)
     suggestions = []
     for hit in answer["hits"]["hits"]:
         source = hit["_source"]
-        fields = _matched(hit)
+        fields = matcher.match(source).matched
         suggestions.append(
             Suggestion(text=source.get("name") or source.get("company") or hit["_id"], id=hit["_id"], field=fields[0] if fields else "name")
         )
     return SuggestResponse(suggestions)
+
+
+def _corrections(q: str, matches: list[Match]) -> list[str]:
+    """What was probably meant: the text with its similar words as the best hits write them."""
+    found: dict[str, None] = {}
+    for match in matches[:CORRECTED_HITS]:
+        text = q
+        for word, like in match.similar.items():
+            # Letters of the document are taken as they are: no part of them is a reference to a group.
+            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", like.replace("\\", r"\\"), text, flags=re.IGNORECASE)
+        if text.casefold() != q.casefold():
+            found[text] = None
+    return list(found)[:MAX_CORRECTIONS]
 
 
 def decode_cursor(request: SearchRequest) -> Position | None:
@@ -136,18 +172,13 @@ def _mark(request: SearchRequest) -> str:
     return hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:16]
 
 
-def _parse_hit(hit: dict[str, Any], *, scored: bool) -> Hit:
-    highlights = hit.get("highlight", {})
+def _hit(request: SearchRequest, hit: dict[str, Any], match: Match, *, scored: bool) -> Hit:
     return Hit(
         id=hit["_id"],
         score=hit.get("_score") if scored else None,
         customer=msgspec.convert(hit["_source"], Customer),
-        highlights=highlights,
-        matched=list(dict.fromkeys([*_matched(hit), *highlights])),
-        explanation=hit.get("_explanation"),
+        highlights=match.highlights,
+        matched=match.matched,
+        unmatched=match.unmatched,
+        explanation=match.reasons if request.explain else None,
     )
-
-
-def _matched(hit: dict[str, Any]) -> list[str]:
-    """Catalogue fields of the named clauses that matched, in the order of the clause table."""
-    return [field for field in dict.fromkeys(name.partition("|")[0] for name in hit.get("matched_queries", [])) if field]

@@ -6,11 +6,12 @@ import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
-from crmsearch.contract import CONTRACT_VERSION, Customer
-from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
+from crmsearch.contract import Customer
+from crmsearch.errors import CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, generation_time
-from crmsearch.search.query import Position, build_search_body, build_suggest_body
+from crmsearch.search.query import Position, build_search_body, build_suggest_body, is_enough, stages_of
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
 from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
@@ -50,11 +51,22 @@ class SearchService:
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
         position = decode_cursor(request)
-        return parse_search(request, await self._backend.search(build_search_body(request, position), position))
+        if position is not None:
+            answer = await self._backend.search(build_search_body(request, position, position.stage), position)
+            return parse_search(request, answer, position.stage)
+        for stage in stages_of(request.q):
+            answer = await self._backend.search(build_search_body(request, stage=stage))
+            if is_enough(request.q, stage, answer["hits"]["total"]["value"]):
+                break
+        return parse_search(request, answer, stage)
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
-        return parse_suggest(request, await self._backend.search(build_suggest_body(request)))
+        for stage in stages_of(request.q):
+            answer = await self._backend.search(build_suggest_body(request, stage))
+            if answer["hits"]["hits"]:
+                break
+        return parse_suggest(request, answer, stage)
 
     async def customer(self, customer_id: str) -> Customer:
         # Ids that cannot be, and that would not arrive at Elasticsearch as ids.
@@ -124,8 +136,4 @@ class ElasticsearchBackend:
         with translated_errors():
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
-            version = body["mappings"].get("_meta", {}).get("contract_version")
-            if version != CONTRACT_VERSION:
-                raise ContractMismatchError(
-                    f"{index} has contract version {version}, this crmsearch speaks {CONTRACT_VERSION}; load again with `crmsearch ingest`"
-                )
+            check_versions(index, body["mappings"].get("_meta", {}))

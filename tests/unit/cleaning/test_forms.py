@@ -1,80 +1,79 @@
-import pytest
+"""The forms that an index holds for searching, and that one table makes them."""
 
-from crmsearch.cleaning.forms import pinyin_forms, pinyin_words, search_forms, to_simplified
+from __future__ import annotations
+
+from crmsearch.cleaning.forms import FORMS, compact, grams, search_forms
+from crmsearch.contract import FIELDS
 
 
-def test_every_mix_of_full_and_initial_syllables() -> None:
-    assert set(pinyin_forms("王小明")) == {
-        *("wangxiaoming", "wangxiaom", "wangxming", "wangxm", "wxiaoming", "wxiaom", "wxming", "wxm"),
-        "xiaomingwang",
+def _tokens(form: str, value: str) -> set[str]:
+    return set(FORMS[form].tokens(value))
+
+
+def test_forms_of_a_whole_document() -> None:
+    document = {
+        "customer_id": "crm:C-12",
+        "name": "葉問",
+        "city": "佛山",
+        "phones": ["+8613800138000"],
+        "emails": ["Ip.Man@example.com"],
+        "tags": ["vip", "老客户"],
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "forms"),
-    [
-        ("单田芳", {"shantianfang", "stf"}),
-        ("曾国藩", {"zengguofan", "zgf"}),
-        ("区楚良", {"ouchuliang"}),
-        ("仇英", {"qiuying"}),
-        ("解缙", {"xiejin"}),
-        ("查良镛", {"zhaliangyong", "zlyong"}),
-        ("尉迟恭", {"yuchigong", "ycg", "gongyuchi"}),
-        ("朴树", {"piaoshu", "pushu"}),
-        ("乐毅", {"yueyi", "leyi"}),
-        ("翟天临", {"zhaitianlin", "ditianlin"}),
-        ("覃海燕", {"qinhaiyan", "tanhaiyan"}),
-        ("盖伦", {"gelun", "gailun"}),
-        ("吕布", {"lvbu", "lyubu", "lubu", "lb"}),
-        ("欧阳娜娜", {"ouyangnana", "oynn", "ouyangnn", "nanaouyang"}),
-        ("葉問", {"yewen", "yw", "wenye"}),
-        ("歐陽修", {"ouyangxiu", "oyx"}),
-        ("王", {"wang", "w"}),
-    ],
-)
-def test_surname_readings(name: str, forms: set[str]) -> None:
-    assert forms <= set(pinyin_forms(name))
-
-
-def test_long_names_have_the_full_form_and_the_initials() -> None:
-    assert pinyin_forms("深圳星河科技") == ["shenzhenxinghekeji", "szxhkj"]
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("王小明", ["wang xiao ming xiaoming"]),
-        ("歐陽娜娜", ["ouyang ou yang na nana"]),
-        ("吕布", ["lv bu", "lyu bu", "lu bu"]),
-        ("王", ["wang"]),
-    ],
-)
-def test_a_name_as_words_has_a_line_for_each_reading_of_the_surname(name: str, words: list[str]) -> None:
-    assert pinyin_words(name) == words
-
-
-def test_names_without_chinese_characters_have_no_pinyin() -> None:
-    assert pinyin_forms("John Smith") == []
-    assert pinyin_words("John Smith") == []
-    assert pinyin_forms("") == []
-
-
-def test_to_simplified() -> None:
-    assert to_simplified("葉問") == "叶问"
-    assert to_simplified("John Smith") == "John Smith"
-
-
-def test_search_forms_of_a_whole_document() -> None:
-    document = {"name": "葉問", "phones": ["+8613800138000"], "emails": ["ip.man@example.com", "yw@example.com"]}
     assert search_forms(document) == {
-        "name_pinyin": ["yewen", "yew", "ywen", "yw", "wenye"],
-        "name_reading": ["ye wen"],
-        "name_simplified": "叶问",
-        "phone_digits": ["8613800138000"],
-        "email_parts": ["ip.man", "example.com", "yw"],
+        "name_words": "叶问",
+        "name_joined": "yewen yew ywen yw wenye",
+        "name_readings": "ye wen",
+        "name_grams": "叶 问 叶问",
+        "name_sounds": "yewen wen",
+        "name_spellings": "yewen ewen ywen yeen yewn yewe wen en wn we",
+        "place_words": "佛 山 佛山 fushan foshan",
+        "prose_words": "vip 老 客 户 老客 客户",
+        "email_parts": "ip.man@example.com ip.man example.com",
+        "email_words": "ip man",
+        "email_spellings": "ip.man p.man i.man ipman ip.an ip.mn ip.ma",
+        "phone_digits": "8613800138000",
+        "id_forms": "crmc12 c12",
     }
 
 
-def test_forms_that_say_nothing_new_are_left_out() -> None:
-    assert search_forms({"name": "John Smith"}) == {}
+def test_a_latin_name_in_its_ways_to_be_typed() -> None:
+    assert _tokens("name_words", "Jürgen Müller-Lüdenscheidt") == {
+        *("jurgen", "muller", "ludenscheidt"),
+        *("juergen", "mueller", "luedenscheidt"),
+    }
+    assert _tokens("name_joined", "John Smith") == {"johnsmith", "smithjohn", "jsmith", "smithj", "js"}
+    assert _tokens("name_joined", "John") == set()
+    assert {"robert", "rob", "bob"} <= _tokens("name_nicknames", "Bob Smith")
+    assert {"smith", "smih", "smth", "john"} <= _tokens("name_spellings", "John Smith")
+    assert "jonsn" in _tokens("name_far_spellings", "Johnson")
+
+
+def test_every_reading_of_a_surname_is_a_form() -> None:
+    assert {"zengxiaoming", "cengxiaoming", "zxm"} <= _tokens("name_joined", "曾小明")
+    assert {"zeng", "ceng", "xiao", "ming", "xiaoming", "xm"} == _tokens("name_readings", "曾小明")
+    assert {"lvbu", "lyubu", "lubu"} <= _tokens("name_joined", "吕布")
+
+
+def test_places_are_found_without_their_gap_and_in_pinyin() -> None:
+    assert _tokens("place_words", "New York") == {"new", "york", "newyork"}
+    assert "beijing" in _tokens("place_words", "北京")
+    assert "nwyork" in _tokens("other_spellings", "New York")
+
+
+def test_nothing_to_say_is_left_out() -> None:
     assert search_forms({}) == {}
+    assert search_forms({"name": None, "emails": [], "city": ""}) == {}
+    assert "name_far_spellings" not in search_forms({"name": "Al Li"})
+
+
+def test_tokens_never_hold_a_space_and_come_from_fields_of_the_catalogue() -> None:
+    for form in FORMS.values():
+        assert set(form.fields) <= FIELDS.keys(), form.name
+        for value in ("Ann van der O'Neil", "王 小明 Ltd.", "a.b+c@d.org", "+12345", "sys:k 1/2"):
+            assert form.fields in {("emails",), ("phones",)} or not any(" " in token for token in form.tokens(value))
+
+
+def test_small_parts() -> None:
+    assert grams("王小明") == ("王小", "小明")
+    assert grams("王") == ("王",)
+    assert compact("C-00 1/a") == "c001a"

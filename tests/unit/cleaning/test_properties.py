@@ -13,9 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmsearch.cleaning.categories import clean_consents, clean_lifecycle
+from crmsearch.cleaning.chinese import pinyin_forms, to_simplified
 from crmsearch.cleaning.dates import clean_age, clean_birth_date, clean_timestamp
 from crmsearch.cleaning.emails import clean_email, clean_emails, suggest_domain
-from crmsearch.cleaning.forms import pinyin_forms, search_forms, to_simplified
+from crmsearch.cleaning.forms import search_forms
 from crmsearch.cleaning.genders import clean_gender
 from crmsearch.cleaning.headers import HEADERS, map_headers
 from crmsearch.cleaning.names import clean_company_name, clean_name, clean_name_part, split_name

@@ -103,10 +103,8 @@ def test_lineage() -> None:
     ]
 
 
-def test_helper_fields_and_quality_follow_the_merged_document() -> None:
+def test_quality_follows_the_merged_document() -> None:
     document = _merge(_record("a", name="王小明", given_name="小明", family_name="王"), _record("b", phones=["+8613812345678"]))
-    assert "wangxiaoming" in document["name_pinyin"]
-    assert document["phone_digits"] == ["8613812345678"]
     assert document["quality_score"] == 0.6
 
 

@@ -14,9 +14,7 @@ HIT: dict[str, Any] = {
     "_index": "crm-customers-20261123t101500z",
     "_id": "C1",
     "_score": 2.5,
-    "_source": {"customer_id": "C1", "name": "王小明", "phones": ["+8613800138000"]},
-    "matched_queries": ["name|exact", "name|words", "|all words"],
-    "highlight": {"name": ["<mark>王小明</mark>"], "notes": ["<mark>王</mark>"]},
+    "_source": {"customer_id": "C1", "name": "王小明", "phones": ["+8613800138000"], "notes": "找王小明"},
     "sort": [2.5, "c1"],
 }
 ANSWER: dict[str, Any] = {"took": 4, "hits": {"total": {"value": 1, "relation": "eq"}, "hits": [HIT]}}
@@ -33,11 +31,27 @@ def _facet(buckets: dict[str, int], selected: dict[str, int] | None = None) -> d
     return answer | ({"selected": {"buckets": listed(selected)}} if selected is not None else {})
 
 
-def test_hit_says_what_matched_in_the_order_of_the_table() -> None:
+def test_a_hit_says_what_matched_the_weightiest_first() -> None:
     hit = parse_search(SearchRequest(q="王小明"), ANSWER).hits[0]
     assert hit.matched == ["name", "notes"]
+    assert hit.highlights == {"name": ["<mark>王小明</mark>"], "notes": ["找<mark>王小明</mark>"]}
+    assert hit.explanation is None
     assert hit.customer.phones == ["+8613800138000"]
     assert hit.score == 2.5
+
+
+def test_a_stage_beyond_the_precise_offers_corrections() -> None:
+    answer = parse_search(SearchRequest(q="王晓明 2026"), ANSWER, "partial")
+    assert answer.corrections == ["王小明 2026"]
+    assert answer.hits[0].unmatched == ["2026"]
+    assert answer.stage == "partial"
+    assert parse_search(SearchRequest(q="王小明"), ANSWER, "precise").corrections == []
+
+
+def test_an_explanation_gives_each_word_its_weight() -> None:
+    (reason,) = parse_search(SearchRequest(q="王小明", explain=True), ANSWER).hits[0].explanation or []
+    assert (reason.word, reason.says, reason.field) == ("王小明", "is", "name")
+    assert reason.weight > 0
 
 
 def test_selected_values_stay_listed_with_their_counts() -> None:

@@ -1,0 +1,218 @@
+"""Where and how a hit fits what was typed: matched fields, highlights, reasons. Pure.
+
+Elasticsearch finds and orders; this tells why, from the document itself and the same table of ways. It is done here for the few hits of a
+page, since Elasticsearch's highlighter neither knows helper forms (a pinyin, the end of a phone) nor is cheap.
+"""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+import msgspec
+
+from crmsearch.cleaning.chinese import to_simplified
+from crmsearch.cleaning.forms import FORMS, values_of
+from crmsearch.cleaning.spelling import is_han, split_words, word_spans
+from crmsearch.search.relevance import PRECISE, TOLERANT, Stage, Way
+from crmsearch.search.text import QueryText, Word
+
+__all__ = ["Match", "Matcher", "Reason"]
+
+FRAGMENT = 80  # characters of a long text shown on each side of the first mark
+PHRASE_FIELDS = frozenset({"name", "company", "job_title", "address", "notes", "last_ticket_subject", "city", "province", "tags"})
+WHOLE = 240  # characters up to which a text is shown whole
+Spans = list[tuple[int, int]]
+_Plan = list[tuple[Way, tuple[str, ...]]]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why one word of the query fits: ``smiht`` ``is spelt like`` the ``name``; ``weight`` is what it counts in the score."""
+
+    word: str
+    says: str
+    field: str
+    weight: float
+
+
+class Match(msgspec.Struct, frozen=True):
+    """What there is to say of one hit; ``unmatched`` are words that it does not have in any way (partial stage only)."""
+
+    matched: list[str]
+    highlights: dict[str, list[str]]
+    reasons: list[Reason]
+    unmatched: list[str]
+    similar: dict[str, str]  # a word that is only similar -> the word of the document it was taken for
+
+
+class _Found(msgspec.Struct, frozen=True):
+    word: Word
+    way: Way
+    tokens: tuple[str, ...]
+    field: str
+
+
+class Matcher:
+    """Tells for one search where each of its hits fits."""
+
+    def __init__(self, text: QueryText, stage: Stage, *, highlight: bool = True) -> None:
+        self._highlight = highlight
+        self._chunks = [] if text.long else text.chunks
+        self._pasted = frozenset(text.words) if text.long else frozenset[str]()
+        self._phrases = [word for phrase in text.phrases for word in split_words(phrase)]
+        words = {word for chunk in self._chunks for reading in chunk.readings for word in reading}
+        self._precise = {word: _plan(word, PRECISE) for word in words}
+        self._tolerant = {word: _plan(word, TOLERANT) for word in words} if stage != "precise" else {}
+
+    def match(self, document: Mapping[str, Any]) -> Match:
+        """Look at one document."""
+        found: list[_Found] = []
+        unmatched = []
+        for chunk in self._chunks:
+            readings = [[self._find(word, document) for word in reading] for reading in chunk.readings]
+            whole = [reading for reading in readings if all(reading)]
+            if whole:
+                best = max(whole, key=lambda reading: sum(max(each.way.weight for each in each_word) for each_word in reading))
+                found += [each for each_word in best for each in each_word]
+            elif not chunk.optional:
+                unmatched.append(chunk.written)
+        found += self._plain(document)
+        ordered = sorted(found, key=lambda each: -each.way.weight)
+        return Match(
+            matched=list(dict.fromkeys(each.field for each in ordered)),
+            highlights=_highlights(found, document) if self._highlight else {},
+            reasons=[Reason(each.word.text, each.way.says, each.field, each.way.weight) for each in _best_of_each(found)],
+            unmatched=unmatched,
+            similar={each.word.text: like for each in _best_of_each(found) if (like := _taken_for(each, document))},
+        )
+
+    def _find(self, word: Word, document: Mapping[str, Any]) -> list[_Found]:
+        """All precise ways, the best for each field; if there are none, the one best way to be similar."""
+        if found := _holding(word, self._precise[word], document):
+            return found
+        similar = _holding(word, self._tolerant.get(word, []), document)
+        return sorted(similar, key=lambda each: -each.way.weight)[:1]
+
+    def _plain(self, document: Mapping[str, Any]) -> Iterator[_Found]:
+        """Words of phrases, where phrases are looked for, and of a pasted text."""
+        for text in (*self._phrases, *self._pasted):
+            word = Word(text, "han" if is_han(text) else "latin")
+            found = _holding(word, _plan(word, PRECISE), document)
+            yield from (each for each in found if text in self._pasted or each.field in PHRASE_FIELDS)
+
+
+def _plan(word: Word, ways: tuple[Way, ...]) -> _Plan:
+    """The ways that apply to a word, with its tokens for each."""
+    return [(way, tokens) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word))]
+
+
+def _holding(word: Word, plan: _Plan, document: Mapping[str, Any]) -> list[_Found]:
+    found: dict[str, _Found] = {}
+    for way, tokens in plan:
+        form = FORMS[way.form]
+        for field in form.fields:
+            value = document.get(field)
+            if not value:
+                continue
+            if (known := found.get(field)) is not None and known.way.weight >= way.weight:
+                continue
+            if any(_fits(way, tokens, form.tokens(each)) for each in values_of(document, field)):
+                found[field] = _Found(word, way, tokens, field)
+    return list(found.values())
+
+
+def _fits(way: Way, tokens: tuple[str, ...], held: tuple[str, ...]) -> bool:
+    if way.how == "any":
+        return any(token in held for token in tokens)
+    if way.how == "all":
+        return all(token in held for token in tokens)
+    if way.how == "most":
+        return sum(token in held for token in tokens) >= len(tokens) - 1
+    if way.how == "beginning":
+        return any(each.startswith(tokens) for each in held)
+    return any(each.endswith(tokens) for each in held)
+
+
+def _best_of_each(found: list[_Found]) -> list[_Found]:
+    """For each word, in their order, the way that counts."""
+    best: dict[Word, _Found] = {}
+    for each in found:
+        if each.word not in best or best[each.word].way.weight < each.way.weight:
+            best[each.word] = each
+    return list(best.values())
+
+
+def _taken_for(found: _Found, document: Mapping[str, Any]) -> str | None:
+    """The word of the document that a similar word was taken for, as it is written; none if it says the same or is no word."""
+    if found.way not in TOLERANT or found.way.how != "any" or found.way.form == "name_nicknames":
+        return None
+    for value in values_of(document, found.field):
+        for start, end in _spans(found, value):
+            return value[start:end]
+    return None
+
+
+def _highlights(found: list[_Found], document: Mapping[str, Any]) -> dict[str, list[str]]:
+    by_field: dict[str, list[_Found]] = {}
+    for each in found:
+        by_field.setdefault(each.field, []).append(each)
+    highlights = {}
+    for field, ways in by_field.items():
+        marked = [_marked(value, spans) for value in values_of(document, field) if (spans := _all_spans(ways, value))]
+        if marked:
+            highlights[field] = marked
+    return highlights
+
+
+def _all_spans(ways: list[_Found], value: str) -> Spans:
+    """Where the words stand, in order and without overlaps."""
+    spans = sorted(
+        {span for each in ways if _fits(each.way, each.tokens, FORMS[each.way.form].tokens(value)) for span in _spans(each, value)}
+    )
+    joined: Spans = []
+    for start, end in spans:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _spans(found: _Found, value: str) -> Spans:
+    if found.field == "phones":
+        longest = max((len(token) for token in found.tokens if value.endswith(token)), default=len(value))
+        return [(len(value) - longest, len(value))]
+    if found.field == "emails":
+        folded = value.casefold()
+        at = max((folded.find(token), len(token)) for token in found.tokens)
+        return [(at[0], at[0] + at[1])] if at[0] >= 0 else [(0, max(folded.rfind("@"), 1))]
+    if found.word.kind == "han" and (inside := _inside(found.word.text, value)):
+        return inside
+    form = FORMS[found.way.form]
+    words = word_spans(value)
+    holding = [(start, end) for start, end in words if _holds_some(found, form.tokens(value[start:end]))]
+    return holding or [(words[0][0], words[-1][1])] if words else [(0, len(value))]
+
+
+def _holds_some(found: _Found, held: tuple[str, ...]) -> bool:
+    return any(token in held for token in found.tokens) if found.way.how == "all" else _fits(found.way, found.tokens, held)
+
+
+def _inside(han: str, value: str) -> Spans:
+    """Where a run of Chinese characters stands in a text, in either script."""
+    simplified = to_simplified(value)
+    if len(simplified) != len(value):
+        return []
+    return [(at, at + len(han)) for at in range(len(value)) if simplified.startswith(han, at)]
+
+
+def _marked(value: str, spans: Spans) -> str:
+    """The text as HTML that is safe to show, with ``<mark>`` as its only markup; of a long one the part around the first mark."""
+    first, last = (0, len(value)) if len(value) <= WHOLE else (max(0, spans[0][0] - FRAGMENT), min(len(value), spans[0][1] + FRAGMENT))
+    parts, end = [], first
+    for start, stop in spans:
+        if start >= last:
+            break
+        parts += [escape(value[end:start]), "<mark>", escape(value[start:stop]), "</mark>"]
+        end = stop
+    before, behind = "…" if first else "", "…" if last < len(value) else ""
+    return f"{before}{''.join(parts)}{escape(value[end : max(end, last)])}{behind}"
