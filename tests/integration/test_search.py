@@ -200,7 +200,7 @@ def test_the_last_digits_of_a_phone_are_enough(people: Settings, name: str) -> N
         ("wang.xiaoming@example.com", "xiaoming", ["emails"]),
         ("Nowak", "lukasz", ["name"]),
         ("acme", "john", ["company", "emails"]),
-        ("jane smith globex", "jane", ["name", "company"]),
+        ("jane smith globex", "jane", ["name", "company", "emails"]),
         ("李娜 北京", "li-beijing", ["name", "city"]),
         ("wang 上海", "wang-shanghai", ["name", "city"]),
         ("smith new york", "jane", ["name", "city"]),

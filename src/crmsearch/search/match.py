@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from crmsearch.cleaning.chinese import to_simplified
-from crmsearch.cleaning.forms import FORMS, values_of
+from crmsearch.cleaning.forms import FORMS, Form, values_of
 from crmsearch.cleaning.spelling import is_han, split_words, word_spans
 from crmsearch.search.relevance import PRECISE, TOLERANT, Stage, Way
 from crmsearch.search.text import QueryText, Word
@@ -22,7 +22,8 @@ FRAGMENT = 80  # characters of a long text shown on each side of the first mark
 PHRASE_FIELDS = frozenset({"name", "company", "job_title", "address", "notes", "last_ticket_subject", "city", "province", "tags"})
 WHOLE = 240  # characters up to which a text is shown whole
 Spans = list[tuple[int, int]]
-_Plan = list[tuple[Way, tuple[str, ...]]]
+_Plan = list[tuple[Way, tuple[str, ...], tuple[str, ...]]]  # a way, its tokens, and what is looked for in a text of tokens
+_Held = dict[str, list[tuple[str, str]]]  # by form: its fields with their tokens, as one text with a space around each
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -48,6 +49,7 @@ class _Found(msgspec.Struct, frozen=True):
     word: Word
     way: Way
     tokens: tuple[str, ...]
+    needles: tuple[str, ...]
     field: str
 
 
@@ -65,17 +67,18 @@ class Matcher:
 
     def match(self, document: Mapping[str, Any]) -> Match:
         """Look at one document."""
+        held: _Held = {}
         found: list[_Found] = []
         unmatched = []
         for chunk in self._chunks:
-            readings = [[self._find(word, document) for word in reading] for reading in chunk.readings]
+            readings = [[self._find(word, document, held) for word in reading] for reading in chunk.readings]
             whole = [reading for reading in readings if all(reading)]
             if whole:
                 best = max(whole, key=lambda reading: sum(max(each.way.weight for each in each_word) for each_word in reading))
                 found += [each for each_word in best for each in each_word]
             elif not chunk.optional:
                 unmatched.append(chunk.written)
-        found += self._plain(document)
+        found += self._plain(document, held)
         ordered = sorted(found, key=lambda each: -each.way.weight)
         return Match(
             matched=list(dict.fromkeys(each.field for each in ordered)),
@@ -85,51 +88,65 @@ class Matcher:
             similar={each.word.text: like for each in _best_of_each(found) if (like := _taken_for(each, document))},
         )
 
-    def _find(self, word: Word, document: Mapping[str, Any]) -> list[_Found]:
+    def _find(self, word: Word, document: Mapping[str, Any], held: _Held) -> list[_Found]:
         """All precise ways, the best for each field; if there are none, the one best way to be similar."""
-        if found := _holding(word, self._precise[word], document):
+        if found := _holding(word, self._precise[word], document, held):
             return found
-        similar = _holding(word, self._tolerant.get(word, []), document)
+        similar = _holding(word, self._tolerant.get(word, []), document, held)
         return sorted(similar, key=lambda each: -each.way.weight)[:1]
 
-    def _plain(self, document: Mapping[str, Any]) -> Iterator[_Found]:
+    def _plain(self, document: Mapping[str, Any], held: _Held) -> Iterator[_Found]:
         """Words of phrases, where phrases are looked for, and of a pasted text."""
         for text in (*self._phrases, *self._pasted):
             word = Word(text, "han" if is_han(text) else "latin")
-            found = _holding(word, _plan(word, PRECISE), document)
+            found = _holding(word, _plan(word, PRECISE), document, held)
             yield from (each for each in found if text in self._pasted or each.field in PHRASE_FIELDS)
 
 
 def _plan(word: Word, ways: tuple[Way, ...]) -> _Plan:
-    """The ways that apply to a word, with its tokens for each."""
-    return [(way, tokens) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word))]
+    """The ways that apply to a word, with its tokens for each, the weightiest first."""
+    plan = [(way, tokens, _needles(way, tokens)) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word))]
+    return sorted(plan, key=lambda each: -each[0].weight)
 
 
-def _holding(word: Word, plan: _Plan, document: Mapping[str, Any]) -> list[_Found]:
+def _needles(way: Way, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    before, behind = "" if way.how == "ending" else " ", "" if way.how == "beginning" else " "
+    return tuple(f"{before}{token}{behind}" for token in tokens)
+
+
+def _holding(word: Word, plan: _Plan, document: Mapping[str, Any], held: _Held) -> list[_Found]:
     found: dict[str, _Found] = {}
-    for way, tokens in plan:
-        form = FORMS[way.form]
-        for field in form.fields:
-            value = document.get(field)
-            if not value:
-                continue
-            if (known := found.get(field)) is not None and known.way.weight >= way.weight:
-                continue
-            if any(_fits(way, tokens, form.tokens(each)) for each in values_of(document, field)):
-                found[field] = _Found(word, way, tokens, field)
+    for way, tokens, needles in plan:
+        if (texts := held.get(way.form)) is None:
+            texts = held[way.form] = _texts(way.form, document)
+        for field, text in texts:
+            if field not in found and _fits(way, needles, text):
+                found[field] = _Found(word, way, tokens, needles, field)
     return list(found.values())
 
 
-def _fits(way: Way, tokens: tuple[str, ...], held: tuple[str, ...]) -> bool:
-    if way.how == "any":
-        return any(token in held for token in tokens)
-    if way.how == "all":
-        return all(token in held for token in tokens)
-    if way.how == "most":
-        return sum(token in held for token in tokens) >= len(tokens) - 1
-    if way.how == "beginning":
-        return any(each.startswith(tokens) for each in held)
-    return any(each.endswith(tokens) for each in held)
+def _texts(form: str, document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The fields of a form that the document has, each as the index holds it."""
+    made = FORMS[form]
+    return [(field, _text(made, values)) for field in made.fields if (values := values_of(document, field))]
+
+
+def _text(form: Form, values: list[str]) -> str:
+    return f" {' '.join(token for value in values for token in form.tokens(value))} "
+
+
+def _fits(way: Way, needles: tuple[str, ...], text: str) -> bool:
+    # A loop and not any(): this runs some thousand times for each page of hits.
+    missing = 0
+    for needle in needles:
+        if needle in text:
+            if way.how not in {"all", "most"}:
+                return True
+        elif way.how == "all":
+            return False
+        else:
+            missing += 1
+    return way.how == "all" or (way.how == "most" and missing <= 1)
 
 
 def _best_of_each(found: list[_Found]) -> list[_Found]:
@@ -165,9 +182,8 @@ def _highlights(found: list[_Found], document: Mapping[str, Any]) -> dict[str, l
 
 def _all_spans(ways: list[_Found], value: str) -> Spans:
     """Where the words stand, in order and without overlaps."""
-    spans = sorted(
-        {span for each in ways if _fits(each.way, each.tokens, FORMS[each.way.form].tokens(value)) for span in _spans(each, value)}
-    )
+    holding = (each for each in ways if _fits(each.way, each.needles, _text(FORMS[each.way.form], [value])))
+    spans = sorted({span for each in holding for span in _spans(each, value)})
     joined: Spans = []
     for start, end in spans:
         if joined and start < joined[-1][1]:
@@ -189,12 +205,12 @@ def _spans(found: _Found, value: str) -> Spans:
         return inside
     form = FORMS[found.way.form]
     words = word_spans(value)
-    holding = [(start, end) for start, end in words if _holds_some(found, form.tokens(value[start:end]))]
+    holding = [(start, end) for start, end in words if _holds_some(found, _text(form, [value[start:end]]))]
     return holding or [(words[0][0], words[-1][1])] if words else [(0, len(value))]
 
 
-def _holds_some(found: _Found, held: tuple[str, ...]) -> bool:
-    return any(token in held for token in found.tokens) if found.way.how == "all" else _fits(found.way, found.tokens, held)
+def _holds_some(found: _Found, text: str) -> bool:
+    return any(needle in text for needle in found.needles) if found.way.how == "all" else _fits(found.way, found.needles, text)
 
 
 def _inside(han: str, value: str) -> Spans:
