@@ -114,7 +114,7 @@ def _build(folder: Path, customers: int, seed: int) -> None:
     words.print(f"relevance: a sample of {rows:,} rows …", highlight=False)
     sample = folder / "sample"
     make_sample(sample, rows, seed, _progress("rows made", rows))
-    copies: dict[int, list[Copy]] = {}
+    copies: dict[int, dict[str, Copy]] = {}
     pool: list[Document] = []
     numbers: list[int] = []  # of the people in the pool, in their order
 
@@ -131,12 +131,16 @@ def _build(folder: Path, customers: int, seed: int) -> None:
             tell(written)
     if written < customers:
         raise RuntimeError(f"the sample gave {written} customers, {customers} were wanted")
-    people = [Person(document, copies.get(number, [])) for number, document in zip(numbers, pool, strict=True)]
+    # By their ids: in which order they come depends on the size of the sample.
+    people = [
+        Person(document, [copy for _, copy in sorted(copies.get(number, {}).items())])
+        for number, document in zip(numbers, pool, strict=True)
+    ]
     (folder / "people.json").write_bytes(msgspec.json.encode(people))
     shutil.rmtree(sample)
 
 
-def _first_records(sample: Path, copies: dict[int, list[Copy]]) -> Iterator[tuple[int, Row]]:
+def _first_records(sample: Path, copies: dict[int, dict[str, Copy]]) -> Iterator[tuple[int, Row]]:
     """Number of every person and their first row, in order; rows of further records of the pool's people go to ``copies``.
 
     The sample writes the people in the order of the truth and only further records later than their turn, so one look ahead will do.
@@ -156,7 +160,7 @@ def _first_records(sample: Path, copies: dict[int, list[Copy]]) -> Iterator[tupl
                 yield number, row
                 number, ids = next(ahead, (0, [""]))
             elif row[ID] in owners and (record := clean_cells(row)):
-                copies.setdefault(owners[row[ID]], []).append(Copy(row[NAME], row[CITY], record.document))
+                copies.setdefault(owners[row[ID]], {})[row[ID]] = Copy(row[NAME], row[CITY], record.document)
 
 
 def _clean_chunk(rows: list[tuple[int, Row]]) -> list[tuple[int, bytes]]:

@@ -61,7 +61,7 @@ def _body(query: Body) -> Body:
 
 
 def _multi_match(text: str) -> Body:
-    fields = ["name^2", "name.edge", "city", "company", "emails", "phones", "customer_id"]
+    fields = ["name", "name.edge", "city", "company", "emails", "phones", "customer_id"]
     return _body({"multi_match": {"query": text, "fields": fields, "fuzziness": "AUTO"}})
 
 

@@ -21,6 +21,7 @@ from tests.bench.relevance.loading import loaded
 from tests.bench.relevance.scoring import certain, latencies, limits, rank_of, recalls
 from tests.bench.relevance.sides import OURS, SIDES, Side, make_sides, timed
 from tests.bench.relevance.twins import count_twins
+from tests.bench.relevance.verdict import BASE_ROWS, compare, recorded
 
 __all__ = ["Answered", "Round", "figures_of", "measure_relevance"]
 
@@ -60,7 +61,7 @@ def measure_relevance(
     """Ask for people of a base of ``rows`` customers, and for the copies of the Febrl files among their originals.
 
     Returns:
-        The figures by kind, with what the run was, and every answer.
+        The figures by kind, with what the run was and where it falls short of what was recorded, and every answer.
     """
     rounds = []
     if own := [KINDS[name] for name in kinds if name in KINDS]:
@@ -74,7 +75,9 @@ def measure_relevance(
     for each in (each for a_round in rounds for each in a_round.answered):
         by_kind.setdefault(each.question.kind, []).append(each)
     figures = {kind: figures_of(group, sides) for kind, group in by_kind.items()}
-    return {"rows": rows, "seed": seed, "per_kind": per_kind, "kinds": figures}, rounds
+    small = recorded(BASE_ROWS, seed, per_kind) if rows > BASE_ROWS else None
+    shortcomings = compare(figures, recorded(rows, seed, per_kind), small)
+    return {"rows": rows, "seed": seed, "per_kind": per_kind, "kinds": figures, "shortcomings": shortcomings}, rounds
 
 
 def figures_of(answered: Sequence[Answered], sides: Sequence[str]) -> dict[str, Any]:

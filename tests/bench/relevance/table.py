@@ -37,6 +37,9 @@ def print_relevance(figures: dict[str, Any]) -> None:
         for error, each in kind.get("by_error", {}).items()
     ]
     print_table(f"{OURS} by kind of error", ["kind", "error", "n", "@1 @5 @10"], errors)
+    for title, lines in figures["shortcomings"].items():
+        for line in lines:
+            data.print(f"{title.replace('_', ' ')}: {line}", markup=False, highlight=False)
 
 
 def print_failures(answered: Sequence[Answered], documents: Path) -> None:
