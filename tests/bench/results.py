@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +16,9 @@ from crmsearch.indexing.client import make_client
 from crmsearch.java import find_java
 from crmsearch.settings import Settings
 
-__all__ = ["Aim", "Result", "describe_machine", "describe_versions", "print_result", "save_result"]
+__all__ = ["FOLDER", "Aim", "Result", "describe_machine", "describe_versions", "print_result", "save_result"]
 
-_FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parent / "results"
 _PACKAGES = ("pyspark", "elasticsearch", "litestar", "msgspec", "aiohttp", "uvicorn")
 
 
@@ -38,7 +39,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def bound(self) -> str:
-        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+        return f"at least {self.at_least:.4g}" if self.at_least is not None else f"at most {self.at_most:.4g}"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +79,9 @@ def describe_versions(settings: Settings) -> dict[str, str]:
 
 def save_result(result: Result, *qualifiers: str) -> Path:
     """Write the result under the day's name; ``qualifiers`` keep a partial run from replacing the day's whole one."""
-    _FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     day = datetime.now(UTC).date().isoformat()
-    path = _FOLDER / ("-".join([day, *qualifiers]) + ".json")
+    path = FOLDER / ("-".join([day, *qualifiers]) + ".json")
     # The verdict is spelled out for readers of the file; in the Struct it follows from value and bound.
     body = msgspec.to_builtins(result)
     body["aims"] = [{**msgspec.to_builtins(aim), "met": not aim.shortfall} for aim in result.aims]
@@ -88,10 +89,14 @@ def save_result(result: Result, *qualifiers: str) -> Path:
     return path
 
 
-def print_result(result: Result) -> None:
+def print_result(result: Result, printers: Mapping[str, Callable[[dict[str, Any]], None]]) -> None:
+    """Tables of all parts, each by its own printer where it has one, and of the aims."""
     for part, figures in result.figures.items():
-        print_table(part, ["figure", "value"], list(_flat(figures)))
-    rows = [(aim.figure, aim.value, aim.bound, "met" if not aim.shortfall else "NOT MET") for aim in result.aims]
+        if part in printers:
+            printers[part](figures)
+        else:
+            print_table(part, ["figure", "value"], list(_flat(figures)))
+    rows = [(aim.figure, f"{aim.value:.4g}", aim.bound, "met" if not aim.shortfall else "NOT MET") for aim in result.aims]
     print_table("aims", ["figure", "value", "aim", ""], rows)
 
 

@@ -11,7 +11,17 @@ import msgspec
 
 from crmsearch.sample.draw import Random, chance, deck, pick, skewed, words
 
-__all__ = ["CULTURES", "HOMOPHONES", "NICKNAMES", "TO_TRADITIONAL", "Name", "ascii_fold", "draw_name"]
+__all__ = [
+    "CULTURES",
+    "GIVEN_READINGS",
+    "HOMOPHONES",
+    "NICKNAMES",
+    "SURNAME_READINGS",
+    "TO_TRADITIONAL",
+    "Name",
+    "ascii_fold",
+    "draw_name",
+]
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -86,6 +96,10 @@ for _row in (*_HAN_FEMALE, *_HAN_MALE):
     _BY_SOUND.setdefault(_row.pinyin, {})[_row.simplified] = None
 HOMOPHONES = {sign: tuple(other for other in signs if other != sign) for signs in _BY_SOUND.values() if len(signs) > 1 for sign in signs}
 """Characters that sound alike and are typed for one another."""
+
+GIVEN_READINGS = {form: row.pinyin for row in (*_HAN_FEMALE, *_HAN_MALE) for form in (row.simplified, row.traditional)}
+SURNAME_READINGS = {form: row.pinyin for row in _HAN_FAMILY for form in (row.simplified, row.traditional)}
+"""How the characters of given names and the surnames are read, in either script."""
 
 _BY_SURNAME = {form: row for row in _HAN_FAMILY for form in (row.simplified, row.traditional)}
 _HAN_GIVEN = {"F": skewed(_HAN_FEMALE), "M": skewed(_HAN_MALE)}
