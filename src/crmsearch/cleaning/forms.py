@@ -14,12 +14,13 @@ import msgspec
 
 from crmsearch.cleaning.chinese import pinyin_forms, pinyin_words, readings, soften
 from crmsearch.cleaning.names import has_han
-from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, short_forms, sound, split_words, umlaut_forms
+from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, short_forms, sound, split_words, start_deletions, umlaut_forms
 
-__all__ = ["FORMS", "Form", "compact", "grams", "search_forms", "values_of"]
+__all__ = ["FORMS", "STARTS", "Form", "compact", "grams", "search_forms", "values_of"]
 
 MAX_JOINED = 4  # words of a Latin name that are also typed without spaces
 SHORTEST_OTHER = 4  # letters of a place or company whose misspellings are indexed
+STARTS = range(3, 6)  # letters typed so far among which a slip is looked for
 LONGEST_LOCAL = 30  # characters of the part before the @ whose misspellings are indexed
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _EMAIL_WORDS = re.compile(r"[a-z]{2,}")
@@ -57,12 +58,13 @@ def _name_words(name: str) -> Tokens:
 
 
 def _name_joined(name: str) -> Tokens:
-    """What is typed in one go: wangxiaoming, wxm, xiaomingwang; johnsmith, smithjohn, jsmith, smithj, js."""
+    """What is typed in one go: wangxiaoming, wxm, xiaomingwang; johnsmith, smithjohn, jsmith, smithj, js, with and without middle names."""
     words = _latin(split_words(name))
     if has_han(name) or not 2 <= len(words) <= MAX_JOINED:
         return tuple(pinyin_forms(name))
-    given, family = "".join(words[:-1]), words[-1]
-    return (given + family, family + given, given[0] + family, family + given[0], "".join(word[0] for word in words))
+    first, given, family = words[0], "".join(words[:-1]), words[-1]
+    orders = (given + family, family + given, first + family, family + first)
+    return (*orders, given[0] + family, family + given[0], "".join(word[0] for word in words))
 
 
 def _name_readings(name: str) -> Tokens:
@@ -92,6 +94,12 @@ def _whole_and_given(line: str) -> list[str]:
 
 def _name_far_spellings(name: str) -> Tokens:
     return tuple(itertools.chain.from_iterable(far_deletions(word) for word in _latin(split_words(name))))
+
+
+def _name_starts(name: str) -> Tokens:
+    """The first letters of every word, with a slip among them."""
+    starts = (word[:size] for word in _latin(split_words(name)) for size in STARTS if len(word) >= size)
+    return tuple(itertools.chain.from_iterable(map(start_deletions, starts)))
 
 
 def _name_nicknames(name: str) -> Tokens:
@@ -141,6 +149,10 @@ def _email_spellings(email: str) -> Tokens:
     return deletions(local) if SHORTEST_OTHER <= len(local) <= LONGEST_LOCAL else ()
 
 
+def _email_domain_spellings(email: str) -> Tokens:
+    return deletions(email.casefold().rpartition("@")[2])
+
+
 def _phone_digits(phone: str) -> Tokens:
     return (phone.removeprefix("+"),)
 
@@ -175,6 +187,7 @@ FORMS: dict[str, Form] = {
         Form("name_nicknames", _NAME, _cached(_name_nicknames)),
         Form("name_sounds", _NAME, _cached(_name_sounds)),
         Form("name_spellings", _NAME, _cached(_name_spellings)),
+        Form("name_starts", _NAME, _cached(_name_starts)),
         Form("name_far_spellings", _NAME, _cached(_name_far_spellings, 8_192)),
         Form("place_words", _PLACE, _cached(_place_words)),
         Form("work_words", _WORK, _cached(_words)),
@@ -183,6 +196,7 @@ FORMS: dict[str, Form] = {
         Form("email_parts", ("emails",), _cached(_email_parts, 8_192)),
         Form("email_words", ("emails",), _cached(_email_words, 8_192)),
         Form("email_spellings", ("emails",), _cached(_email_spellings, 8_192)),
+        Form("email_domain_spellings", ("emails",), _cached(_email_domain_spellings, 8_192)),
         Form("phone_digits", ("phones",), _cached(_phone_digits, 8_192)),
         Form("id_forms", ("customer_id", "source_records"), _cached(_id_forms, 8_192)),
     )

@@ -11,7 +11,19 @@ from crmsearch.cleaning.chinese import to_simplified
 from crmsearch.cleaning.text import HAN
 from crmsearch.resources import mappings_dir
 
-__all__ = ["deletions", "far_deletions", "fold", "is_han", "nicknames", "short_forms", "sound", "split_words", "umlaut_forms", "word_spans"]
+__all__ = [
+    "deletions",
+    "far_deletions",
+    "fold",
+    "is_han",
+    "nicknames",
+    "short_forms",
+    "sound",
+    "split_words",
+    "start_deletions",
+    "umlaut_forms",
+    "word_spans",
+]
 
 # Letters that Unicode does not take apart.
 _UNDECOMPOSED = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l", "Ł": "l", "þ": "th"})
@@ -21,7 +33,7 @@ _WORDS = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _WORDS_AS_WRITTEN = re.compile(rf"[{HAN}]+|[^\W_{HAN}](?:[^\W_{HAN}]|['’ʼ`´](?=[^\W_{HAN}])|[\u0300-\u036f])*")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 
-SHORTEST_MISSPELT = 3  # letters; of two, one wrong leaves nothing to go by
+SHORTEST_MISSPELT = 3  # letters of a word that is compared by its spelling or its sound
 SHORTEST_FAR = 6  # letters from which two mistakes are likely enough, and leave enough to go by
 LONGEST_FAR = 14  # letters; the number of pairs grows with the square
 LONGEST_MISSPELT = 40  # letters; longer ones are not words
@@ -68,10 +80,16 @@ def deletions(word: str) -> tuple[str, ...]:
     """The word and what is left of it without one letter.
 
     Two words one slip apart (a letter too many, too few, wrong, or two swapped) have one of these in common, so that spelling is compared
-    by looking up whole terms. Symmetric delete, as in W. Garbe's SymSpell (2012).
+    by looking up whole terms. Symmetric delete, as in W. Garbe's SymSpell (2012). Of three letters two would be left, which Sam and Amy
+    share, so such words have only themselves, and are found in the forms of longer ones: Jon in those of John.
     """
-    if not SHORTEST_MISSPELT <= len(word) <= LONGEST_MISSPELT:
+    if not SHORTEST_MISSPELT < len(word) <= LONGEST_MISSPELT:
         return (word,)
+    return start_deletions(word)
+
+
+def start_deletions(word: str) -> tuple[str, ...]:
+    """The same of the first letters of a word, however few: what is typed so far."""
     return tuple(dict.fromkeys((word, *_without_one(word))))
 
 

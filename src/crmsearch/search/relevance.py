@@ -13,9 +13,9 @@ from typing import Literal
 import msgspec
 
 from crmsearch.cleaning.chinese import readings, soften
-from crmsearch.cleaning.forms import compact, grams
+from crmsearch.cleaning.forms import STARTS, compact, grams
 from crmsearch.cleaning.places import find_place
-from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, sound, split_words
+from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, sound, split_words, start_deletions
 from crmsearch.search.text import SHORTEST_NUMBER, Kind, Word
 
 __all__ = [
@@ -41,11 +41,11 @@ STAGES: tuple[Stage, ...] = ("precise", "tolerant", "partial")
 ENOUGH = 10  # hits; when the precise stage has fewer, customers whose words are only similar are added behind them
 
 # How rare a word of a form usually is: part of every weight of that form. In logarithms, so that 4.6 is one customer in a hundred.
-RARITY = {"name": 6.0, "place": 3.0, "work": 3.0, "other": 3.0, "prose": 3.5, "email": 5.0, "phone": 5.0, "id": 6.0}
+RARITY = {"name": 6.0, "place": 4.0, "work": 3.0, "other": 3.0, "prose": 3.5, "email": 5.0, "phone": 5.0, "id": 6.0}
 LEAST_EVIDENCE = 0.2  # what is left of a weight without its rarity at the least
 ANOTHER_WAY = 0.15  # share of the weaker ways of a word: a customer whose name and address both fit stands above one of whom one fits
 
-PLACE_WORD = 0.3  # share of the weaker words of a place, where a place counts once
+PLACE_WORD = 0.2  # share of the weaker words of a place, where a place counts once
 AS_TYPED = 30.0  # every word fits as it was typed: above all whose words are only similar
 WHOLE_NAME = 3.0  # the words are the whole name, in its order: above longer names that hold them
 FAMILY_PAIR = 3.0  # two neighbouring words are the whole of a name without its gap: given and family name, not two strangers
@@ -156,6 +156,10 @@ def _far_slips(word: Word) -> tuple[str, ...]:
     return far_deletions(word.text) or (deletions(word.text) if len(word.text) == 5 else ())
 
 
+def _slips_so_far(word: Word) -> tuple[str, ...]:
+    return start_deletions(word.text) if len(word.text) in STARTS else ()
+
+
 def _far_slips_of_read(word: Word) -> tuple[str, ...]:
     return tuple(token for reading in readings(word.text) for token in deletions(reading))
 
@@ -173,7 +177,12 @@ def _local(word: Word) -> tuple[str, ...]:
 
 
 def _local_slips(word: Word) -> tuple[str, ...]:
-    return tuple(token for local in _local(word) for token in deletions(local))
+    local = word.text.rpartition("@")[0] if word.kind == "email" else word.text
+    return deletions(local) if local else ()
+
+
+def _domain_slips(word: Word) -> tuple[str, ...]:
+    return deletions(word.text)
 
 
 def _domain(word: Word) -> tuple[str, ...]:
@@ -196,6 +205,8 @@ PRECISE: tuple[Way, ...] = (
     Way("id_forms", "beginning", 6, _CODES, _long_code, "begins", "keys are typed from the front"),
     Way("phone_digits", "ending", 13, ("number", "digits"), _many_endings, "ends with", "seven digits or more are one line, rarely two"),
     Way("phone_digits", "ending", 9, ("number", "digits"), _endings, "ends with", "four digits are shared by one customer in ten thousand"),
+    Way("email_parts", "any", 11, ("local",), _itself, "is a part of", "the whole of what stands before the @"),
+    Way("email_parts", "any", 5, ("domain",), _itself, "is a part of", "a domain is shared by thousands, or by one company"),
     # names, Chinese
     Way("name_words", "any", 12, _HAN, _itself, "is", "the whole name as written, in either script"),
     Way("name_words", "beginning", 10.5, _HAN, _itself, "begins", "surname first: what is typed first stands first"),
@@ -231,11 +242,14 @@ TOLERANT: tuple[Way, ...] = (
     Way("name_spellings", "any", 5.5, _HAN, _far_slips_of_read, "sounds nearly like", "a wrong character of a similar sound"),
     Way("name_far_spellings", "any", 5.7, _LATIN, _far_slips, "is spelt a little like", "two slips in one word"),
     Way("name_sounds", "any", 5.2, _LATIN, _sounds, "sounds like", "misheard; a code is shared by names that are quite unlike"),
+    Way("name_starts", "any", 4.3, _LATIN, _slips_so_far, "nearly begins a word of", "a slip in what is typed so far"),
     Way("name_grams", "all", 5, _HAN, _all_characters, "is scattered over", "a character left out, or another order"),
     Way("name_grams", "most", 4.5, _HAN, _characters, "is nearly", "one wrong character of three or more"),
     Way("name_nicknames", "beginning", 4, _LATIN, _itself, "begins a short form of", "an initial of what somebody is called"),
-    Way("email_parts", "any", 11, _EMAIL, _local, "is a part of", "the same mailbox at a domain that was misspelt"),
-    Way("email_spellings", "any", 9, _EMAIL, _local_slips, "is spelt like", "one slip in the part before the @"),
+    Way("email_parts", "any", 9.5, _EMAIL, _local, "is a part of", "the same mailbox at some other domain"),
+    Way("email_spellings", "any", 7, _EMAIL, _local_slips, "is spelt like", "a similar mailbox at some other domain"),
+    Way("email_spellings", "any", 6, ("local",), _local_slips, "is spelt like", "one slip before the @, beside the domain"),
+    Way("email_domain_spellings", "any", 2.5, ("domain",), _domain_slips, "is spelt like", "one slip behind the @"),
     Way("email_spellings", "any", 4, ("latin", "code"), _slips_of_long, "is spelt like", "as above, typed without the domain"),
     Way("other_spellings", "any", 4.6, _LATIN, _slips_of_long, "is spelt like", "a slip in a place or company"),
 )

@@ -27,7 +27,7 @@ MAX_CHUNKS = 16  # parts that are looked up one by one in every field; a longer 
 _LONGEST_PLACE = 6  # characters of a Chinese city or province with its ending
 SHORTEST_NUMBER = 4  # digits by which a phone is found; fewer would list half of all customers
 
-Kind = Literal["latin", "han", "digits", "number", "code", "email"]
+Kind = Literal["latin", "han", "digits", "number", "code", "email", "local", "domain"]
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -143,7 +143,9 @@ def _chunks(text: str) -> tuple[Chunk, ...]:
 
 def _chunk(written: str) -> Chunk:
     if "@" in written.strip("@") or re.fullmatch(r"@[\w-]+\.[\w.-]+", written):
-        return Chunk(written, ((Word(written.casefold(), "email"),),))
+        local, _, domain = written.casefold().rpartition("@")
+        parts = [(Word(local, "local"), Word(domain, "domain"))] if local and domain else []
+        return Chunk(written, ((Word(written.casefold(), "email"),), *parts))
     words = split_words(written)
     readings = [_as_words(words)] if words else []
     if apart := split_words(_CAMEL.sub(" ", written)):
