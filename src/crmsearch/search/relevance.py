@@ -41,7 +41,7 @@ STAGES: tuple[Stage, ...] = ("precise", "tolerant", "partial")
 ENOUGH = 10  # hits; when the precise stage has fewer, customers whose words are only similar are added behind them
 
 # How rare a word of a form usually is: part of every weight of that form. In logarithms, so that 4.6 is one customer in a hundred.
-RARITY = {"name": 6.0, "place": 4.0, "work": 3.0, "other": 3.0, "prose": 3.5, "email": 5.0, "phone": 5.0, "id": 6.0}
+RARITY = {"name": 6.0, "place": 3.5, "work": 3.0, "other": 3.0, "prose": 3.5, "email": 5.0, "phone": 5.0, "id": 6.0}
 LEAST_EVIDENCE = 0.2  # what is left of a weight without its rarity at the least
 ANOTHER_WAY = 0.15  # share of the weaker ways of a word: a customer whose name and address both fit stands above one of whom one fits
 
