@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--per-kind", type=int, default=PER_KIND, help=f"questions of each kind (default {PER_KIND})")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES), help="who is asked (default all)")
     parser.add_argument("--work", type=Path, help="folder that keeps the customers for the next time (default: a temporary one)")
+    parser.add_argument("--keep", action="store_true", help="keep the indices in the given Elasticsearch for the next time")
     parser.add_argument("--failures", metavar="KIND", help="show the questions of this kind whose right answer is not our first hit")
     parser.add_argument("--latency", action="store_true", help="measure how fast instead of how well")
     arguments = parser.parse_args()
@@ -57,15 +58,24 @@ def main() -> int:
     kinds = [name for name in every if any(name.startswith(word) for word in wanted)]
     if not kinds:
         parser.error(f"no such kind; there are: {', '.join(every)}")
+    if arguments.keep and not from_env().elasticsearch.url:
+        parser.error("--keep needs an Elasticsearch that stays: set CRMSEARCH_ELASTICSEARCH_URL")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with _settings() as settings, tempfile.TemporaryDirectory(prefix="crmsearch-bench-") as folder:
             work = arguments.work or Path(folder)
             if arguments.latency:
-                print_json(measure_latency(settings, work, arguments.rows, arguments.seed))
+                print_json(measure_latency(settings, work, arguments.rows, arguments.seed, keep=arguments.keep))
                 return 0
             figures, rounds = measure_relevance(
-                settings, work, arguments.rows, arguments.seed, kinds=kinds, per_kind=arguments.per_kind, sides=arguments.sides
+                settings,
+                work,
+                arguments.rows,
+                arguments.seed,
+                kinds=kinds,
+                per_kind=arguments.per_kind,
+                sides=arguments.sides,
+                keep=arguments.keep,
             )
             print_relevance(figures)
             if arguments.failures:

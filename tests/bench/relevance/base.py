@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import msgspec
 
-import crmsearch.cleaning
-import crmsearch.sample
 from crmsearch.cleaning.headers import map_headers
 from crmsearch.cleaning.record import CleanRecord, RecordContext, clean_record
 from crmsearch.cli.output import words
@@ -36,6 +35,7 @@ R = TypeVar("R")
 POOL = 5000  # people whose further records are kept, and whom the questions are about
 PROCESSES = 2
 _CHUNK = 500
+_PROBED = 1500  # rows whose documents tell whether a base is still what would be made
 _PENDING = 6  # chunks on their way through the processes: enough to keep them busy, few enough for memory
 _ROWS_PER_PERSON = 1.15  # further records and repeated rows are some 12 % on top; the rest is spare
 _SOURCE = "crm"  # a system with a name, so that an id (crm:C0123) is not its key alone
@@ -94,11 +94,8 @@ def clean_cells(cells: Row, columns: tuple[str | None, ...] = _COLUMNS, context:
 
 
 def make_base(work: Path, customers: int, seed: int) -> Base:
-    """Make the base in a folder of its own under ``work``, or take the one that is there.
-
-    The folder's name tells the sources of sample and cleaning, so that changed rules make a new base.
-    """
-    folder = work / f"base-{customers}-{seed}-{_sources_mark()}"
+    """Make the base in a folder of its own under ``work``, or take the one that is there, as long as it would come out the same."""
+    folder = work / f"base-{customers}-{seed}-{_mark(seed)}"
     people = folder / "people.json"
     if not people.exists():
         building = folder.with_suffix(".part")
@@ -174,11 +171,13 @@ def _clean_chunk(rows: list[tuple[int, Row]]) -> list[tuple[int, bytes]]:
     return lines
 
 
-def _sources_mark() -> str:
-    """Changes when the code that makes the documents does."""
-    files = sorted(path for package in (crmsearch.cleaning, crmsearch.sample) for path in Path(package.__path__[0]).rglob("*.*"))
-    sources = [path.read_bytes() for path in [*files, Path(__file__)] if path.suffix in {".py", ".toml"}]
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:10]
+def _mark(seed: int) -> str:
+    """Changes when sample or cleaning make other documents, as far as a few of them tell."""
+    with TemporaryDirectory() as folder:
+        make_sample(Path(folder), _PROBED, seed)
+        copies: dict[int, dict[str, Copy]] = {}
+        lines = _clean_chunk(list(_first_records(Path(folder), copies)))
+    return hashlib.sha256(msgspec.json.encode([[line for _, line in lines], copies])).hexdigest()[:10]
 
 
 def _progress(what: str, total: int) -> Callable[[int], None]:

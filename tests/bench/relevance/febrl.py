@@ -14,8 +14,8 @@ import msgspec
 from crmsearch.cleaning.headers import map_headers
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.sample import AS_OF
+from tests.bench.relevance.asking import Judged
 from tests.bench.relevance.base import Document, clean_cells
-from tests.bench.relevance.kinds import Judged
 from tests.bench.relevance.twins import keys_of
 
 __all__ = ["FEBRL", "make_febrl"]

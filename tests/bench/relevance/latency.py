@@ -13,9 +13,10 @@ import msgspec
 from crmsearch.search.request import SearchRequest
 from crmsearch.settings import ApiSettings, Settings
 from tests.bench.questions import Question
+from tests.bench.relevance.asking import Judged
 from tests.bench.relevance.base import make_base
 from tests.bench.relevance.baselines import BASELINES, FACETS, SIZE
-from tests.bench.relevance.kinds import KINDS, Judged, make_judged
+from tests.bench.relevance.kinds import KINDS, make_judged
 from tests.bench.relevance.loading import baseline_index, loaded
 from tests.bench.results import Aim
 from tests.bench.search import CLIENTS, api_url, measure_search, measure_suggest
@@ -30,13 +31,13 @@ _MAX_P50_MS, _MAX_P95_MS, _MAX_SUGGEST_P95_MS = 15.0, 50.0, 30.0
 _MAX_RATIO_P50, _MIN_RATIO_CLIENTS, _MIN_TIMES_FASTER = 1.3, 0.7, 4.0
 
 
-def measure_latency(settings: Settings, work: Path, rows: int, seed: int) -> dict[str, Any]:
+def measure_latency(settings: Settings, work: Path, rows: int, seed: int, *, keep: bool = False) -> dict[str, Any]:
     """Search with three facets, and suggestions, over a base of ``rows`` customers; the questions are of all kinds."""
     base = make_base(work, rows, seed)
     judged = make_judged(base.people, list(KINDS.values()), seed, PER_KIND)
     questions = [Question(each.kind, SearchRequest(q=each.text, facets=list(FACETS), size=SIZE)) for each in judged]
     # A state directory of its own, so that no API that runs here already is taken for this one.
-    with loaded(settings, base.documents, "base") as target, TemporaryDirectory(prefix="crmsearch-state-") as state_dir:
+    with loaded(settings, base.documents, f"base{rows}", keep=keep) as target, TemporaryDirectory(prefix="crmsearch-state-") as state_dir:
         paths = msgspec.structs.replace(target.paths, state_dir=state_dir)
         target = msgspec.structs.replace(target, paths=paths, api=ApiSettings())
         with api_url(target) as url:

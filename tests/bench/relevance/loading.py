@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from crmsearch.cleaning.forms import search_forms
 from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.mappings import load_customers_body
 from crmsearch.settings import ElasticsearchSettings, Settings
 from tests.bench.relevance.base import chunks, in_processes
 from tests.bench.relevance.baselines import INDEX_BODY
@@ -25,6 +28,7 @@ __all__ = ["baseline_index", "loaded"]
 _CHUNK = 1000
 _TIMEOUT_S = 120.0
 _TELL_EVERY = 100_000
+_PROBED = 1000
 
 
 def baseline_index(settings: Settings) -> str:
@@ -32,30 +36,47 @@ def baseline_index(settings: Settings) -> str:
 
 
 @contextmanager
-def loaded(settings: Settings, documents: Path, word: str, *, baselines: bool = True) -> Iterator[Settings]:
-    """Both indices under a prefix of their own; the settings to search them with. They are deleted at the end."""
-    target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"relevance_{word}")
+def loaded(settings: Settings, documents: Path, word: str, *, baselines: bool = True, keep: bool = False) -> Iterator[Settings]:
+    """Both indices under a prefix of their own; the settings to search them with.
+
+    They are deleted at the end, or kept: then the next time they are taken as they are, as long as they would be filled with the same.
+    """
+    mark = f"_{_mark(documents)}" if keep else ""
+    target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"relevance_{word}{mark}")
     settings = msgspec.structs.replace(settings, elasticsearch=target)
+    baseline = baseline_index(settings) if baselines or keep else None
     with make_client(target).options(request_timeout=_TIMEOUT_S) as client:
-        _delete(client, settings)  # of a run that was interrupted
         lifecycle = Lifecycle(client, target)
         try:
-            index = lifecycle.create(datetime.now(UTC))
-            if baselines:
-                client.indices.create(index=baseline_index(settings), **INDEX_BODY)
-            count = _fill(target, documents, index, baseline_index(settings) if baselines else None)
-            lifecycle.finish(index, count)
-            lifecycle.promote(index)
-            if baselines:
-                client.indices.refresh(index=baseline_index(settings))
+            if not (keep and lifecycle.live()):
+                _delete(client, word)  # of a run that was interrupted, or with another mark
+                index = lifecycle.create(datetime.now(UTC))
+                if baseline:
+                    client.indices.create(index=baseline, **INDEX_BODY)
+                count = _fill(target, documents, index, baseline)
+                if baseline:
+                    client.indices.refresh(index=baseline)
+                lifecycle.finish(index, count)
+                lifecycle.promote(index)
             yield settings
         finally:
-            _delete(client, settings)
+            if not keep:
+                _delete(client, word)
 
 
-def _delete(client: Elasticsearch, settings: Settings) -> None:
-    prefix = settings.elasticsearch.index_prefix
-    for index in client.indices.get(index=f"{prefix}-*", expand_wildcards="all", features="aliases").body:
+def _mark(documents: Path) -> str:
+    """Changes when other documents, other forms of them or other mappings would be sent, as far as a few documents tell."""
+    digest = hashlib.sha256(msgspec.json.encode([load_customers_body(), INDEX_BODY, documents.stat().st_size]))
+    with documents.open("rb") as file:
+        for line in islice(file, _PROBED):
+            document = msgspec.json.decode(line)
+            digest.update(msgspec.json.encode(document | search_forms(document)))
+    return digest.hexdigest()[:10]
+
+
+def _delete(client: Elasticsearch, word: str) -> None:
+    patterns = [f"relevance_{word}-*", f"relevance_{word}_*"]
+    for index in client.indices.get(index=patterns, expand_wildcards="all", features="aliases").body:
         client.indices.delete(index=index)
 
 

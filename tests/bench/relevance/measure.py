@@ -14,9 +14,10 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_async_client
 from crmsearch.search.service import SearchService
 from crmsearch.settings import Settings
+from tests.bench.relevance.asking import Judged
 from tests.bench.relevance.base import make_base
 from tests.bench.relevance.febrl import FEBRL, make_febrl
-from tests.bench.relevance.kinds import KINDS, PER_KIND, Judged, make_judged
+from tests.bench.relevance.kinds import KINDS, PER_KIND, make_judged
 from tests.bench.relevance.loading import loaded
 from tests.bench.relevance.scoring import certain, latencies, limits, rank_of, recalls
 from tests.bench.relevance.sides import OURS, SIDES, Side, make_sides, timed
@@ -57,6 +58,7 @@ def measure_relevance(
     kinds: Sequence[str] = (*KINDS, *FEBRL),
     per_kind: int = PER_KIND,
     sides: Sequence[str] = SIDES,
+    keep: bool = False,
 ) -> tuple[dict[str, Any], list[Round]]:
     """Ask for people of a base of ``rows`` customers, and for the copies of the Febrl files among their originals.
 
@@ -66,11 +68,11 @@ def measure_relevance(
     rounds = []
     if own := [KINDS[name] for name in kinds if name in KINDS]:
         base = make_base(work, rows, seed)
-        rounds.append(_ask_about(settings, base.documents, make_judged(base.people, own, seed, per_kind), sides, "base"))
+        rounds.append(_ask_about(settings, base.documents, make_judged(base.people, own, seed, per_kind), sides, f"base{rows}", keep=keep))
     for name in kinds:
         if name in FEBRL:
             documents, questions = make_febrl(name, work)
-            rounds.append(_ask_about(settings, documents, questions, sides, name))
+            rounds.append(_ask_about(settings, documents, questions, sides, name, keep=keep))
     by_kind: dict[str, list[Answered]] = {}
     for each in (each for a_round in rounds for each in a_round.answered):
         by_kind.setdefault(each.question.kind, []).append(each)
@@ -95,12 +97,12 @@ def figures_of(answered: Sequence[Answered], sides: Sequence[str]) -> dict[str, 
     return figures
 
 
-def _ask_about(settings: Settings, documents: Path, questions: list[Judged], names: Sequence[str], word: str) -> Round:
+def _ask_about(settings: Settings, documents: Path, questions: list[Judged], names: Sequence[str], word: str, *, keep: bool) -> Round:
     words.print(f"relevance: {word}, {len(questions):,} questions, counting twins …", highlight=False)
     twins = count_twins(documents, [question.twins for question in questions])
     if lost := next((question for question, count in zip(questions, twins, strict=True) if not count), None):
         raise AssertionError(f"a question of kind {lost.kind} does not have the keys of the document that it asks for")
-    with loaded(settings, documents, word, baselines=any(name != OURS for name in names)) as target:
+    with loaded(settings, documents, word, baselines=any(name != OURS for name in names), keep=keep) as target:
 
         async def answer(service: SearchService) -> list[Answered]:
             async with make_async_client(target.elasticsearch).options(request_timeout=PATIENCE_S) as client:

@@ -13,9 +13,10 @@ import pytest
 from rapidfuzz.distance import DamerauLevenshtein
 
 from tests.bench.relevance import verdict
+from tests.bench.relevance.asking import Judged
 from tests.bench.relevance.base import Base, Copy, Document, Person, make_base
 from tests.bench.relevance.febrl import make_febrl
-from tests.bench.relevance.kinds import KINDS, Judged, make_judged
+from tests.bench.relevance.kinds import KINDS, make_judged
 from tests.bench.relevance.measure import Answered, figures_of
 from tests.bench.relevance.scoring import certain, latencies, limits, rank_of, recalls
 from tests.bench.relevance.twins import count_twins, keys_of
