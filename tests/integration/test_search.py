@@ -49,6 +49,12 @@ PEOPLE: dict[str, Source] = {
     "sibling": {"name": "Ann O'Neil", "notes": "calls about <b>the invoice</b> & its date"},
     "script": {"name": "<script>alert(1)</script> Evil", "tags": ["vip"]},
     "firm": {"name": "深圳星河科技", "company": "深圳星河科技", "kind": "company"},
+    "robert": {"name": "Robert McDonald", "city": "Munich", "emails": ["rob@globex.test"]},
+    "zeng": {"name": "曾强", "city": "乌鲁木齐"},
+    "shan": {"name": "单雄信"},
+    "yuchi": {"name": "尉迟恭"},
+    "rare": {"name": "𠮷野家"},
+    "ortega": {"name": "José Ortega Gasset", "tags": ["vip"]},
     "CASE": {"name": "Same Id", "city": "Lower"},
     "case": {"name": "Same Id", "city": "Upper"},
 }
@@ -153,6 +159,54 @@ def _ids(answer: SearchResponse) -> list[str]:
         ("wang wei 上海", ["wang-shanghai"]),
         ("wangwei", ["wang-shanghai"]),
         ("invoice", ["sibling"]),
+        # nicknames, gaps, initials, middle names, accents written out
+        ("bob mcdonald", ["robert"]),
+        ("rob mc donald", ["robert"]),
+        ("r mcd", ["robert"]),
+        ("RobertMcDonald", ["robert"]),
+        ("mcdonald robert", ["robert"]),
+        ("jose gasset", ["ortega"]),
+        ("ortega y gasset", ["ortega"]),
+        ("mueller", ["muller"]),
+        ("Mr. Smith Jane", ["jane"]),
+        # slips of every kind, also in the first letter and in what is typed so far
+        ("mcdnoald", ["robert"]),
+        ("ncdonald", ["robert"]),
+        ("mccdonald", ["robert"]),
+        ("jhon smiht", ["john"]),
+        ("nowkk", ["lukasz"]),
+        ("j snith", ["jane", "john"]),
+        # homophones, surnames of several readings, signs outside the basic plane, a sign left out or wrong
+        ("王小名", ["xiaoming"]),
+        ("葉文佛山", ["traditional"]),
+        ("zengqiang", ["zeng"]),
+        ("ceng qiang", ["zeng"]),
+        ("shanxiongxin", ["shan"]),
+        ("danxx", ["shan"]),
+        ("yuchigong", ["yuchi"]),
+        ("weichi gong", ["yuchi"]),
+        ("𠮷野", ["rare"]),
+        ("𠮷", ["rare"]),
+        ("单信", ["shan"]),
+        ("单雌信", ["shan"]),
+        ("曾qiang", ["zeng"]),
+        ("曾先生", ["zeng"]),
+        # places by any name
+        ("smith nyc", ["jane"]),
+        ("李娜 beijing", ["li-beijing"]),
+        ("李娜 北京市", ["li-beijing"]),
+        ("曾 wulumuqi", ["zeng"]),
+        ("bob münchen", ["robert"]),
+        # a misspelt address, by either part, and a phone among words
+        ("wang.xiaoming@exmaple.com", ["xiaoming"]),
+        ("jon.smith@acme.test", ["john"]),
+        ("john.smith@acme.tets", ["john"]),
+        ("rob globex", ["robert"]),
+        ("smith 0123", ["john"]),
+        ("wang 上海 0012", ["wang-shanghai"]),
+        # not everything is there
+        ("robert mcdonald hamburg", ["robert"]),
+        ("jane smith new jersey", ["jane"]),
     ],
 )
 def test_the_right_customer_is_first(people: Settings, q: str, first: list[str]) -> None:
@@ -175,6 +229,59 @@ def test_every_way_to_type_pinyin(people: Settings, q: str, found: list[str]) ->
     ids = _ids(_search(people, q))
     assert set(ids[:2]) == set(found[:2]), "the whole name stands above one that only begins so"
     assert ids[2 : len(found)] == found[2:]
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("smith -jane", {"john"}),
+        ('"jane smith"', {"jane"}),
+        ('"smith jane"', set()),
+        ('smith -"new york"', {"john"}),
+        ("smith city:*", {"jane"}),
+        ('smith city:"New York"', {"jane"}),
+        ("smith -city:*", {"john"}),
+        ("city:北京", {"xiaoming", "li-beijing"}),
+        ("李娜 city:上海|广州", {"li-shanghai"}),
+        ("-same kind:company", {"firm"}),
+    ],
+)
+def test_operators_narrow(people: Settings, q: str, found: set[str]) -> None:
+    answer = _search(people, q)
+    assert set(_ids(answer)) == found
+    assert answer.total == len(found)
+
+
+@pytest.mark.parametrize(
+    ("q", "stage", "corrections", "unmatched"),
+    [
+        ("jane smith", "tolerant", [], []),  # few have these words as typed, so similar ones are looked for too
+        ("jnae smiht", "tolerant", ["Jane Smith"], []),
+        ("1-415-555-0123", "precise", [], []),
+        ("john.smith@acme.test", "precise", [], []),
+        ("jane smith berlin", "partial", [], ["berlin"]),
+    ],
+)
+def test_an_answer_says_how_it_was_found(people: Settings, q: str, stage: str, corrections: list[str], unmatched: list[str]) -> None:
+    answer = _search(people, q)
+    assert answer.stage == stage
+    assert answer.corrections[: len(corrections)] == corrections
+    assert answer.hits[0].unmatched == unmatched
+
+
+def test_who_fits_as_typed_stands_above_who_is_similar(people: Settings) -> None:
+    answer = _search(people, "王晓明")
+    assert _ids(answer)[0] == "homophone"
+    assert "xiaoming" in _ids(answer)[1:]
+    assert answer.stage == "tolerant"
+
+
+def test_a_pasted_text_finds_whom_it_is_about(people: Settings) -> None:
+    text = (
+        "Dear colleagues, as agreed yesterday please find below what Jane Smith of Globex in New York wrote to us about her contract " * 4
+    )
+    assert _ids(_search(people, text))[0] == "jane"
+    assert _search(people, " ".join(f"nothing{number}" for number in range(500)) + " jane").total == 0
 
 
 def test_one_character_finds_names_that_begin_with_it_above_those_that_hold_it(people: Settings) -> None:
@@ -541,5 +648,5 @@ def test_a_cursor_of_a_generation_that_never_was_is_refused(people: Settings) ->
 
 
 def test_limits_are_said(people: Settings) -> None:
-    with pytest.raises(InvalidRequestError, match="257 characters"):
-        _search(people, "x" * 257)
+    with pytest.raises(InvalidRequestError, match="4097 characters"):
+        _search(people, "x" * 4097)

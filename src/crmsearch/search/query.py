@@ -34,7 +34,7 @@ __all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build
 
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
-NEEDED_OF_LONG = "30%"  # of the words of a pasted text
+NEEDED_OF_LONG = "10%"  # of the words of a pasted text
 PHRASE_FIELDS = ("name", "company", "job_title", "address", "notes", "last_ticket_subject", "city.words", "province.words", "tags.words")
 PLAIN_FORMS = ("name_words", "place_words", "work_words", "prose_words", "email_parts", "id_forms")  # where an excluded word must not be
 
@@ -156,10 +156,10 @@ def _without(text: QueryText) -> list[Body]:
 
 
 def _pasted(text: QueryText) -> Body:
-    """A text too long to look for each part everywhere: customers of whom many of its words are told."""
+    """A text too long to look for each part everywhere: customers of whom many of its words are told, the rare ones counting most."""
     forms = ("name_words", "place_words", "work_words", "prose_words")
     words = [token for word in dict.fromkeys(text.words) for token in (grams(word) if is_han(word) else (word,))]
-    clauses = [{"dis_max": {"queries": [constant({"term": {form: word}}, 1.0) for form in forms]}} for word in dict.fromkeys(words)]
+    clauses = [{"dis_max": {"queries": [{"term": {form: word}} for form in forms]}} for word in dict.fromkeys(words)]
     return {"bool": {"should": clauses, "minimum_should_match": NEEDED_OF_LONG}}
 
 
