@@ -281,7 +281,7 @@ def test_a_pasted_text_finds_whom_it_is_about(people: Settings) -> None:
         "Dear colleagues, as agreed yesterday please find below what Jane Smith of Globex in New York wrote to us about her contract " * 4
     )
     assert _ids(_search(people, text))[0] == "jane"
-    assert _search(people, " ".join(f"nothing{number}" for number in range(500)) + " jane").total == 0
+    assert _search(people, " ".join(f"n{number}" for number in range(500)) + " jane").total == 0
 
 
 def test_one_character_finds_names_that_begin_with_it_above_those_that_hold_it(people: Settings) -> None:

@@ -37,7 +37,7 @@ def _readings(text: str) -> list[list[str]]:
         ("apt 12", [["apt/latin"], ["12/digits"]]),
         ("800", [["800/digits"]]),
         # addresses and codes
-        ("Jon.Smith@X.com", [["jon.smith@x.com/email"]]),
+        ("Jon.Smith@X.com", [["jon.smith@x.com/email", "jon.smith/local x.com/domain"]]),
         ("@example.com", [["@example.com/email"]]),
         ("john.smith", [["john/latin smith/latin", "john.smith/code"]]),
         ("crm:C-12", [["crm/latin c/latin 12/digits", "crm:c-12/code"]]),
