@@ -1,8 +1,11 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
 import logging
+import secrets
+import time
 from pathlib import Path
 
+import msgspec
 import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -20,6 +23,8 @@ from crmsearch.api.runs import runs_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
+from crmsearch.keyfile import cursor_key
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
 from crmsearch.settings import ApiSettings, from_env
 
@@ -31,9 +36,13 @@ _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
 
 def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs: RunStore | None = None) -> Litestar:
-    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from."""
+    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from.
+
+    Without a key for them in the settings, cursors are good as long as this application lives.
+    """
     settings = settings or ApiSettings()
-    service = SearchService(backend)
+    cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
+    service = SearchService(backend, cursors)
 
     async def provide_service() -> SearchService:
         return service
@@ -86,7 +95,7 @@ def create_app_from_env() -> Litestar:
     client, runs_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
-        settings.api,
+        msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         RunStore(runs_client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]

@@ -37,6 +37,7 @@ async def search_customers_by_url(
     cursor: FromQuery[str | None] = None,
     highlight: FromQuery[bool] = True,
     explain: FromQuery[bool] = False,
+    exact_total: Annotated[bool, QueryParameter(description="Count all hits, however many they are")] = False,
 ) -> SearchResponse:
     """Search customers from the address bar; the same as the ``POST`` form."""
     request = SearchRequest(
@@ -48,6 +49,7 @@ async def search_customers_by_url(
         cursor=cursor,
         highlight=highlight,
         explain=explain,
+        exact_total=exact_total,
     )
     return await service.search(request)
 

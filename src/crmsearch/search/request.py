@@ -33,7 +33,11 @@ DEFAULT_PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One search. ``sort`` names fields, ``-`` for descending; empty is by relevance. ``cursor`` comes from the answer before."""
+    """One search.
+
+    ``sort`` names fields, ``-`` for descending; empty is by relevance. ``cursor`` comes from the answer before. ``exact_total`` counts all
+    hits however many they are.
+    """
 
     q: str = ""
     filters: list[Filter] = []
@@ -43,6 +47,7 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cursor: str | None = None
     highlight: bool = True
     explain: bool = False
+    exact_total: bool = False
 
 
 class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,9 +10,10 @@ from crmsearch.contract import CONTRACT_VERSION, Customer
 from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
-from crmsearch.search.query import Position, build_search_body, build_suggest_body
+from crmsearch.search.cursor import Cursors, Position
+from crmsearch.search.query import build_search_body, build_suggest_body
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
-from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
+from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
 __all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
@@ -44,13 +45,15 @@ class SearchBackend(Protocol):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend) -> None:
+    def __init__(self, backend: SearchBackend, cursors: Cursors) -> None:
         self._backend = backend
+        self._cursors = cursors
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
-        position = decode_cursor(request)
-        return parse_search(request, await self._backend.search(build_search_body(request, position), position))
+        position = self._cursors.read(request)
+        answer = await self._backend.search(build_search_body(request, position), position)
+        return parse_search(request, answer, self._cursors)
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
@@ -89,12 +92,13 @@ class ElasticsearchBackend:
     async def search(self, body: Body, position: Position | None = None) -> Body:
         if position is None:
             return await self._search(self._alias, body)
+        # Signed, but with a key that another installation may share, which has other indices.
         if generation_time(self._prefix, position.index) is None:
-            raise CursorError("the cursor is malformed; use next_cursor of an answer as it is")
+            raise CursorError("the cursor belongs to another installation; start the search again without it")
         try:
             return await self._search(position.index, body)
         except CrmSearchError as error:
-            # A generation that was pruned, or sort values that no answer of ours has held.
+            # A generation that was pruned, or that a version before this one built with other fields to sort by.
             if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise

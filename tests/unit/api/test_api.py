@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from crmsearch.api.app import create_app
 from crmsearch.contract import FIELDS
 from crmsearch.errors import BackendAuthError, BackendTimeoutError, BackendUnavailableError, IndexNotReadyError
-from crmsearch.search.query import Position
+from crmsearch.search.cursor import Position
 from crmsearch.settings import ApiSettings, Secret
 
 HOST = "crm.test"
@@ -263,7 +263,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/health/ready",
     }
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
-    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain"}
+    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total"}
 
 
 def test_every_answer_has_a_request_id_and_security_headers(client: TestClient[Litestar]) -> None:
