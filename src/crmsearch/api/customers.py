@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from crmsearch.contract import Customer
+from crmsearch.search.facet_request import parse_facet_list
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.lineage import Lineage, build_lineage
 from crmsearch.search.request import SearchRequest, SuggestRequest
@@ -31,7 +32,10 @@ async def search_customers_by_url(
     filter_: Annotated[
         list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
     ] = None,
-    facets: Annotated[str, QueryParameter(description="Fields, separated by commas")] = "",
+    facets: Annotated[
+        str,
+        QueryParameter(description="Separated by commas: `city`, `age:..<20|20..<40`, `revenue:100`, `revenue:auto`, `created_at:month`"),
+    ] = "",
     sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
     size: FromQuery[int] = 20,
     cursor: FromQuery[str | None] = None,
@@ -43,7 +47,7 @@ async def search_customers_by_url(
     request = SearchRequest(
         q=q,
         filters=[parse_filter(text) for text in filter_ or []],
-        facets=_names(facets),
+        facets=parse_facet_list(facets),
         sort=_names(sort),
         size=size,
         cursor=cursor,

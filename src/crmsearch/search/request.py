@@ -1,6 +1,7 @@
 """What callers may ask: requests as Structs, their limits, and what is checked before a query is built."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Meta
 
 from crmsearch.contract import FIELDS, Field
 from crmsearch.errors import InvalidRequestError, ResultWindowError, UnknownFieldError
+from crmsearch.search.facet_request import FacetRequest, as_facet, check_facet
 from crmsearch.search.filters import Filter, check_filter
 
 __all__ = [
@@ -41,7 +43,7 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     q: str = ""
     filters: list[Filter] = []
-    facets: list[str] = []
+    facets: Sequence[str | FacetRequest] = []
     sort: list[str] = []
     size: int = 20
     cursor: str | None = None
@@ -90,8 +92,11 @@ def check_search(request: SearchRequest) -> None:
         raise ResultWindowError(f"size is {request.size}; it goes from 0 to {MAX_SIZE}, and next_cursor leads to the hits after these")
     if len(request.facets) > MAX_FACETS:
         raise InvalidRequestError(f"{len(request.facets)} facets; at most {MAX_FACETS} in one request")
-    for name in request.facets:
-        _field(name, "facet", "a facet", [field.name for field in FIELDS.values() if field.facet])
+    names = [facet.field for facet in map(as_facet, request.facets)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidRequestError(f"{twice[0]} is asked for as two facets, and a filter could not tell them apart; use two requests")
+    for facet in request.facets:
+        check_facet(as_facet(facet))
     parse_sort(request.sort)
 
 

@@ -65,6 +65,7 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     many: bool
     searchable: bool
     filterable: bool
+    ranged: bool
     facet: bool
     statistic: bool
     sortable: bool

@@ -11,6 +11,7 @@ from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError,
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
 from crmsearch.search.cursor import Cursors, Position
+from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.query import build_search_body, build_suggest_body
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
@@ -52,6 +53,7 @@ class SearchService:
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
         position = self._cursors.read(request)
+        request = await self._with_ranges(request, position)
         answer = await self._backend.search(build_search_body(request, position), position)
         return parse_search(request, answer, self._cursors)
 
@@ -77,6 +79,15 @@ class SearchService:
 
     async def check(self) -> None:
         await self._backend.check()
+
+    async def _with_ranges(self, request: SearchRequest, position: Position | None) -> SearchRequest:
+        """The request with ranges in the place of numeric histograms, which needs a look at the values found."""
+        asked = open_facets(request.facets)
+        if not asked:
+            return request
+        look = msgspec.structs.replace(request, facets=asked, size=0, highlight=False, explain=False)
+        answer = await self._backend.search(build_search_body(look), position)
+        return msgspec.structs.replace(request, facets=close_facets(request.facets, answer["aggregations"]))
 
 
 class ElasticsearchBackend:
