@@ -19,6 +19,7 @@ from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
 from crmsearch.api.problems import EXCEPTION_HANDLERS
+from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
@@ -53,6 +54,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
     version_1 = Router(
         path="/v1",
         route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
+        middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
     )
     app = Litestar(
@@ -84,7 +86,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
         logging_config=None,
     )
     # Around routing too, which Litestar's own middleware is not: an unknown path gets an id and a line as any other.
-    app.asgi_handler = observed(app.asgi_handler)
+    app.asgi_handler = routed(observed(app.asgi_handler))
     return app
 
 

@@ -1,5 +1,6 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import elasticsearch
@@ -7,19 +8,31 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import CONTRACT_VERSION, Customer
-from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
+from crmsearch.errors import BackendError, ContractMismatchError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
 from crmsearch.search.cursor import Cursors, Position
+from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facets import close_facets, open_facets
+from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.query import build_search_body, build_suggest_body
-from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
+from crmsearch.search.request import (
+    ExportRequest,
+    LookupRequest,
+    SearchRequest,
+    StatsRequest,
+    SuggestRequest,
+    check_export,
+    check_lookup,
+    check_search,
+    check_stats,
+)
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
+from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
-__all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
+__all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
-MAX_ID_BYTES = 512  # Elasticsearch's own limit
 Body = dict[str, Any]
 
 
@@ -34,13 +47,16 @@ class SearchBackend(Protocol):
         """Customers in the live generation."""
         ...
 
-    async def get(self, customer_id: str) -> Body | None:
-        """Source of one document, if there is one."""
-        ...
-
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
         ...
+
+
+class Export(msgspec.Struct, frozen=True):
+    """A file in the making: how many customers it will hold, and its pieces."""
+
+    total: int
+    pieces: AsyncIterator[bytes]
 
 
 class SearchService:
@@ -62,12 +78,47 @@ class SearchService:
         return parse_suggest(request, await self._backend.search(build_suggest_body(request)))
 
     async def customer(self, customer_id: str) -> Customer:
-        # Ids that cannot be, and that would not arrive at Elasticsearch as ids.
-        possible = customer_id not in {".", ".."} and len(customer_id.encode()) <= MAX_ID_BYTES
-        source = await self._backend.get(customer_id) if possible else None
-        if source is None:
+        # By a search and not by a path, of which an id may hold any part.
+        found = (await self._backend.search(build_ids_body([customer_id])))["hits"]["hits"]
+        if not found:
             raise NotFoundError("there is no customer with this id")
-        return msgspec.convert(source, Customer)
+        return msgspec.convert(found[0]["_source"], Customer)
+
+    async def lookup(self, request: LookupRequest) -> LookupResponse:
+        check_lookup(request)
+        asked = read_lookup(request)
+        return parse_lookup(asked, await self._backend.search(build_lookup_body(asked)))
+
+    async def export(self, request: ExportRequest) -> Export:
+        """All hits as a file.
+
+        The first page is asked for at once, so that what cannot be answered is refused before the file begins.
+
+        Raises:
+            CrmSearchError: also while the pieces are read; then the file is not whole.
+        """
+        check_export(request)
+        first = await self._backend.search(build_export_body(request))
+        total = first["hits"]["total"]["value"]
+        return Export(total, self._export_pieces(request, first, total))
+
+    async def _export_pieces(self, request: ExportRequest, page: Body, total: int) -> AsyncIterator[bytes]:
+        yield render_head(request)
+        written = 0
+        while hits := page["hits"]["hits"]:
+            yield render_rows(request, [hit["_source"] for hit in hits])
+            written += len(hits)
+            if written >= total:
+                break
+            position = Position(hits[-1]["_index"], hits[-1]["sort"])
+            page = await self._backend.search(build_export_body(request, position), position)
+        if written != total:
+            raise BackendError(f"{written} customers were exported of {total}")
+
+    async def similar(self, customer_id: str, size: int) -> SimilarResponse:
+        check_similar(size)
+        customer = await self.customer(customer_id)
+        return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
@@ -123,17 +174,6 @@ class ElasticsearchBackend:
     async def count(self) -> int:
         with translated_errors():
             return int((await self._client.count(index=self._alias))["count"])
-
-    async def get(self, customer_id: str) -> Body | None:
-        with translated_errors():
-            try:
-                found = await self._client.get(index=self._alias, id=customer_id, source=True)
-            except elasticsearch.NotFoundError as error:
-                if error.body.get("found") is False:
-                    return None
-                raise
-        source: Body = found["_source"]
-        return source
 
     async def check(self) -> None:
         with translated_errors():
