@@ -43,7 +43,7 @@ def translated_errors() -> Iterator[None]:
     """
     try:
         yield
-    except elasticsearch.ConnectionTimeout as error:
+    except (elasticsearch.ConnectionTimeout, TimeoutError) as error:
         raise BackendTimeoutError("Elasticsearch did not answer in time; try again, or raise CRMSEARCH_ELASTICSEARCH_TIMEOUT_S") from error
     except elasticsearch.ConnectionError as error:
         raise BackendUnavailableError(

@@ -1,6 +1,8 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import elasticsearch
@@ -148,6 +150,7 @@ class ElasticsearchBackend:
         self._client = client
         self._prefix = index_prefix
         self._alias = customers_alias(index_prefix)
+        self._timeout_s = timeout_s
         # Elasticsearch stops a little before the client gives up, so that the answer is its own "timed out".
         self._timeout = f"{max(1, int(timeout_s * 900))}ms"
 
@@ -167,16 +170,16 @@ class ElasticsearchBackend:
 
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
-        with translated_errors():
+        async with self._exchange():
             answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
         return dict(answer.body)
 
     async def count(self) -> int:
-        with translated_errors():
+        async with self._exchange():
             return int((await self._client.count(index=self._alias))["count"])
 
     async def check(self) -> None:
-        with translated_errors():
+        async with self._exchange():
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
             version = body["mappings"].get("_meta", {}).get("contract_version")
@@ -184,3 +187,10 @@ class ElasticsearchBackend:
                 raise ContractMismatchError(
                     f"{index} has contract version {version}, this crmsearch speaks {CONTRACT_VERSION}; load again with `crmsearch ingest`"
                 )
+
+    @asynccontextmanager
+    async def _exchange(self) -> AsyncIterator[None]:
+        """One question and its answer, within the time whatever happens: the client tries again when a connection breaks, however late."""
+        with translated_errors():
+            async with asyncio.timeout(self._timeout_s):
+                yield
