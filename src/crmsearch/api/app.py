@@ -10,14 +10,15 @@ import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
 from crmsearch.api.access import make_key_guard, make_request_check
+from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
+from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
@@ -68,19 +69,21 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
         dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs)},
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
+        request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="crmsearch",
             version=__version__,
             path="/schema",
             render_plugins=[
-                SwaggerRenderPlugin(
+                JsonPage(),
+                SwaggerPage(
                     js_url="/assets/swagger/swagger-ui-bundle.js",
                     css_url="/assets/swagger/swagger-ui.css",
                     standalone_preset_js_url="/assets/swagger/swagger-ui-standalone-preset.js",
                     favicon='<link rel="icon" href="/favicon.svg">',
                     path="/",
-                )
+                ),
             ],
         ),
         logging_config=None,
