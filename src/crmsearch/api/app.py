@@ -10,6 +10,7 @@ import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
@@ -33,6 +34,7 @@ from crmsearch.settings import ApiSettings, from_env
 __all__ = ["create_app", "create_app_from_env"]
 
 MAX_BODY_BYTES = 1_000_000  # a request with every limit used up is smaller
+_KEY = SecurityScheme(type="http", scheme="bearer", description="The key of CRMSEARCH_API_KEY")
 _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
@@ -57,6 +59,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
         route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
         middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
+        security=[{"key": []}] if settings.key else [],
     )
     app = Litestar(
         route_handlers=[
@@ -75,6 +78,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
             title="crmsearch",
             version=__version__,
             path="/schema",
+            components=Components(security_schemes={"key": _KEY} if settings.key else {}),
             render_plugins=[
                 JsonPage(),
                 SwaggerPage(

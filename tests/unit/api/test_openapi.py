@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from crmsearch.api.app import create_app
-from crmsearch.settings import ApiSettings
+from crmsearch.settings import ApiSettings, Secret
 
 HOST = "crm.test"
 
@@ -48,6 +49,12 @@ def test_every_route_tells_its_problems(document: dict[str, Any]) -> None:
             }
         for status in statuses & {503, 504}:
             assert "Retry-After" in operation["responses"][str(status)]["headers"]
+
+
+def test_the_readme_names_every_route(document: dict[str, Any]) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    for path in document["paths"]:
+        assert path.replace("customer_id", "id").replace("run_id", "id").removeprefix("/health/") in readme, path
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -89,6 +96,16 @@ def test_files_are_described_as_such(document: dict[str, Any]) -> None:
         whole = operation["responses"]["200"]
         assert set(whole["content"]) == {"text/csv", "application/x-ndjson"}
         assert set(whole["headers"]) == {"X-Total-Count", "Content-Disposition"}
+
+
+def test_the_key_is_described_where_one_is_asked_for(document: dict[str, Any]) -> None:
+    unused: Any = object()
+    with TestClient(create_app(unused, ApiSettings(allowed_hosts=HOST, key=Secret("right")), unused), base_url=f"http://{HOST}") as client:
+        secured = client.get("/schema/openapi.json").json()
+    assert secured["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, _, operation in _operations(secured):
+        assert operation.get("security", []) == ([{"key": []}] if path.startswith("/v1/") else []), path
+    assert not any(operation.get("security") for _, _, operation in _operations(document))
 
 
 def test_the_page_shows_the_same_document(client: TestClient[Litestar]) -> None:
