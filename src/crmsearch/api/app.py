@@ -1,39 +1,52 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
 import logging
+import secrets
+import time
 from pathlib import Path
 
+import msgspec
 import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
 from crmsearch.api.access import make_key_guard, make_request_check
+from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
+from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
+from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
+from crmsearch.keyfile import cursor_key
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
 from crmsearch.settings import ApiSettings, from_env
 
 __all__ = ["create_app", "create_app_from_env"]
 
 MAX_BODY_BYTES = 1_000_000  # a request with every limit used up is smaller
+_KEY = SecurityScheme(type="http", scheme="bearer", description="The key of CRMSEARCH_API_KEY")
 _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
 
 def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs: RunStore | None = None) -> Litestar:
-    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from."""
+    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from.
+
+    Without a key for them in the settings, cursors are good as long as this application lives.
+    """
     settings = settings or ApiSettings()
-    service = SearchService(backend)
+    cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
+    service = SearchService(backend, cursors)
 
     async def provide_service() -> SearchService:
         return service
@@ -44,7 +57,9 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
     version_1 = Router(
         path="/v1",
         route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
+        middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
+        security=[{"key": []}] if settings.key else [],
     )
     app = Litestar(
         route_handlers=[
@@ -57,25 +72,28 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
         dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs)},
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
+        request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="crmsearch",
             version=__version__,
             path="/schema",
+            components=Components(security_schemes={"key": _KEY} if settings.key else {}),
             render_plugins=[
-                SwaggerRenderPlugin(
+                JsonPage(),
+                SwaggerPage(
                     js_url="/assets/swagger/swagger-ui-bundle.js",
                     css_url="/assets/swagger/swagger-ui.css",
                     standalone_preset_js_url="/assets/swagger/swagger-ui-standalone-preset.js",
                     favicon='<link rel="icon" href="/favicon.svg">',
                     path="/",
-                )
+                ),
             ],
         ),
         logging_config=None,
     )
     # Around routing too, which Litestar's own middleware is not: an unknown path gets an id and a line as any other.
-    app.asgi_handler = observed(app.asgi_handler)
+    app.asgi_handler = routed(observed(app.asgi_handler))
     return app
 
 
@@ -86,8 +104,9 @@ def create_app_from_env() -> Litestar:
     client, runs_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
-        settings.api,
-        RunStore(runs_client, settings.elasticsearch),
+        msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
+        # Tries anew would each take up to the timeout, and here nothing bounds them together.
+        RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]
     # The client logs each request with its path, which may hold a customer's id.

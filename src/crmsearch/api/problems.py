@@ -1,6 +1,7 @@
 """Every error as ``application/problem+json`` (RFC 9457): ``type, title, status, detail, code, request_id``."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -28,11 +29,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-def _respond(request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str) -> Response[Problem]:
+def _respond(
+    request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str, headers: Mapping[str, str] | None = None
+) -> Response[Problem]:
     request_id = request.scope.get("state", {}).get("request_id", "")
     if status >= 500:
         logger.error("%s %s: %s (%s)", request.method, status, code, request_id)
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status in {503, 504} else {}
+    headers = dict(headers or {})
+    if status in {503, 504}:
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
@@ -55,14 +60,7 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         places = [f"{each.get('key', 'body')}: {each['message']}" for each in error.extra if isinstance(each, dict) and "message" in each]
         detail = "; ".join(places) or detail
     code = {400: InvalidRequestError.code, 404: NotFoundError.code}.get(error.status_code, title.lower().replace(" ", "_"))
-    return _respond(request, title, error.status_code, detail, code)
-
-
-def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Bodies that are not UTF-8, or nested without end, come as these from the JSON decoder; from anywhere else they are a defect."""
-    if "serialization" in _place(error):
-        return _respond(request, InvalidRequestError.title, 400, "the body is not valid JSON in UTF-8", InvalidRequestError.code)
-    return _unexpected(request, error)
+    return _respond(request, title, error.status_code, detail, code, error.headers)  # of which 405 has the methods that there are
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -82,7 +80,5 @@ def _place(error: Exception) -> str:
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     CrmSearchError: _own,
     HTTPException: _framework,
-    UnicodeDecodeError: _unreadable,
-    RecursionError: _unreadable,
     Exception: _unexpected,
 }

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,9 @@ from crmsearch.contract import FIELDS
 from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_async_client
 from crmsearch.java import find_java
+from crmsearch.keyfile import cursor_key
 from crmsearch.node import connection
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import SearchRequest, StatsRequest
 from crmsearch.search.response import SearchResponse
@@ -38,7 +41,8 @@ def ask(settings: Settings, question: Callable[[SearchService], Awaitable[Answer
         client = make_async_client(settings.elasticsearch)
         try:
             backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s)
-            return await question(SearchService(backend))
+            cursors = Cursors(cursor_key(settings), settings.api.cursor_ttl_s, time.time)
+            return await question(SearchService(backend, cursors))
         finally:
             await client.close()
 

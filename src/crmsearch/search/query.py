@@ -7,13 +7,10 @@ similar forms too, where that finds too little; ``partial``, where not every wor
 from collections.abc import Iterable
 from itertools import pairwise
 
-import msgspec
-
 from crmsearch.cleaning.forms import grams
 from crmsearch.cleaning.spelling import deletions, is_han, split_words
-from crmsearch.contract import FIELDS
-from crmsearch.errors import CursorError
 from crmsearch.search.clauses import Body, all_of, any_of, best_of, constant, every_chunk, most_chunks
+from crmsearch.search.cursor import Position
 from crmsearch.search.facets import build_facets, split_selections
 from crmsearch.search.filters import build_filter
 from crmsearch.search.relevance import (
@@ -30,22 +27,13 @@ from crmsearch.search.relevance import (
 from crmsearch.search.request import SearchRequest, SuggestRequest, parse_sort
 from crmsearch.search.text import QueryText, parse_text
 
-__all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
+__all__ = ["Body", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
 
-TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
+TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
 NEEDED_OF_LONG = "10%"  # of the words of a pasted text
 PHRASE_FIELDS = ("name", "company", "job_title", "address", "notes", "last_ticket_subject", "city.words", "province.words", "tags.words")
 PLAIN_FORMS = ("name_words", "place_words", "work_words", "prose_words", "email_parts", "id_forms")  # where an excluded word must not be
-
-
-class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a search goes on: the generation and stage it began in, the sort values of its last hit, and a mark of the search itself."""
-
-    index: str
-    after: list[str | int | float | None]
-    mark: str
-    stage: Stage = "precise"
 
 
 def stages_of(q: str) -> tuple[Stage, ...]:
@@ -174,29 +162,19 @@ def build_search_body(request: SearchRequest, position: Position | None = None, 
         "size": request.size,
         "sort": _build_sort(request, scored=scoring is not None),
         "track_scores": scoring is not None,
-        "track_total_hits": TOTAL_LIMIT,
+        "track_total_hits": request.exact_total or TOTAL_LIMIT,
     }
     if selections:
         body["post_filter"] = _filters(build_filter(each) for each in selections.values())
     if request.facets:
         body["aggs"] = build_facets(request.facets, selections)
     if position is not None:
-        _check_position(position, body["sort"])
         body["search_after"] = position.after
     return body
 
 
 def _filters(clauses: Iterable[Body]) -> Body:
     return {"bool": {"filter": list(clauses)}}
-
-
-def _check_position(position: Position, sort: list[Body]) -> None:
-    """Refuse sort values of another order, and a null where none can be: Elasticsearch fails on it."""
-    paths = [next(iter(each)) for each in sort]
-    if len(position.after) != len(paths) or any(
-        value is None and path not in _NULLABLE for value, path in zip(position.after, paths, strict=True)
-    ):
-        raise CursorError("the cursor belongs to another search; start again without it")
 
 
 def build_suggest_body(request: SuggestRequest, stage: Stage = "precise") -> Body:
@@ -215,7 +193,3 @@ def _build_sort(request: SearchRequest, scored: bool) -> list[Body]:
         sort = [{"_score": {"order": "desc"}}]
     # The id makes the order total, so that a cursor neither repeats nor skips a hit; letter case counts, as it does between ids.
     return [*sort, {"customer_id.exact": {"order": "asc"}}]
-
-
-# Where a hit has no value, numbers and dates sort as their type's extreme, texts as null.
-_NULLABLE = {field.path for field in FIELDS.values() if field.type in {"keyword", "text"}}

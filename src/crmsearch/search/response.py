@@ -1,17 +1,14 @@
 """From Elasticsearch's answer to ours. Pure."""
 
-import base64
-import hashlib
 import re
 from typing import Any
 
 import msgspec
 
 from crmsearch.contract import FIELDS, Customer
-from crmsearch.errors import CursorError
+from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.facets import Facet, parse_facets, split_selections
 from crmsearch.search.match import Match, Matcher, Reason
-from crmsearch.search.query import Position
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import SearchRequest, SuggestRequest
 from crmsearch.search.text import parse_text
@@ -22,7 +19,6 @@ __all__ = [
     "SearchResponse",
     "SuggestResponse",
     "Suggestion",
-    "decode_cursor",
     "field_infos",
     "parse_search",
     "parse_suggest",
@@ -87,6 +83,7 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     many: bool
     searchable: bool
     filterable: bool
+    ranged: bool
     facet: bool
     statistic: bool
     sortable: bool
@@ -97,13 +94,13 @@ def field_infos() -> list[FieldInfo]:
     return msgspec.convert(list(FIELDS.values()), list[FieldInfo], from_attributes=True)
 
 
-def parse_search(request: SearchRequest, answer: dict[str, Any], stage: Stage = "precise") -> SearchResponse:
+def parse_search(request: SearchRequest, answer: dict[str, Any], cursors: Cursors, stage: Stage = "precise") -> SearchResponse:
     """The answer to ``build_search_body(request, stage=stage)``."""
     found = answer["hits"]["hits"]
     _, selections = split_selections(request)
     next_cursor = None
     if request.size and len(found) == request.size:
-        next_cursor = _encode_cursor(Position(found[-1]["_index"], found[-1]["sort"], _mark(request), stage))
+        next_cursor = cursors.write(request, Position(found[-1]["_index"], found[-1]["sort"], stage))
     text = parse_text(request.q)
     matcher = Matcher(text, stage, highlight=request.highlight)
     matches = [matcher.match(hit["_source"]) for hit in found]
@@ -143,33 +140,6 @@ def _corrections(q: str, matches: list[Match]) -> list[str]:
         if text.casefold() != q.casefold():
             found[text] = None
     return list(found)[:MAX_CORRECTIONS]
-
-
-def decode_cursor(request: SearchRequest) -> Position | None:
-    """Where the request's cursor points, if it has one.
-
-    Raises:
-        CursorError: it is malformed, or was made by another search.
-    """
-    if request.cursor is None:
-        return None
-    try:
-        position = msgspec.json.decode(base64.urlsafe_b64decode(request.cursor.encode()), type=Position)
-    except (ValueError, msgspec.DecodeError) as error:
-        raise CursorError("the cursor is malformed; use next_cursor of an answer as it is") from error
-    if position.mark != _mark(request):
-        raise CursorError("the cursor belongs to another search; start again without it")
-    return position
-
-
-def _encode_cursor(position: Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
-
-
-def _mark(request: SearchRequest) -> str:
-    """What makes two requests the same search: all but the page. A hash, so that a cursor in a URL does not show the query."""
-    same = msgspec.structs.replace(request, cursor=None, size=0, facets=sorted(request.facets), highlight=True, explain=False)
-    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:16]
 
 
 def _hit(request: SearchRequest, hit: dict[str, Any], match: Match, *, scored: bool) -> Hit:

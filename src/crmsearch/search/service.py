@@ -1,5 +1,8 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import elasticsearch
@@ -7,18 +10,33 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import Customer
-from crmsearch.errors import CrmSearchError, CursorError, NotFoundError
+from crmsearch.errors import BackendError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, generation_time
-from crmsearch.search.query import Position, build_search_body, build_suggest_body, is_enough, stages_of
-from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
-from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
+from crmsearch.search.cursor import Cursors, Position
+from crmsearch.search.export import build_export_body, render_head, render_rows
+from crmsearch.search.facets import close_facets, open_facets
+from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
+from crmsearch.search.query import build_search_body, build_suggest_body, is_enough, stages_of
+from crmsearch.search.relevance import Stage
+from crmsearch.search.request import (
+    ExportRequest,
+    LookupRequest,
+    SearchRequest,
+    StatsRequest,
+    SuggestRequest,
+    check_export,
+    check_lookup,
+    check_search,
+    check_stats,
+)
+from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
+from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
-__all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
+__all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
-MAX_ID_BYTES = 512  # Elasticsearch's own limit
 Body = dict[str, Any]
 
 
@@ -33,32 +51,42 @@ class SearchBackend(Protocol):
         """Customers in the live generation."""
         ...
 
-    async def get(self, customer_id: str) -> Body | None:
-        """Source of one document, if there is one."""
-        ...
-
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
         ...
 
 
+class Export(msgspec.Struct, frozen=True):
+    """A file in the making: how many customers it will hold, and its pieces."""
+
+    total: int
+    pieces: AsyncIterator[bytes]
+
+
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend) -> None:
+    def __init__(self, backend: SearchBackend, cursors: Cursors) -> None:
         self._backend = backend
+        self._cursors = cursors
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
-        position = decode_cursor(request)
+        position = self._cursors.read(request)
         if position is not None:
-            answer = await self._backend.search(build_search_body(request, position, position.stage), position)
-            return parse_search(request, answer, position.stage)
-        for stage in stages_of(request.q):
-            answer = await self._backend.search(build_search_body(request, stage=stage))
-            if is_enough(request.q, stage, answer["hits"]["total"]["value"]):
-                break
-        return parse_search(request, answer, stage)
+            stage = position.stage
+            asked, answer = await self._ask(request, stage, position)
+        else:
+            for stage in stages_of(request.q):
+                asked, answer = await self._ask(request, stage)
+                if is_enough(request.q, stage, answer["hits"]["total"]["value"]):
+                    break
+        return parse_search(asked, answer, self._cursors, stage)
+
+    async def _ask(self, request: SearchRequest, stage: Stage, position: Position | None = None) -> tuple[SearchRequest, Body]:
+        """One stage of a search: the request as it was put, and the answer."""
+        request = await self._with_ranges(request, stage, position)
+        return request, await self._backend.search(build_search_body(request, position, stage), position)
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
@@ -69,12 +97,50 @@ class SearchService:
         return parse_suggest(request, answer, stage)
 
     async def customer(self, customer_id: str) -> Customer:
-        # Ids that cannot be, and that would not arrive at Elasticsearch as ids.
-        possible = customer_id not in {".", ".."} and len(customer_id.encode()) <= MAX_ID_BYTES
-        source = await self._backend.get(customer_id) if possible else None
-        if source is None:
+        # By a search and not by a path, of which an id may hold any part.
+        found = (await self._backend.search(build_ids_body([customer_id])))["hits"]["hits"]
+        if not found:
             raise NotFoundError("there is no customer with this id")
-        return msgspec.convert(source, Customer)
+        return msgspec.convert(found[0]["_source"], Customer)
+
+    async def lookup(self, request: LookupRequest) -> LookupResponse:
+        check_lookup(request)
+        asked = read_lookup(request)
+        return parse_lookup(asked, await self._backend.search(build_lookup_body(asked)))
+
+    async def export(self, request: ExportRequest) -> Export:
+        """All hits as a file.
+
+        The first page is asked for at once, so that what cannot be answered is refused before the file begins.
+
+        Raises:
+            CrmSearchError: also while the pieces are read; then the file is not whole.
+        """
+        check_export(request)
+        for stage in stages_of(request.q):
+            first = await self._backend.search(build_export_body(request, stage))
+            total = first["hits"]["total"]["value"]
+            if is_enough(request.q, stage, total):
+                break
+        return Export(total, self._export_pieces(request, stage, first, total))
+
+    async def _export_pieces(self, request: ExportRequest, stage: Stage, page: Body, total: int) -> AsyncIterator[bytes]:
+        yield render_head(request)
+        written = 0
+        while hits := page["hits"]["hits"]:
+            yield render_rows(request, [hit["_source"] for hit in hits])
+            written += len(hits)
+            if written >= total:
+                break
+            position = Position(hits[-1]["_index"], hits[-1]["sort"])
+            page = await self._backend.search(build_export_body(request, stage, position), position)
+        if written != total:
+            raise BackendError(f"{written} customers were exported of {total}")
+
+    async def similar(self, customer_id: str, size: int) -> SimilarResponse:
+        check_similar(size)
+        customer = await self.customer(customer_id)
+        return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
@@ -87,6 +153,15 @@ class SearchService:
     async def check(self) -> None:
         await self._backend.check()
 
+    async def _with_ranges(self, request: SearchRequest, stage: Stage, position: Position | None) -> SearchRequest:
+        """The request with ranges in the place of numeric histograms, which needs a look at the values found."""
+        asked = open_facets(request.facets)
+        if not asked:
+            return request
+        look = msgspec.structs.replace(request, facets=asked, size=0, highlight=False, explain=False)
+        answer = await self._backend.search(build_search_body(look, stage=stage), position)
+        return msgspec.structs.replace(request, facets=close_facets(request.facets, answer["aggregations"]))
+
 
 class ElasticsearchBackend:
     """The real edge: one client, one alias."""
@@ -95,45 +170,43 @@ class ElasticsearchBackend:
         self._client = client
         self._prefix = index_prefix
         self._alias = customers_alias(index_prefix)
+        self._timeout_s = timeout_s
         # Elasticsearch stops a little before the client gives up, so that the answer is its own "timed out".
         self._timeout = f"{max(1, int(timeout_s * 900))}ms"
 
     async def search(self, body: Body, position: Position | None = None) -> Body:
         if position is None:
             return await self._search(self._alias, body)
+        # Signed, but with a key that another installation may share, which has other indices.
         if generation_time(self._prefix, position.index) is None:
-            raise CursorError("the cursor is malformed; use next_cursor of an answer as it is")
+            raise CursorError("the cursor belongs to another installation; start the search again without it")
         try:
             return await self._search(position.index, body)
         except CrmSearchError as error:
-            # A generation that was pruned, or sort values that no answer of ours has held.
+            # A generation that was pruned, or that a version before this one built with other fields to sort by.
             if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
 
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
-        with translated_errors():
+        async with self._exchange():
             answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
         return dict(answer.body)
 
     async def count(self) -> int:
-        with translated_errors():
+        async with self._exchange():
             return int((await self._client.count(index=self._alias))["count"])
 
-    async def get(self, customer_id: str) -> Body | None:
-        with translated_errors():
-            try:
-                found = await self._client.get(index=self._alias, id=customer_id, source=True)
-            except elasticsearch.NotFoundError as error:
-                if error.body.get("found") is False:
-                    return None
-                raise
-        source: Body = found["_source"]
-        return source
-
     async def check(self) -> None:
-        with translated_errors():
+        async with self._exchange():
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
             check_versions(index, body["mappings"].get("_meta", {}))
+
+    @asynccontextmanager
+    async def _exchange(self) -> AsyncIterator[None]:
+        """One question and its answer, within the time whatever happens: the client tries again when a connection breaks, however late."""
+        with translated_errors():
+            async with asyncio.timeout(self._timeout_s):
+                yield
