@@ -79,6 +79,8 @@ def _clean_row(
     record = clean_record(cells, columns, context)
     document, rejections = record.document, with_reasons(record.rejections, record.issues, cells)
     content = {field: value for field, value in document.items() if field not in _NOT_CONTENT}
+    if record.withdrawn:
+        content["withdrawn"] = record.withdrawn
     filled = 0
     for cell, bit in zip(cells, bits, strict=False):
         if cell and not cell.isspace():
@@ -90,6 +92,7 @@ def _clean_row(
         "fingerprint": fingerprint([record.source_key, content]),
         "issues": list(record.issues),
         "rejections": rejections,
+        "withdrawn": list(record.withdrawn),
         "filled": filled,
     }
     if samples := _samples(dict.fromkeys((*record.issues, *rejections)), cells, columns, context, wanted):

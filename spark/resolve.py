@@ -26,7 +26,7 @@ from crmsearch.resolution.keys import MAX_BLOCK, MAX_NAMESAKES, block_limit, blo
 from crmsearch.resolution.survivorship import merge_records
 from crmsearch.resolution.weights import EVERY, Model, frequency_values
 from spark.frames import cut
-from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS, FILLED_BITS
+from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS
 
 __all__ = ["MAX_ID_BYTES", "Resolution", "record_name", "resolve"]
 
@@ -130,19 +130,19 @@ def record_name() -> Column:
 def _with_groups(accepted: DataFrame) -> DataFrame:
     """Group rows of one key of one system, or without a key and of one content; the newest of a group leads it.
 
-    Of equals the most complete leads, then the first by fingerprint and issues, so that the outcome does not depend on the order of rows.
+    Of equals one that withdraws a consent leads, then the most complete, then the first by fingerprint and issues, so that the outcome does
+    not depend on the order of rows.
     """
     name = record_name()
     customer_id = F.when(F.octet_length(name) > MAX_ID_BYTES, F.sha2(name, 256)).otherwise(name)
     group = Window.partitionBy("customer_id")
     newest, fullest = F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last()
-    copy = F.row_number().over(group.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
+    strictest = F.size(F.coalesce("withdrawn", F.array())).desc()
+    copy = F.row_number().over(group.orderBy(newest, strictest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
     rows, keyless = F.col("merged_count"), F.col("source_key").isNull()
     same = F.when(keyless, F.lit(" rows of the same content")).otherwise(F.lit(" rows of the same source key"))
     issues = F.coalesce("quality_issues", F.array().cast("array<string>"))
     conflict = F.min("fingerprint").over(group) != F.max("fingerprint").over(group)
-    # A cell that says something and yields no consent states that there is none.
-    refused = F.col("consents").isNull() & (F.col("filled").bitwiseAND(FILLED_BITS["consents"]) != 0)
     return (
         accepted.withColumn("source_system", F.coalesce("source_system", F.lit("generic")))
         .withColumn("customer_id", customer_id)
@@ -156,7 +156,6 @@ def _with_groups(accepted: DataFrame) -> DataFrame:
         .withColumn(
             "quality_issues", F.when(conflict, F.array_union(issues, F.array(F.lit("key_conflict")))).otherwise(F.col("quality_issues"))
         )
-        .withColumn("refused", F.coalesce(refused, F.lit(False)))
         .withColumn("rid", F.xxhash64("customer_id"))
     )
 
@@ -277,7 +276,7 @@ def _merge(linked: DataFrame, model: Model, run_id: str, indexed_at: str) -> Dat
     """The documents of all components: one for each customer found in them."""
     shared = linked.sparkSession.sparkContext.broadcast(model)
     rows = (
-        linked.select("component", "refused", *DOCUMENT_COLUMNS).repartition("component").sortWithinPartitions("component", "customer_id")
+        linked.select("component", "withdrawn", *DOCUMENT_COLUMNS).repartition("component").sortWithinPartitions("component", "customer_id")
     )
     return rows.mapInArrow(_make_merger(shared, run_id, indexed_at), from_arrow_schema(_MERGED))
 
@@ -288,9 +287,6 @@ def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
         waiting: list[dict[str, Any]] = []
         for _, group in groupby(rows, key=lambda row: row["component"]):
             documents = {row["customer_id"]: row for row in group}
-            for row in documents.values():
-                if row["refused"]:
-                    row["consents"] = []
             clusters, refused = resolve_component([build_features(row, name) for name, row in documents.items()], shared.value)
             for place, cluster in enumerate(clusters):
                 records = [documents[member] for member in cluster.members]

@@ -47,6 +47,7 @@ CLEANED_ARROW = pa.schema(
         ("issues", pa.list_(pa.string())),
         ("rejections", pa.list_(pa.string())),  # empty for an accepted row
         ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
+        ("withdrawn", pa.list_(pa.string())),  # consents that the row says are not given
         ("filled", pa.int64()),  # FILLED_BITS of the fields that had anything in their cells
         # A few cells that broke a rule, masked; on most rows there is none.
         ("samples", pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))),
