@@ -7,9 +7,8 @@ import msgspec
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import InputKind, ReasonReport
-from spark.tally import Tally
+from spark.tally import Tally, as_reasons
 
 __all__ = ["GENERIC", "INDEXED", "MERGED", "QUARANTINED", "Found", "Survey", "count_rows", "survey", "with_verdicts"]
 
@@ -145,16 +144,8 @@ def count_rows(judged: DataFrame, kind: InputKind, known: Survey) -> Found:
     # Combinations of codes are few, however many rows there are.
     groups = judged.groupBy("source", "verdict", "reasons", "issues").count().collect()
     tallies: dict[str, dict[str, int]] = {source: {} for source in known.read}
-    codes: dict[str, int] = {}
     for row in groups:
         tally = tallies[row["source"]]
         tally[row["verdict"]] = tally.get(row["verdict"], 0) + row["count"]
-        for code in {*row["reasons"], *row["issues"]}:
-            codes[code] = codes.get(code, 0) + row["count"]
-    return Found(
-        {source: Tally(read=known.read[source], **tally) for source, tally in tallies.items()},
-        [
-            ReasonReport(code=code, kind=kind, severity=RULES[code].severity, action=RULES[code].action, rows=codes[code])
-            for code in sorted(codes, key=lambda code: (-codes[code], code))
-        ],
-    )
+    counts = ((code, row["count"], ()) for row in groups for code in {*row["reasons"], *row["issues"]})
+    return Found({source: Tally(read=known.read[source], **tally) for source, tally in tallies.items()}, as_reasons(kind, counts))
