@@ -6,7 +6,7 @@ from pyspark.sql.types import StructType
 
 from crmsearch.contract import FIELDS
 
-__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "HELPERS"]
+__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "HELPERS", "SAMPLES"]
 
 _ARROW = {
     "keyword": pa.string(),
@@ -38,6 +38,9 @@ FILLED_BITS: dict[str, int] = {
     name: 1 << place for place, name in enumerate(name for name, field in FIELDS.items() if field.group not in _COMPUTED)
 }
 
+# A few cells of a row that broke a rule, masked; on most rows there is none.
+SAMPLES = pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))
+
 CLEANED_ARROW = pa.schema(
     [
         *_DOCUMENT,
@@ -49,8 +52,7 @@ CLEANED_ARROW = pa.schema(
         ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
         ("withdrawn", pa.list_(pa.string())),  # consents that the row says are not given
         ("filled", pa.int64()),  # FILLED_BITS of the fields that had anything in their cells
-        # A few cells that broke a rule, masked; on most rows there is none.
-        ("samples", pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))),
+        ("samples", SAMPLES),
     ]
 )
 
