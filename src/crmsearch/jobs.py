@@ -21,6 +21,7 @@ from crmsearch import errors
 from crmsearch.artifacts import CONNECTOR, S3A, fetch
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.inputs import split_system
 from crmsearch.java import find_java
 from crmsearch.resources import jobs_root
 from crmsearch.settings import LOOPBACK, Settings, child_environment
@@ -32,7 +33,7 @@ Event = dict[str, Any]
 _RECORD_SEPARATOR = "\x1e"  # begins a progress event of the job (RFC 7464)
 _STOP_TIMEOUT_S = 20.0
 _SHOWN_LINES = 15
-_OBJECT_STORE = re.compile(r"(?:^|=)(?:s3a?|s3n|oss|cosn|obs)://", re.IGNORECASE)  # also behind the name of a system
+_OBJECT_STORE = re.compile(r"(?:s3a?|s3n|oss|cosn|obs)://", re.IGNORECASE)
 
 
 def connector_jar(settings: Settings) -> Path:
@@ -59,7 +60,7 @@ def storage_jars(settings: Settings, arguments: Sequence[str]) -> str:
             if "://" not in jar and not Path(jar).is_file():
                 raise errors.ConfigError(f"CRMSEARCH_STORAGE_JARS names {jar}, which is not a file")
         return settings.storage.jars
-    if not any(_OBJECT_STORE.search(word) for word in (*arguments, settings.spark.staging_dir)):
+    if not any(_OBJECT_STORE.match(split_system(word)[1]) for word in (*arguments, settings.spark.staging_dir)):
         return ""
     return ",".join(str(fetch(artifact, settings.paths.cache)) for artifact in S3A)
 
