@@ -9,9 +9,7 @@ from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 
 from crmsearch.cleaning.record import RecordContext, clean_record
-from crmsearch.cleaning.rules import RULES
-from crmsearch.privacy.masking import mask
-from spark.rows import REPLACEMENT, as_read, clean_batch, fingerprint, labels_of, with_reasons
+from spark.rows import as_read, clean_batch, fingerprint, labels_of, samples_of, wanted_samples, with_reasons
 from spark.schemas import CLEANED, CLEANED_ARROW, FILLED_BITS
 
 __all__ = ["with_cleaned_records"]
@@ -21,7 +19,6 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 
 # Fields that tell of the cleaning rather than of the person: two rows may differ in them and still say the same.
 _NOT_CONTENT = {"quality_score", "quality_issues"}
-_SAMPLES = 3  # cells shown of each rule and part of a file; the report keeps as many of the whole run
 
 
 def with_cleaned_records(
@@ -45,7 +42,7 @@ def _make_cleaner(
     bits = tuple(FILLED_BITS.get(field or "", 0) for field in columns)
 
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-        wanted = dict.fromkeys(RULES, _SAMPLES)
+        wanted = wanted_samples()
         for batch in batches:
             yield clean_batch(
                 batch,
@@ -78,6 +75,8 @@ def _clean_row(
     record = clean_record(cells, columns, context)
     document, rejections = record.document, with_reasons(record.rejections, record.issues, cells)
     content = {field: value for field, value in document.items() if field not in _NOT_CONTENT}
+    if record.withdrawn:
+        content["withdrawn"] = record.withdrawn
     filled = 0
     for cell, bit in zip(cells, bits, strict=False):
         if cell and not cell.isspace():
@@ -89,40 +88,12 @@ def _clean_row(
         "fingerprint": fingerprint([record.source_key, content]),
         "issues": list(record.issues),
         "rejections": rejections,
+        "withdrawn": list(record.withdrawn),
         "filled": filled,
     }
-    if samples := _samples(dict.fromkeys((*record.issues, *rejections)), cells, columns, context, wanted):
+    codes = dict.fromkeys((*record.issues, *rejections))
+    if samples := samples_of(codes, cells, columns, lambda cell, field: clean_record([cell], [field], context).issues, wanted):
         row["samples"] = samples
     if rejections:
         row["raw"] = as_read(labels, cells)
     return row
-
-
-def _samples(
-    codes: Iterable[str], cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext, wanted: dict[str, int]
-) -> list[dict[str, str]]:
-    """The masked cells behind the codes of which some are still wanted; each one looked for is one less wanted."""
-    samples = []
-    for code in codes:
-        if not wanted.get(code):
-            continue
-        # Less whether or not a cell is found, so that a rule that no cell breaks alone is not looked for in every row.
-        wanted[code] -= 1
-        if found := _culprit(code, cells, columns, context):
-            samples.append({"code": code, "sample": mask(*found)})
-    return samples
-
-
-def _culprit(code: str, cells: Sequence[str | None], columns: Sequence[str | None], context: RecordContext) -> tuple[str, str] | None:
-    """The cell that broke a rule and its field: the one that breaks it alone, else the first of the rule's own field."""
-    named = RULES[code].field
-    filled = [(cell, field) for cell, field in zip(cells, columns, strict=False) if cell and field]
-    if code == "undecodable":
-        return next((pair for pair in filled if REPLACEMENT in pair[0]), None)
-    if named == "row" or code == "name_missing":
-        return None  # nothing is there to be shown
-    # Stable, so that a rule is first tried on its own field.
-    for cell, field in sorted(filled, key=lambda pair: pair[1] != named):
-        if code in clean_record([cell], [field], context).issues:
-            return cell, field
-    return next((pair for pair in filled if pair[1] == named), None)

@@ -1,5 +1,7 @@
 """The main job as a process: its report goes to stdout as JSON, its progress and its failure to stderr.
 
+A run that fails because too many rows were rejected has a report too, with its ``failure``.
+
 ``crmsearch ingest`` and ``crmsearch clean`` start it; on a cluster ``spark-submit`` can, into an index made by ``crmsearch index create``:
 
     spark-submit --jars elasticsearch-spark-30_2.12-9.4.9.jar spark/ingest.py hdfs://host:9000/crm_data.csv --index crm-customers-…
@@ -22,7 +24,8 @@ if __package__ in {None, ""}:
 
 import msgspec
 
-from crmsearch.errors import CrmSearchError, JobError
+from crmsearch.contract import RunReport
+from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
 from crmsearch.settings import from_env
 from spark.options import parse_arguments
 from spark.pipeline import run
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             spark.stop()
     except CrmSearchError as error:
         progress.failed(error)
+        if isinstance(error, TooManyRejectedError) and error.report is not None:
+            _print_report(error.report)
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -66,8 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure = JobError(f"the job failed; {_where(error)}")
         progress.failed(failure)
         return failure.exit_code
-    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    _print_report(report)
     return 0
+
+
+def _print_report(report: RunReport) -> None:
+    sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
 """Whose each order, ticket or campaign response is, and whether it counts: once, again, or not at all."""
 
+import sys
 from collections.abc import Sequence
 from functools import reduce
 
 import msgspec
+from pyspark import cloudpickle
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import InputKind, ReasonReport
-from spark.tally import Tally
+from crmsearch.privacy.masking import mask
+from spark.tally import Tally, as_reasons
 
 __all__ = ["GENERIC", "INDEXED", "MERGED", "QUARANTINED", "Found", "Survey", "count_rows", "survey", "with_verdicts"]
+
+# The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
 GENERIC = "generic"  # a file whose system is not told; its keys may be of any
 INDEXED, MERGED, QUARANTINED = "indexed", "merged", "quarantined"
@@ -21,6 +26,14 @@ _MOMENTS = {
     "orders": ("ordered_at",),
     "tickets": ("opened_at", "closed_at"),
     "campaigns": ("sent_at",),
+}
+
+# Rules that only other rows can break -> the column that shows it, and the field by which it is masked.
+_EVIDENCE = {
+    "customer_unknown": ("customer_key", "customer_id"),
+    "customer_ambiguous": ("customer_key", "customer_id"),
+    "currency_mixed": ("currency", "currency"),
+    "key_reused": ("source_key", "order_id"),
 }
 
 
@@ -60,7 +73,9 @@ def survey(cleaned: DataFrame, kind: InputKind) -> Survey:
 
 
 def with_verdicts(cleaned: DataFrame, records: DataFrame, kind: InputKind, known: Survey) -> DataFrame:
-    """Every row with ``customer_id``, ``verdict`` (indexed, merged or quarantined) and ``reasons``; as many rows as came in.
+    """Every row with ``customer_id``, ``verdict`` (indexed, merged or quarantined), ``reasons`` and ``evidence``; as many rows as came in.
+
+    The evidence is the value by which other rows speak against this one, in the clear.
 
     A row belongs to the customer of whose records one has its customer key: a record of the row's own system, else one of a generic source.
     A row of a generic source belongs to the customer with that key in whatever system, if there is one only. Of rows with one key of their
@@ -97,9 +112,11 @@ def with_verdicts(cleaned: DataFrame, records: DataFrame, kind: InputKind, known
     added = F.when(~fit, F.col("_code")).when((F.col("_place") > 1) & ~repeats, F.lit("key_reused"))
     own = F.size("rejections") > 0
     reasons = F.when(own, F.col("rejections")).when(added.isNotNull(), F.array(added)).otherwise(F.array().cast("array<string>"))
+    evidence = F.coalesce(*(F.when(added == code, F.col(column)) for code, (column, _) in _EVIDENCE.items() if column in cleaned.columns))
     return (
         compared.withColumn("verdict", verdict)
         .withColumn("reasons", reasons)
+        .withColumn("evidence", evidence)
         .drop("_code", "_same", "_part", "_moment", "_place", "_best", "is_ambiguous", "rejections")
     )
 
@@ -141,20 +158,24 @@ def _reason(kind: InputKind, currency: str | None) -> Column:
 
 
 def count_rows(judged: DataFrame, kind: InputKind, known: Survey) -> Found:
-    """Rows by source and verdict, and by rule."""
-    # Combinations of codes are few, however many rows there are.
-    groups = judged.groupBy("source", "verdict", "reasons", "issues").count().collect()
+    """Rows by source and verdict, and by rule with a few masked cells."""
+    # Combinations of codes are few, however many rows there are; so are samples.
+    groups = judged.groupBy("source", "verdict", "reasons", "issues").agg(
+        F.count("*").alias("count"),
+        F.flatten(F.collect_list("samples")).alias("samples"),
+        F.array(F.min("evidence"), F.max("evidence")).alias("ends"),
+    )
+    # Masked by an executor, so that the driver sees no value in the clear.
+    shown = F.udf(_mask_evidence, "array<string>")(F.get("reasons", F.lit(0)), "ends")
     tallies: dict[str, dict[str, int]] = {source: {} for source in known.read}
-    codes: dict[str, int] = {}
-    for row in groups:
+    counts: list[tuple[str, int, Sequence[str]]] = []
+    for row in groups.withColumn("ends", shown).collect():
         tally = tallies[row["source"]]
         tally[row["verdict"]] = tally.get(row["verdict"], 0) + row["count"]
-        for code in {*row["reasons"], *row["issues"]}:
-            codes[code] = codes.get(code, 0) + row["count"]
-    return Found(
-        {source: Tally(read=known.read[source], **tally) for source, tally in tallies.items()},
-        [
-            ReasonReport(code=code, kind=kind, severity=RULES[code].severity, action=RULES[code].action, rows=codes[code])
-            for code in sorted(codes, key=lambda code: (-codes[code], code))
-        ],
-    )
+        counts += ((code, row["count"], row["ends"] if code in row["reasons"] else ()) for code in {*row["reasons"], *row["issues"]})
+        counts += ((one["code"], 0, [one["sample"]]) for one in row["samples"])
+    return Found({source: Tally(read=known.read[source], **tally) for source, tally in tallies.items()}, as_reasons(kind, counts))
+
+
+def _mask_evidence(code: str | None, cells: Sequence[str | None]) -> list[str]:
+    return [mask(cell, _EVIDENCE[code][1]) for cell in cells if cell is not None and code in _EVIDENCE]

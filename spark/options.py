@@ -1,7 +1,6 @@
 """What one run is asked to do, and the command line that says so."""
 
 import argparse
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
@@ -9,10 +8,10 @@ from typing import Literal
 import msgspec
 
 from crmsearch.contract import InputKind
+from crmsearch.inputs import split_system
 
 __all__ = ["JobOptions", "NamedPath", "parse_arguments"]
 
-_NAMED = re.compile(r"([a-z][a-z0-9_]*)=(.+)")
 _RELATED: tuple[Literal["orders", "tickets", "campaigns"], ...] = ("orders", "tickets", "campaigns")
 
 
@@ -45,9 +44,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _named_path(word: str, kind: InputKind | None = None) -> NamedPath:
-    """``zoho=leads.csv`` is a path and its system; a path with an equals sign in its folder is just a path."""
-    match = _NAMED.fullmatch(word)
-    return NamedPath(match[2], kind, match[1]) if match else NamedPath(word, kind)
+    system, path = split_system(word)
+    return NamedPath(path, kind, system or None)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:

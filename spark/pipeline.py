@@ -1,7 +1,7 @@
 """The steps of a run in their order: inspect, clean, resolve, enrich, profile, write. Each step lives in its own module."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
 
@@ -20,13 +20,13 @@ from spark.enrich import Enriched, enrich
 from spark.frames import kept
 from spark.options import JobOptions, NamedPath
 from spark.progress import Progress
-from spark.quality import profile, reasons
+from spark.quality import AppliedRules, count_rules, profile
 from spark.read import Source, inspect_sources, read_source
 from spark.related import with_cleaned_related
 from spark.resolve import Resolution, record_name, resolve
 from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
-from spark.tally import Tally, check_balance, check_documents, count_codes, tally_cleaned, tally_resolved, total
+from spark.tally import Tally, check_balance, check_documents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
 from spark.write import QUARANTINE_COLUMNS, to_elasticsearch, to_files, write_quarantine
 
@@ -47,7 +47,8 @@ def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: 
 
     Raises:
         InputError: a source cannot be used; nothing has been written.
-        TooManyRejectedError: more rows of one kind are in quarantine than ``options.max_rejected`` allows.
+        TooManyRejectedError: more rows of one kind are in quarantine than ``options.max_rejected`` allows; it bears what the report has
+            until then.
         JobError: Elasticsearch refused documents, or the counts do not add up; the index must not be promoted.
     """
     options = _reached(spark, options, settings)
@@ -74,8 +75,9 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         tallies = tally_cleaned(cleaned)
         if not tallies:
             raise InputError(f"{', '.join(each.source.path for each in customers)}: there is a header but no row")
+        report = _cleaning_report(options, inputs, tallies, count_rules(cleaned))
     rejected = _quarantine_of(cleaned)
-    _check_rejected("customers", total(tallies.values()), rejected, options)
+    _check_rejected("customers", report, rejected, options, progress)
     with progress.stage("resolve", spark):
         resolution = resolve(cleaned.where(F.size("rejections") == 0), options.run_id, _iso(options.began_at))
         tallies = tally_resolved(tallies, resolution.records)
@@ -83,11 +85,16 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         related = _clean_related(spark, [each for each in inputs if each not in customers], {each.system for each in customers}, options)
         enriched = enrich(resolution.golden, resolution.records, related, options.began_at.date().isoformat())
         rejected = rejected.unionByName(enriched.rejected)
-        for kind in related:
-            _check_rejected(kind, total(tally for (of, _), tally in enriched.tallies.items() if of == kind), rejected, options)
+        tallies |= {source: tally for (_, source), tally in enriched.tallies.items()}
+        report = _enriched_report(report, inputs, tallies, resolution, enriched)
+    for kind in related:
+        _check_rejected(kind, report, rejected, options, progress)
     with progress.stage("profile", spark):
+        check_balance(tallies)
         golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
-        report = _report(options, inputs, tallies, resolution, enriched, golden, cleaned)
+        check_documents(golden, report.indexed)
+        mapped = {field for each in customers for field in each.mapping.columns if field}
+        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped))
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):
             write_quarantine(rejected, options.quarantine)
@@ -182,61 +189,63 @@ def _clusters(records: DataFrame, cleaned: DataFrame) -> DataFrame:
     return clusters.unionByName(alone.withColumn("cluster_id", F.concat(F.lit("rejected:"), "record_id"))).distinct()
 
 
-def _check_rejected(kind: str, rows: Tally, rejected: DataFrame, options: JobOptions) -> None:
-    if options.max_rejected is None or rows.quarantined <= options.max_rejected * rows.read:
+def _check_rejected(kind: InputKind, report: RunReport, rejected: DataFrame, options: JobOptions, progress: Progress) -> None:
+    rows = [each for each in report.inputs if each.kind == kind]
+    read, quarantined = sum(each.rows_read for each in rows), sum(each.quarantined for each in rows)
+    if options.max_rejected is None or quarantined <= options.max_rejected * read:
         return
     where = ""
     if folder := options.quarantine or (f"{options.out}/quarantine" if options.out else None):
         write_quarantine(rejected, folder)
         where = f"; the rows and their reasons are in {folder}"
-    raise TooManyRejectedError(
-        f"{rows.quarantined:,} of {rows.read:,} rows of {kind} ({rows.quarantined / rows.read:.1%}) were rejected, more than the "
+    failure = (
+        f"{quarantined:,} of {read:,} rows of {kind} ({quarantined / read:.1%}) were rejected, more than the "
         f"{options.max_rejected:.1%} that --max-rejected allows{where}"
     )
+    raise TooManyRejectedError(failure, msgspec.structs.replace(report, seconds=dict(progress.seconds), failure=failure))
 
 
-def _report(
-    options: JobOptions,
-    inputs: Sequence[Input],
-    tallies: dict[str, Tally],
-    resolution: Resolution,
-    enriched: Enriched,
-    golden: DataFrame,
-    cleaned: DataFrame,
-) -> RunReport:
-    """The report, without the seconds.
-
-    Raises:
-        CountMismatchError: not every row that was read is accounted for.
-    """
-    by_source = tallies | {source: tally for (_, source), tally in enriched.tallies.items()}
-    check_balance(by_source)
-    customers, (rejections, issues) = total(tallies.values()), count_codes(cleaned)
-    check_documents(golden, customers.indexed)
+def _cleaning_report(options: JobOptions, inputs: Sequence[Input], tallies: Mapping[str, Tally], applied: AppliedRules) -> RunReport:
+    """What is known once the rows of customers are clean; the other tables have not been read."""
+    customers = total(tallies.values())
     return RunReport(
         run_id=options.run_id,
         crmsearch_version=__version__,
         began_at=_iso(options.began_at),
         index=options.index,
-        inputs=[_input_report(each, by_source.get(each.source.path, Tally())) for each in inputs],
+        inputs=_input_reports(inputs, tallies),
         rows_read=customers.read,
-        indexed=customers.indexed,
-        merged=customers.merged,
+        indexed=0,
+        merged=0,
         quarantined=customers.quarantined,
-        quarantined_by_reason=rejections,
-        issues=issues,
-        reasons=[*reasons(cleaned), *enriched.reasons],
-        fields=profile(
-            cleaned,
-            golden,
-            {field for each in inputs if each.recognised.kind == "customers" for field in each.mapping.columns if field},
-        ),
+        quarantined_by_reason=applied.rejections,
+        issues=applied.issues,
+        reasons=applied.reasons,
+        seconds={},
+    )
+
+
+def _enriched_report(
+    report: RunReport, inputs: Sequence[Input], tallies: Mapping[str, Tally], resolution: Resolution, enriched: Enriched
+) -> RunReport:
+    """The same with what became of the records, and with the other tables."""
+    read = _input_reports(inputs, tallies)
+    customers = [each for each in read if each.kind == "customers"]
+    return msgspec.structs.replace(
+        report,
+        inputs=read,
+        indexed=sum(each.indexed for each in customers),
+        merged=sum(each.merged for each in customers),
+        reasons=[*report.reasons, *enriched.reasons],
         merges=resolution.report,
         rfm_segments=enriched.rfm_segments,
         clusters=enriched.clusters,
         currency=enriched.currency,
-        seconds={},
     )
+
+
+def _input_reports(inputs: Sequence[Input], tallies: Mapping[str, Tally]) -> list[InputReport]:
+    return [_input_report(each, tallies.get(each.source.path, Tally())) for each in inputs]
 
 
 def _input_report(each: Input, tally: Tally) -> InputReport:

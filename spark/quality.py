@@ -1,19 +1,20 @@
-"""The quality of the fields over a run, and the rules that were applied most: what the report shows of the frames.
+"""The quality of the fields over a run, and the rules that were applied: what the report shows of the frames of customers.
 
 Completeness, validity and uniqueness in the sense of the ISO/IEC 25012 data quality model, each before (the cells as read) and after (the
 customers). Uniqueness is estimated by HyperLogLog sketches (Flajolet and others, 2007), whose memory does not grow with the values.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from crmsearch.cleaning.rules import RULES, Rule
-from crmsearch.contract import FIELDS, FieldQuality, InputKind, ReasonReport
+from crmsearch.contract import FIELDS, FieldQuality, ReasonReport
 from spark.schemas import FILLED_BITS
+from spark.tally import MAX_SAMPLES, as_reasons
 
-__all__ = ["profile", "reasons"]
+__all__ = ["AppliedRules", "count_rules", "profile"]
 
 # What tells one customer from another: only of these is it worth knowing how many values differ.
 _IDENTIFYING = ("customer_id", "name", "emails", "phones", "national_id", "address")
@@ -22,7 +23,20 @@ _PROFILED = tuple(name for name, field in FIELDS.items() if field.group != "qual
 # 4,096 registers: 1.6% standard deviation. Spark's approx_count_distinct keeps them in hundreds of columns of the plan, which takes
 # seconds to compile; the sketches of Apache DataSketches are one value each.
 _LOG_REGISTERS = 12
-_SAMPLES = 3
+
+
+class AppliedRules(msgspec.Struct, frozen=True):
+    """The rules that rows of customers broke, the most frequent first.
+
+    Attributes:
+        reasons: every rule; a row counts once for each, whether it was accepted or rejected.
+        rejections: rejected rows by the codes that speak against them.
+        issues: accepted rows by code.
+    """
+
+    reasons: list[ReasonReport]
+    rejections: dict[str, int]
+    issues: dict[str, int]
 
 
 def profile(cleaned: DataFrame, golden: DataFrame, mapped: Collection[str] = ()) -> list[FieldQuality]:
@@ -55,29 +69,32 @@ def profile(cleaned: DataFrame, golden: DataFrame, mapped: Collection[str] = ())
     return profiled
 
 
-def reasons(cleaned: DataFrame, kind: InputKind = "customers", rules: Mapping[str, Rule] = RULES) -> list[ReasonReport]:
-    """Every rule that was applied, the most frequent first, with up to three different masked cells each.
+def count_rules(cleaned: DataFrame) -> AppliedRules:
+    """Count the rules that were applied, each with a few masked cells.
 
-    A row counts once for a rule, whether it was accepted or rejected. Of the cells found, the first in the order of Unicode are taken, so
-    that the choice does not depend on which task was quickest.
+    Of the cells found, the first in the order of Unicode are taken, so that the choice does not depend on which task was quickest.
     """
-    codes = F.array_distinct(F.concat("issues", "rejections"))
     told = F.coalesce("samples", F.array().cast(cleaned.schema["samples"].dataType))
-    each = F.explode(F.transform(codes, lambda code: F.struct(code.alias("code"), _sample_of(told, code).alias("sample"))))
-    grouped = cleaned.select(each.alias("each")).groupBy("each.code")
-    counted = grouped.agg(F.count("*").alias("rows"), F.slice(F.array_sort(F.collect_set("each.sample")), 1, _SAMPLES).alias("samples"))
-    rows = sorted(counted.collect(), key=lambda row: (-row["rows"], row["code"]))
-    return [
-        ReasonReport(
-            code=row["code"],
-            kind=kind,
-            severity=rules[row["code"]].severity,
-            action=rules[row["code"]].action,
-            rows=row["rows"],
-            samples=row["samples"],
+    role = F.when(F.size("rejections") == 0, "issue").otherwise("beside")
+
+    def applied(code: Column) -> Column:
+        against = F.array_contains("rejections", code)
+        return F.struct(
+            code.alias("code"), F.when(against, "rejection").otherwise(role).alias("role"), _sample_of(told, code).alias("sample")
         )
-        for row in rows
-    ]
+
+    each = F.explode(F.transform(F.array_distinct(F.concat("issues", "rejections")), applied))
+    grouped = cleaned.select(each.alias("each")).groupBy("each.code", "each.role")
+    samples = F.slice(F.array_sort(F.collect_set("each.sample")), 1, MAX_SAMPLES)
+    rows = grouped.agg(F.count("*").alias("rows"), samples.alias("samples")).collect()
+    return AppliedRules(
+        as_reasons("customers", ((row["code"], row["rows"], row["samples"]) for row in rows)),
+        *(_most_frequent((row["code"], row["rows"]) for row in rows if row["role"] == role) for role in ("rejection", "issue")),
+    )
+
+
+def _most_frequent(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    return dict(sorted(counts, key=lambda each: (-each[1], each[0])))
 
 
 def _sample_of(samples: Column, code: Column) -> Column:

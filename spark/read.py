@@ -16,8 +16,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from crmsearch.errors import InputError
+from crmsearch.inputs import split_part
 from spark.storage import fetch_file, first_bytes, list_files, reach
-from spark.unpack import TableFile, Workspace, is_packed, split_part, tables_of
+from spark.unpack import TableFile, Workspace, is_packed, tables_of
 
 __all__ = ["Source", "inspect_source", "inspect_sources", "read_source"]
 

@@ -12,7 +12,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.cleaning.related import clean_related
 from crmsearch.contract import InputKind
-from spark.rows import as_read, clean_batch, fingerprint, labels_of, with_reasons
+from spark.rows import as_read, clean_batch, fingerprint, labels_of, samples_of, wanted_samples, with_reasons
+from spark.schemas import SAMPLES
 
 __all__ = ["RELATED_ARROW", "with_cleaned_related"]
 
@@ -28,7 +29,20 @@ _COMMON = [
     ("rejections", pa.list_(pa.string())),  # empty for an accepted row
     # The row as read, as JSON: whether it must be kept is known only when its customer is looked for.
     ("raw", pa.string()),
+    ("samples", SAMPLES),
 ]
+
+# Rules are named after the field of the customer that they are about; the column in which a cell breaks them has another name.
+_COLUMN_OF = {
+    "first_order_at": "ordered_at",
+    "revenue": "amount",
+    "order_count": "status",
+    "top_category": "category",
+    "open_ticket_count": "status",
+    "ticket_count": "priority",
+    "average_resolution_hours": "closed_at",
+    "campaigns_opened": "opened",
+}
 
 # The values that figures are made of; what else a row says is in its fingerprint alone.
 RELATED_ARROW: dict[str, pa.Schema] = {
@@ -93,11 +107,20 @@ def _make_cleaner(
     labels: tuple[str, ...], columns: tuple[str | None, ...], kind: InputKind, context: RecordContext, damage: str
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     schema = RELATED_ARROW[kind]
+    absent = clean_related(kind, [], [], context).rejections
+
+    def broken_by(cell: str, field: str) -> set[str]:
+        alone = clean_related(kind, [cell], [field], context)
+        return {*alone.issues, *alone.rejections}.difference(absent)
 
     def clean(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        wanted = wanted_samples()
         for batch in batches:
             yield clean_batch(
-                batch, schema, lambda row: _clean_row(row, labels, columns, kind, context), lambda whole, _: _damaged_row(whole, damage)
+                batch,
+                schema,
+                lambda row: _clean_row(row, labels, columns, kind, context, broken_by, wanted),
+                lambda whole, _: _damaged_row(whole, damage),
             )
 
     return clean
@@ -108,9 +131,18 @@ def _damaged_row(whole: str, damage: str) -> dict[str, Any]:
 
 
 def _clean_row(
-    cells: list[str | None], labels: tuple[str, ...], columns: tuple[str | None, ...], kind: InputKind, context: RecordContext
+    cells: list[str | None],
+    labels: tuple[str, ...],
+    columns: tuple[str | None, ...],
+    kind: InputKind,
+    context: RecordContext,
+    broken_by: Callable[[str, str], set[str]],
+    wanted: dict[str, int],
 ) -> dict[str, Any]:
     row = clean_related(kind, cells, columns, context)
+    rejections = with_reasons(row.rejections, row.issues, cells)
+    codes = dict.fromkeys((*row.issues, *rejections))
+    samples = samples_of(codes, cells, columns, broken_by, wanted, _COLUMN_OF)
     return {
         **row.values,
         "source_key": row.source_key,
@@ -118,6 +150,7 @@ def _clean_row(
         "stage": row.stage,
         "fingerprint": fingerprint([row.source_key, row.customer_key, row.values]),
         "issues": list(row.issues),
-        "rejections": with_reasons(row.rejections, row.issues, cells),
+        "rejections": rejections,
         "raw": as_read(labels, cells),
+        "samples": samples or None,
     }

@@ -1,17 +1,16 @@
 """Records to customers: rows of one key or one content first, then records that are one person by comparison.
 
-How a record is compared, what a pair weighs and which value survives is ``crmsearch.resolution``'s; here it is carried out over a whole
-customer base. Records are shuffled by blocking key and compared within each block as they stream by, so no pair of records is ever a row.
+Which links hold and which value survives is ``crmsearch.resolution``'s; here it is carried out over a whole customer base, of whose records
+``pairs`` finds the links.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations, groupby
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel, cloudpickle
 from pyspark.sql import Column, DataFrame, Window
@@ -21,12 +20,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from crmsearch.contract import MergeReport
 from crmsearch.resolution.clusters import resolve_component
 from crmsearch.resolution.components import connect
-from crmsearch.resolution.features import Features, build_features
-from crmsearch.resolution.keys import MAX_BLOCK, MAX_NAMESAKES, block_limit, blocking_keys
+from crmsearch.resolution.features import build_features
 from crmsearch.resolution.survivorship import merge_records
-from crmsearch.resolution.weights import EVERY, Model, frequency_values
+from crmsearch.resolution.weights import Model
 from spark.frames import cut
-from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS, FILLED_BITS
+from spark.pairs import Batches, Links, find_links
+from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS
 
 __all__ = ["MAX_ID_BYTES", "Resolution", "record_name", "resolve"]
 
@@ -39,19 +38,6 @@ _BROADCAST_LINKED = 1_000_000  # records in clusters up to which their component
 _AND = ", "
 _CONFIDENCE_BANDS = (("0.99-1.00", 0.99), ("0.95-0.99", 0.95), ("below 0.95", 0.0))
 _MOST_REASONS = 20  # combinations of levels that the report names
-_COMPARED = (
-    "name", "given_name", "family_name", "gender", "birth_date", "age", "kind", "emails", "phones", "address", "district", "city",
-    "postcode", "national_id", "company",
-)  # fmt: skip
-_FEATURES = pa.schema(
-    [
-        ("rid", pa.int64()),
-        ("payload", pa.binary()),
-        ("keys", pa.list_(pa.struct([("value", pa.int64()), ("narrower", pa.list_(pa.int64()))]))),
-        ("frequent", pa.list_(pa.string())),
-    ]
-)
-_SCORED = pa.schema([("edges", pa.binary()), ("compared", pa.int64()), ("capped", pa.int64())])
 _MERGED = pa.schema(
     [
         *(CLEANED_ARROW.field(name) for name in DOCUMENT_COLUMNS),
@@ -60,8 +46,6 @@ _MERGED = pa.schema(
         ("refused", pa.int64()),
     ]
 )
-
-Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -105,19 +89,15 @@ def resolve(accepted: DataFrame, run_id: str, indexed_at: str) -> Resolution:
 
     grouped = kept(_with_groups(accepted))
     leaders = grouped.where("leads").withColumn("run_id", F.lit(run_id)).withColumn("indexed_at", F.lit(indexed_at))
-    prepared = _features(leaders).persist(StorageLevel.MEMORY_AND_DISK)
-    features = cut(prepared)
-    model, hot = _model(features), _hot_keys(features)
-    edges, compared, capped = _links(features, model, hot)
-    components = connect(edges)
+    links = find_links(leaders)
+    components = connect(links.edges)
     tagged = _with_components(leaders, components)
     alone = tagged.where(F.col("component").isNull()).select(*DOCUMENT_COLUMNS)
     found = tagged.where(F.col("component").isNotNull()) if components else leaders.limit(0).withColumn("component", F.col("rid"))
-    merged = kept(_merge(found, model, run_id, indexed_at))
+    merged = kept(_merge(found, links.model, run_id, indexed_at))
     golden = kept(alone.unionByName(merged.select(*DOCUMENT_COLUMNS)))
     records = kept(_records(grouped, merged))
-    report = _report(golden, merged, compared, len(hot) + capped)
-    prepared.unpersist()
+    report = _report(golden, merged, links)
     return Resolution(golden, records, report, tuple(held))
 
 
@@ -130,19 +110,19 @@ def record_name() -> Column:
 def _with_groups(accepted: DataFrame) -> DataFrame:
     """Group rows of one key of one system, or without a key and of one content; the newest of a group leads it.
 
-    Of equals the most complete leads, then the first by fingerprint and issues, so that the outcome does not depend on the order of rows.
+    Of equals one that withdraws a consent leads, then the most complete, then the first by fingerprint and issues, so that the outcome does
+    not depend on the order of rows.
     """
     name = record_name()
     customer_id = F.when(F.octet_length(name) > MAX_ID_BYTES, F.sha2(name, 256)).otherwise(name)
     group = Window.partitionBy("customer_id")
     newest, fullest = F.col("updated_at").desc_nulls_last(), F.col("quality_score").desc_nulls_last()
-    copy = F.row_number().over(group.orderBy(newest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
+    strictest = F.size(F.coalesce("withdrawn", F.array())).desc()
+    copy = F.row_number().over(group.orderBy(newest, strictest, fullest, "fingerprint", F.concat_ws(",", "quality_issues"), "source"))
     rows, keyless = F.col("merged_count"), F.col("source_key").isNull()
     same = F.when(keyless, F.lit(" rows of the same content")).otherwise(F.lit(" rows of the same source key"))
     issues = F.coalesce("quality_issues", F.array().cast("array<string>"))
     conflict = F.min("fingerprint").over(group) != F.max("fingerprint").over(group)
-    # A cell that says something and yields no consent states that there is none.
-    refused = F.col("consents").isNull() & (F.col("filled").bitwiseAND(FILLED_BITS["consents"]) != 0)
     return (
         accepted.withColumn("source_system", F.coalesce("source_system", F.lit("generic")))
         .withColumn("customer_id", customer_id)
@@ -156,115 +136,8 @@ def _with_groups(accepted: DataFrame) -> DataFrame:
         .withColumn(
             "quality_issues", F.when(conflict, F.array_union(issues, F.array(F.lit("key_conflict")))).otherwise(F.col("quality_issues"))
         )
-        .withColumn("refused", F.coalesce(refused, F.lit(False)))
         .withColumn("rid", F.xxhash64("customer_id"))
     )
-
-
-def _features(leaders: DataFrame) -> DataFrame:
-    return leaders.select("rid", "customer_id", *_COMPARED).mapInArrow(_prepare, from_arrow_schema(_FEATURES))
-
-
-def _prepare(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    encode = msgspec.msgpack.Encoder().encode
-    for batch in batches:
-        rows = []
-        for document in batch.to_pylist():
-            record = build_features(document, document["customer_id"])
-            keys = blocking_keys(record)
-            rows.append(
-                {
-                    "rid": document["rid"],
-                    "payload": encode((record, sorted(key.value for key in keys))),
-                    "keys": [{"value": key.value, "narrower": list(key.narrower)} for key in keys],
-                    "frequent": frequency_values(record),
-                }
-            )
-        yield pa.RecordBatch.from_pylist(rows, schema=_FEATURES)
-
-
-def _model(features: DataFrame) -> Model:
-    """The frequencies of this data, of values that more than two records bear."""
-    counts = features.select(F.explode("frequent").alias("value")).groupBy("value").count()
-    found = {row["value"]: row["count"] for row in counts.where((F.col("count") > 2) | (F.col("value") == EVERY)).collect()}
-    return Model(found.pop(EVERY, 0), found)
-
-
-def _hot_keys(features: DataFrame) -> list[int]:
-    """Keys of more records than are compared with each other; narrower ones take their place."""
-    limit = F.when(F.col("key").bitwiseAND(1) == 1, MAX_NAMESAKES).otherwise(MAX_BLOCK)
-    counts = features.select(F.explode("keys.value").alias("key")).groupBy("key").count().where(F.col("count") > limit)
-    return sorted(row["key"] for row in counts.collect())
-
-
-def _links(features: DataFrame, model: Model, hot: list[int]) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", int, int]:
-    """All linked pairs as an array of two columns, how many pairs were compared, and how many narrower keys were too frequent as well."""
-    session = features.sparkSession
-    frame = F.broadcast(session.createDataFrame([(key, True) for key in hot], "value bigint, hot boolean"))
-    keys = features.select("rid", "payload", F.explode("keys").alias("key")).select("rid", "payload", "key.*")
-    blocks = (
-        keys.join(frame, "value", "left")
-        .select("rid", "payload", F.explode(F.when(F.col("hot"), F.col("narrower")).otherwise(F.array("value"))).alias("key"))
-        .repartition("key")
-        .sortWithinPartitions("key", "rid")
-    )
-    shared = session.sparkContext.broadcast((model, frozenset(hot)))
-    rows = blocks.select("key", "rid", "payload").mapInArrow(_make_scorer(shared), from_arrow_schema(_SCORED)).collect()
-    edges = np.frombuffer(b"".join(bytes(row["edges"]) for row in rows), dtype=np.int64).reshape(-1, 2)
-    return edges, sum(row["compared"] for row in rows), sum(row["capped"] for row in rows)
-
-
-def _make_scorer(shared: Any) -> Batches:
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        model, hot = shared.value
-        decode = msgspec.msgpack.Decoder(tuple[Features, tuple[int, ...]]).decode
-        edges: list[int] = []
-        compared = capped = 0
-        for key, block in _blocks(batches):
-            if len(block) > block_limit(key):
-                capped += 1
-                continue
-            records = [(rid, *decode(payload)) for rid, payload in block]
-            bases = [frozenset(keys) - hot for _, _, keys in records]
-            for one, two in combinations(range(len(records)), 2):
-                both = bases[one] & bases[two]
-                # A pair of several keys is compared for the smallest of them.
-                if both and key != min(both):
-                    continue
-                compared += 1
-                if model.judge(records[one][1], records[two][1]).linked:
-                    edges += (records[one][0], records[two][0])
-        row = {"edges": np.array(edges, dtype=np.int64).tobytes(), "compared": compared, "capped": capped}
-        yield pa.RecordBatch.from_pylist([row], schema=_SCORED)
-
-    return score
-
-
-def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
-    """Runs of equal keys of two rows or more; of a run longer than is compared, one row more than that.
-
-    Most keys are borne by one record, so that runs are found in the array of keys and only their payloads become Python values.
-    """
-    key: int | None = None
-    block: list[tuple[int, bytes]] = []
-    for batch in batches:
-        keys = batch.column("key").to_numpy()
-        if not len(keys):
-            continue
-        starts = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1)).tolist()
-        for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
-            first = int(keys[start])
-            if first != key:
-                if key is not None and len(block) > 1:
-                    yield key, block
-                key, block = first, []
-            if end - start == 1 and end < len(keys) and not block:
-                continue  # alone, and the run has ended
-            room = MAX_BLOCK + 1 - len(block)
-            taken = batch.slice(start, min(end - start, room))
-            block += zip(taken.column("rid").to_pylist(), taken.column("payload").to_pylist(), strict=True)
-    if key is not None and len(block) > 1:
-        yield key, block
 
 
 def _with_components(leaders: DataFrame, components: dict[int, int]) -> DataFrame:
@@ -277,7 +150,7 @@ def _merge(linked: DataFrame, model: Model, run_id: str, indexed_at: str) -> Dat
     """The documents of all components: one for each customer found in them."""
     shared = linked.sparkSession.sparkContext.broadcast(model)
     rows = (
-        linked.select("component", "refused", *DOCUMENT_COLUMNS).repartition("component").sortWithinPartitions("component", "customer_id")
+        linked.select("component", "withdrawn", *DOCUMENT_COLUMNS).repartition("component").sortWithinPartitions("component", "customer_id")
     )
     return rows.mapInArrow(_make_merger(shared, run_id, indexed_at), from_arrow_schema(_MERGED))
 
@@ -288,9 +161,6 @@ def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
         waiting: list[dict[str, Any]] = []
         for _, group in groupby(rows, key=lambda row: row["component"]):
             documents = {row["customer_id"]: row for row in group}
-            for row in documents.values():
-                if row["refused"]:
-                    row["consents"] = []
             clusters, refused = resolve_component([build_features(row, name) for name, row in documents.items()], shared.value)
             for place, cluster in enumerate(clusters):
                 records = [documents[member] for member in cluster.members]
@@ -331,7 +201,7 @@ def _records(grouped: DataFrame, merged: DataFrame) -> DataFrame:
     )
 
 
-def _report(golden: DataFrame, merged: DataFrame, compared: int, capped: int) -> MergeReport:
+def _report(golden: DataFrame, merged: DataFrame, found: Links) -> MergeReport:
     customers = golden.agg(F.count_if(F.col("merged_count") > 1).alias("merged"), F.max("merged_count").alias("largest")).first()
     band = F.lit(_CONFIDENCE_BANDS[-1][0])
     for name, least in reversed(_CONFIDENCE_BANDS[:-1]):
@@ -356,11 +226,11 @@ def _report(golden: DataFrame, merged: DataFrame, compared: int, capped: int) ->
                 reasons[reason] += row["links"]
     ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     return MergeReport(
-        pairs_compared=compared,
+        pairs_compared=found.compared,
         links=links,
         customers_merged=customers["merged"] if customers else 0,
         largest_cluster=(customers["largest"] if customers else 0) or 0,
-        blocks_capped=capped,
+        blocks_capped=found.capped,
         links_refused=refused,
         confidence={name: bands[name] for name, _ in _CONFIDENCE_BANDS if bands[name]},
         reasons=dict(ranked[:_MOST_REASONS]),

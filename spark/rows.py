@@ -1,8 +1,8 @@
-"""What the cleaning of every kind of row shares: the pass over Arrow batches, and how a row is named, kept and told from others."""
+"""What the cleaning of every kind of row shares: the pass over Arrow batches, how a row is named, kept and shown."""
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,13 +10,15 @@ import pyarrow as pa
 from pyspark import cloudpickle
 
 from crmsearch.cleaning.rules import RULES
+from crmsearch.privacy.masking import mask
 
-__all__ = ["REPLACEMENT", "as_read", "clean_batch", "fingerprint", "labels_of", "with_reasons"]
+__all__ = ["as_read", "clean_batch", "fingerprint", "labels_of", "samples_of", "wanted_samples", "with_reasons"]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
 REPLACEMENT = "\ufffd"  # what a decoder puts where bytes were not of the encoding
+_SAMPLES = 3  # cells shown of each rule and part of a file; the report keeps as many of the whole run
 
 Cells = list[str | None]
 
@@ -54,3 +56,54 @@ def fingerprint(content: Any) -> str:
     text = content.encode() if isinstance(content, str) else msgspec.json.encode(content, order="sorted")
     # 96 bits: among 10^9 rows a chance meeting has a probability below 10^-11.
     return hashlib.sha256(text).hexdigest()[:24]
+
+
+def wanted_samples() -> dict[str, int]:
+    """How many cells are wanted of each rule, for one part of a file."""
+    return dict.fromkeys(RULES, _SAMPLES)
+
+
+def samples_of(
+    codes: Iterable[str],
+    cells: Cells,
+    columns: Sequence[str | None],
+    broken_by: Callable[[str, str], Collection[str]],
+    wanted: dict[str, int],
+    own: Mapping[str, str] = {},
+) -> list[dict[str, str]]:
+    """The masked cells behind the codes of which some are still wanted; each one looked for is one less wanted.
+
+    Args:
+        codes: the rules that the row broke, each once.
+        cells: the row.
+        columns: the field of each column.
+        broken_by: the rules that a cell of a field breaks on its own.
+        wanted: cells still wanted of each rule.
+        own: field of a rule -> field of its column, where these differ.
+    """
+    samples = []
+    for code in codes:
+        if not wanted.get(code):
+            continue
+        # Less whether or not a cell is found, so that a rule that no cell breaks alone is not looked for in every row.
+        wanted[code] -= 1
+        field = RULES[code].field
+        if found := _culprit(code, own.get(field, field), cells, columns, broken_by):
+            samples.append({"code": code, "sample": mask(*found)})
+    return samples
+
+
+def _culprit(
+    code: str, named: str, cells: Cells, columns: Sequence[str | None], broken_by: Callable[[str, str], Collection[str]]
+) -> tuple[str, str] | None:
+    """The cell that broke a rule and its field: the one that breaks it alone, else the first of the rule's own field."""
+    filled = [(cell, field) for cell, field in zip(cells, columns, strict=False) if cell and field]
+    if code == "undecodable":
+        return next((pair for pair in filled if REPLACEMENT in pair[0]), None)
+    if named == "row" or code == "name_missing":
+        return None  # nothing is there to be shown
+    # Stable, so that a rule is first tried on its own field.
+    for cell, field in sorted(filled, key=lambda pair: pair[1] != named):
+        if code in broken_by(cell, field):
+            return cell, field
+    return next((pair for pair in filled if pair[1] == named), None)

@@ -7,7 +7,7 @@ from pyspark.sql.types import StructType
 from crmsearch.cleaning.forms import FORMS
 from crmsearch.contract import FIELDS
 
-__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "INDEXED_ARROW"]
+__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "INDEXED_ARROW", "SAMPLES"]
 
 _ARROW = {
     "keyword": pa.string(),
@@ -33,6 +33,9 @@ FILLED_BITS: dict[str, int] = {
     name: 1 << place for place, name in enumerate(name for name, field in FIELDS.items() if field.group not in _COMPUTED)
 }
 
+# A few cells of a row that broke a rule, masked; on most rows there is none.
+SAMPLES = pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))
+
 CLEANED_ARROW = pa.schema(
     [
         *_DOCUMENT,
@@ -41,9 +44,9 @@ CLEANED_ARROW = pa.schema(
         ("issues", pa.list_(pa.string())),
         ("rejections", pa.list_(pa.string())),  # empty for an accepted row
         ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
+        ("withdrawn", pa.list_(pa.string())),  # consents that the row says are not given
         ("filled", pa.int64()),  # FILLED_BITS of the fields that had anything in their cells
-        # A few cells that broke a rule, masked; on most rows there is none.
-        ("samples", pa.list_(pa.struct([("code", pa.string()), ("sample", pa.string())]))),
+        ("samples", SAMPLES),
     ]
 )
 

@@ -1,14 +1,18 @@
-"""Counting rows: what was read of each table must be indexed, merged or quarantined."""
+"""Counting rows: what was read of each table must be indexed, merged or quarantined, and by which rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from crmsearch.cleaning.rules import RULES
+from crmsearch.contract import InputKind, ReasonReport
 from crmsearch.errors import CountMismatchError
 
-__all__ = ["Tally", "check_balance", "check_documents", "count_codes", "tally_cleaned", "tally_resolved", "total"]
+__all__ = ["MAX_SAMPLES", "Tally", "as_reasons", "check_balance", "check_documents", "tally_cleaned", "tally_resolved", "total"]
+
+MAX_SAMPLES = 3  # masked cells that the report shows of a rule
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -72,11 +76,21 @@ def check_documents(golden: DataFrame, customers: int) -> None:
         )
 
 
-def count_codes(cleaned: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
-    """Rows by rejection, and accepted rows by issue, most frequent first."""
-    accepted = F.size("rejections") == 0
-    code = F.explode(F.array_distinct(F.when(accepted, F.col("issues")).otherwise(F.col("rejections"))))
-    counted = cleaned.select(accepted.alias("accepted"), code.alias("code")).groupBy("accepted", "code").count()
-    rows = counted.orderBy(F.desc("count"), "code").collect()
-    rejections, issues = ({row["code"]: row["count"] for row in rows if row["accepted"] is kind} for kind in (False, True))
-    return rejections, issues
+def as_reasons(kind: InputKind, counts: Iterable[tuple[str, int, Sequence[str]]]) -> list[ReasonReport]:
+    """The rules of a kind of rows, the most frequent first, of their codes, rows and masked cells; a code may come several times."""
+    rows: dict[str, int] = {}
+    samples: dict[str, set[str]] = {}
+    for code, count, cells in counts:
+        rows[code] = rows.get(code, 0) + count
+        samples.setdefault(code, set()).update(cells)
+    return [
+        ReasonReport(
+            code=code,
+            kind=kind,
+            severity=RULES[code].severity,
+            action=RULES[code].action,
+            rows=rows[code],
+            samples=sorted(samples[code])[:MAX_SAMPLES],
+        )
+        for code in sorted(rows, key=lambda code: (-rows[code], code))
+    ]

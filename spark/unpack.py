@@ -30,7 +30,7 @@ from crmsearch.errors import InputError
 from crmsearch.settings import LOOPBACK, Settings, StorageSettings
 from spark.storage import reach, remove_folder, send_file
 
-__all__ = ["TableFile", "Workspace", "cell_text", "is_packed", "make_workspace", "split_part", "staging_place", "tables_of"]
+__all__ = ["TableFile", "Workspace", "cell_text", "is_packed", "make_workspace", "staging_place", "tables_of"]
 
 BATCH_ROWS = 10_000
 TITLE_ROWS = 20  # above a header; a sheet with more than these is no table
@@ -40,7 +40,6 @@ MAX_UNPACKED_BYTES = 64 << 30
 MAX_RATIO, RATIO_FROM_BYTES = 200, 64 << 20
 _TABLES = re.compile(r"\.(csv|tsv|json|jsonl|ndjson)(\.gz|\.bz2)?$|\.(xlsx|xlsm|parquet)$", re.IGNORECASE)
 _HIDDEN = re.compile(r"\.(?!\.?$)|__MACOSX$")
-_PART = re.compile(r"(.+\.(?:xlsx|xlsm|zip))#(.+)", re.IGNORECASE | re.DOTALL)
 _ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a member's flags
 
 
@@ -118,12 +117,6 @@ def staging_place(master: str, staging_dir: str, default_fs: str) -> str | None:
     if master.startswith("local") or urlsplit(master).hostname in LOOPBACK:
         return None
     return "" if urlsplit(default_fs).scheme in {"", "file"} else f"{default_fs.rstrip('/')}/tmp"  # noqa: S108 - the cluster's
-
-
-def split_part(path: str) -> tuple[str, str]:
-    """A path and, behind ``#``, the sheet or member of it that is meant; empty for all."""
-    match = _PART.fullmatch(path)
-    return (match[1], match[2]) if match else (path, "")
 
 
 def is_packed(name: str) -> bool:

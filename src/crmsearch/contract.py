@@ -336,7 +336,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
     The totals are those of customers; ``inputs`` has the same for every table of every kind. ``quarantined_by_reason`` and ``issues`` count
     customer rows by code, so a row with several codes counts once under each. ``currency`` is what the orders were paid in, if they say so.
-    ``seconds`` are by stage.
+    ``seconds`` are by stage. ``failure`` says why the result never went live; such a report may lack what would have been counted later.
     """
 
     run_id: str
@@ -357,3 +357,4 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     clusters: list[ClusterReport] = []
     currency: str | None = None
     seconds: dict[str, float]
+    failure: str | None = None

@@ -30,6 +30,8 @@ say itself. Texts never hold personal data: a bad *row* is data (a ``Rejection``
 
 from typing import ClassVar
 
+from crmsearch.contract import RunReport
+
 __all__ = [
     "BackendAuthError",
     "BackendError",
@@ -147,7 +149,13 @@ class CountMismatchError(JobError):
 
 
 class TooManyRejectedError(JobError):
+    """``report`` is of the run as far as it came, where it is known."""
+
     code, title = "too_many_rejected", "Too many rows rejected"
+
+    def __init__(self, detail: str, report: RunReport | None = None) -> None:
+        super().__init__(detail)
+        self.report = report
 
 
 class ContractMismatchError(CrmSearchError):

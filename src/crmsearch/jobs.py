@@ -20,7 +20,8 @@ import msgspec
 from crmsearch import errors
 from crmsearch.artifacts import CONNECTOR, S3A, fetch
 from crmsearch.contract import RunReport
-from crmsearch.errors import CrmSearchError, JobError
+from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.inputs import split_system
 from crmsearch.java import find_java
 from crmsearch.resources import jobs_root
 from crmsearch.settings import LOOPBACK, Settings, child_environment
@@ -32,7 +33,7 @@ Event = dict[str, Any]
 _RECORD_SEPARATOR = "\x1e"  # begins a progress event of the job (RFC 7464)
 _STOP_TIMEOUT_S = 20.0
 _SHOWN_LINES = 15
-_OBJECT_STORE = re.compile(r"(?:^|=)(?:s3a?|s3n|oss|cosn|obs)://", re.IGNORECASE)  # also behind the name of a system
+_OBJECT_STORE = re.compile(r"(?:s3a?|s3n|oss|cosn|obs)://", re.IGNORECASE)
 
 
 def connector_jar(settings: Settings) -> Path:
@@ -59,7 +60,7 @@ def storage_jars(settings: Settings, arguments: Sequence[str]) -> str:
             if "://" not in jar and not Path(jar).is_file():
                 raise errors.ConfigError(f"CRMSEARCH_STORAGE_JARS names {jar}, which is not a file")
         return settings.storage.jars
-    if not any(_OBJECT_STORE.search(word) for word in (*arguments, settings.spark.staging_dir)):
+    if not any(_OBJECT_STORE.match(split_system(word)[1]) for word in (*arguments, settings.spark.staging_dir)):
         return ""
     return ",".join(str(fetch(artifact, settings.paths.cache)) for artifact in S3A)
 
@@ -91,7 +92,7 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
     """Run ``spark/ingest.py`` with ``arguments`` and wait for its report.
 
     Raises:
-        CrmSearchError: the error that the job reported, as the class that it was there.
+        CrmSearchError: the error that the job reported, as the class that it was there; a ``TooManyRejectedError`` with the report.
         JobError: the job died, or took longer than ``spark.timeout_s``; the text ends with its last lines.
         ConfigError, NodeError: a jar that it needs is not there and cannot be fetched.
     """
@@ -134,12 +135,21 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
                 thread.join(_STOP_TIMEOUT_S)
         process.stdout.close()
         process.stderr.close()
+    answer = answers[0].strip() if answers else ""
     if failure:
-        raise _as_raised(failure[-1])
-    if process.returncode != 0 or not answers or not answers[0].strip():
+        error = _as_raised(failure[-1])
+        if isinstance(error, TooManyRejectedError) and answer:
+            error.report = _report_in(answer)
+        raise error
+    if process.returncode != 0 or not answer:
         last = "\n".join(f"  {line}" for line in words)
         raise JobError(f"the Spark job ended with exit code {process.returncode}. Its last lines:\n{last}")
-    return msgspec.json.decode(answers[0].strip().splitlines()[-1], type=RunReport)
+    return _report_in(answer)
+
+
+def _report_in(answer: str) -> RunReport:
+    """The report, which is the last line of what a job has printed; libraries may have spoken before."""
+    return msgspec.json.decode(answer.splitlines()[-1], type=RunReport)
 
 
 def _follow(stream: IO[str], words: deque[str], failure: list[Event], on_event: Callable[[Event], None]) -> None:

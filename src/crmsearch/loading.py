@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crmsearch.contract import RunReport
-from crmsearch.errors import CrmSearchError, JobError
+from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
@@ -63,7 +63,8 @@ def load_customers(
     """Load all customers anew and promote the result; its report is kept in ``crm-runs`` and as files in the state directory.
 
     Raises:
-        InputError, JobError, BackendError, …: whatever went wrong; the new index is gone and the alias is as it was.
+        InputError, JobError, BackendError, …: whatever went wrong; the new index is gone and the alias is as it was. A run that got as far
+            as a report leaves it, with the reason of the failure.
     """
     began_at = datetime.now(UTC)
     index = lifecycle.create(began_at)
@@ -82,15 +83,29 @@ def load_customers(
             lifecycle.delete(index)
         except CrmSearchError:
             error.add_note(f"the incomplete index {index} could not be removed; the next successful ingest removes it")
-        if report is not None:
+        if (failed := _failed_report(error, report)) is not None:
             with suppress(CrmSearchError):  # what went wrong first is what has to be told
-                runs.save(report, "failed")
+                _keep_report(settings, runs, failed)
+                error.add_note(f"the report of the failed run: {report_page(settings, failed)}")
         raise
     lifecycle.prune(KEPT_GENERATIONS)
+    _keep_report(settings, runs, report)
+    return report
+
+
+def _failed_report(error: BaseException, report: RunReport | None) -> RunReport | None:
+    """The report of a run whose result will not go live, with the reason; ``None`` if the run did not come so far."""
+    if isinstance(error, TooManyRejectedError):
+        report = error.report
+    failure = error.detail if isinstance(error, CrmSearchError) else "interrupted" if isinstance(error, KeyboardInterrupt) else "a defect"
+    return None if report is None else msgspec.structs.replace(report, failure=failure)
+
+
+def _keep_report(settings: Settings, runs: RunStore, report: RunReport) -> None:
+    """In ``crm-runs``, and as a page that compares it with the runs before."""
     earlier = runs.recent(SHOWN_RUNS)
     runs.save(report)
     _write_report(_private_folder(settings.paths.state / "reports", report.run_id), report, earlier)
-    return report
 
 
 def report_page(settings: Settings, report: RunReport) -> Path:
@@ -109,7 +124,13 @@ def clean_to_files(
     elsewhere = "://" in str(out)
     folder = None if elsewhere else _private_folder(Path(out))
     place = str(out) if folder is None else folder.as_uri()
-    report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--out", place], on_event)
+    try:
+        report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--out", place], on_event)
+    except TooManyRejectedError as error:
+        if error.report is not None:
+            page = _write_report(folder or _private_folder(settings.paths.state / "reports", error.report.run_id), error.report, ())
+            error.add_note(f"the report of the failed run: {page}")
+        raise
     _write_report(folder or _private_folder(settings.paths.state / "reports", report.run_id), report, ())
     return report
 
@@ -118,10 +139,12 @@ def _run_arguments(began_at: datetime) -> Sequence[str]:
     return ["--began-at", began_at.isoformat(), "--run-id", began_at.strftime("%Y%m%dt%H%M%Sz")]
 
 
-def _write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) -> None:
-    """``report.json`` for machines and ``report.html`` for people."""
+def _write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) -> Path:
+    """``report.json`` for machines and ``report.html`` for people, whose path is returned."""
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    (folder / "report.html").write_text(render_report(report, earlier), encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(render_report(report, earlier), encoding="utf-8")
+    return page
 
 
 def _private_folder(parent: Path, name: str = "") -> Path:

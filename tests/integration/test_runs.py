@@ -66,8 +66,8 @@ def test_impossible_pages_are_refused(store: RunStore, size: int, before: str | 
 
 def test_a_run_that_failed_is_listed_but_no_part_of_the_trend(store: RunStore) -> None:
     store.save(_run(1))
-    store.save(_run(2), "failed")
-    assert [each.state for each in store.page().runs] == ["failed", "promoted"]
+    store.save(_run(2, failure="too many rows were rejected"))
+    assert [(each.state, each.failure) for each in store.page().runs] == [("failed", "too many rows were rejected"), ("promoted", None)]
     assert [each.run_id for each in store.recent(5)] == ["run-99"]
 
 
@@ -84,7 +84,8 @@ def test_keys_of_a_report_are_no_fields_of_the_index(store: RunStore) -> None:
 
 def test_an_index_of_an_older_version_learns_new_figures(store: RunStore) -> None:
     body = build_runs_body(store._settings)
-    del body["mappings"]["properties"]["completeness"]
+    for name in ("completeness", "failure"):
+        del body["mappings"]["properties"][name]
     store._client.indices.create(index=store.index, **body)
     store.save(REPORT)
     assert store.get(REPORT.run_id) == REPORT

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pyarrow.parquet as parquet
 import pytest
 
+from crmsearch.contract import RunReport
 from crmsearch.errors import TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers, report_page
@@ -106,6 +108,11 @@ def test_too_many_rejected_rows_fail_the_run_and_can_be_looked_at(
         load_customers(loaded.settings, lifecycle, runs_of(lifecycle), options, runner=runner)
     assert caught.value.exit_code == 6
     assert (lifecycle.live(), len(lifecycle.generations())) == (live, generations)
+    (listed,) = [each for each in runs_of(lifecycle).page().runs if each.failure == caught.value.detail]
+    assert (listed.state, listed.rows_read, listed.indexed, listed.quarantined) == ("failed", 10, 0, 1)
+    report = runs_of(lifecycle).get(listed.run_id)
+    assert report.quarantined_by_reason["no_identity"] == 1
+    assert "The run failed" in report_page(loaded.settings, report).read_text(encoding="utf-8")
     folder = caught.value.detail.rpartition(" ")[2].removeprefix("file://")
     assert [row["reasons"][0] for row in parquet.read_table(folder).to_pylist()] == ["no_identity"]
     allowed = IngestOptions(paths=(str(path),), max_rejected=0.1)
@@ -120,8 +127,12 @@ def test_orders_for_unknown_customers_are_too_many_rejected_too(loaded: Loaded, 
     report = clean_to_files(loaded.settings, options, tmp_path / "out", runner=runner)
     assert [(each.kind, each.indexed, each.quarantined) for each in report.inputs] == [("customers", 1, 0), ("orders", 0, 1)]
     strict = IngestOptions(paths=(str(customers),), orders=(str(orders),), max_rejected=0.5)
-    with pytest.raises(TooManyRejectedError, match="1 of 1 rows of orders"):
+    with pytest.raises(TooManyRejectedError, match="1 of 1 rows of orders") as caught:
         clean_to_files(loaded.settings, strict, tmp_path / "out", runner=runner)
+    failed = caught.value.report
+    assert failed is not None
+    assert (failed.indexed, [each.code for each in failed.reasons]) == (1, ["customer_unknown"])
+    assert failed == msgspec.json.decode((tmp_path / "out" / "report.json").read_bytes(), type=RunReport)
 
 
 def test_files_of_several_systems_become_one_base(node_settings: Settings, runner: Runner, tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_every_case_comes_out_as_the_pure_rules_give_it(spark: SparkSession) -> 
             assert _known(row, list(FIELDS)) == expected.document
             assert row["issues"] == list(expected.issues)
             assert row["rejections"] == _reasons(expected)
+            assert tuple(row["withdrawn"]) == expected.withdrawn
             assert (row["raw"] is None) == (not expected.rejections)
             checked += 1
     assert checked >= 150

@@ -198,6 +198,16 @@ def test_orphans_and_bad_rows_go_to_quarantine_with_the_row_as_read(shop: Shop) 
         "date_invalid": ("blank", 1),
         "order_undated": ("reject", 1),
     }
+    samples = {each.code: each.samples for each in enriched.reasons if each.kind == "orders"}
+    assert samples == {
+        "customer_unknown": ["C***"],
+        "key_reused": ["F***"],
+        "currency_mixed": ["USD"],
+        "customer_missing": [],
+        "date_invalid": ["*****"],
+        "order_undated": ["*****"],
+    }
+    assert "C9" not in str(enriched.reasons)
     row = enriched.rejected.where("source_key = 'X3'").first()
     assert row is not None
     assert (row["run_id"], row["source"], row["kind"]) == ("run", "orders.csv", "orders")

@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import FIELDS, FieldQuality
 from spark.clean import with_cleaned_records
-from spark.quality import profile, reasons
+from spark.quality import count_rules, profile
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS, FILLED_BITS
 
 ROWS = StructType([StructField("cells", ArrayType(StringType())), StructField("damaged", StringType())])
@@ -90,7 +90,8 @@ def test_fields_are_those_that_a_source_had_or_the_run_filled(profiled: dict[str
 def test_a_frame_without_rows_has_a_profile(spark: SparkSession) -> None:
     empty = profile(_cleaned(spark, [], []), _golden(spark, []), ["name"])
     assert empty == [FieldQuality(field="name", filled_before=0.0, filled_after=0.0, valid=None, unique_before=None, unique_after=None)]
-    assert reasons(_cleaned(spark, [], [])) == []
+    applied = count_rules(_cleaned(spark, [], []))
+    assert (applied.reasons, applied.rejections, applied.issues) == ([], {}, {})
 
 
 @pytest.mark.parametrize("different", [1_000, 6_000])
@@ -115,7 +116,7 @@ def test_every_field_that_an_export_carries_has_a_bit_of_its_own() -> None:
 
 
 def test_reasons_count_rows_and_show_masked_cells(spark: SparkSession) -> None:
-    found = {each.code: each for each in reasons(_cleaned(spark))}
+    found = {each.code: each for each in count_rules(_cleaned(spark)).reasons}
     assert set(found) >= {"email_invalid", "spaces", "age_impossible", "no_identity", "cell_count"}
     assert found["email_invalid"].rows == 2
     assert found["email_invalid"].samples == ["a***@", "n***@"]
@@ -129,7 +130,27 @@ def test_reasons_count_rows_and_show_masked_cells(spark: SparkSession) -> None:
 def test_the_most_frequent_rule_is_first_and_its_samples_do_not_depend_on_the_order(spark: SparkSession) -> None:
     rows: list[Cells] = [(str(number), f"Person {chr(65 + number)}", f"{chr(97 + number)}nna@", "999", None) for number in range(9)]
     rows += [("x", "Anna", None, "-3", None)]
-    forth, back = (reasons(frame) for frame in (_cleaned(spark, rows, []), _cleaned(spark, rows, []).repartition(3)))
+    forth, back = (count_rules(frame).reasons for frame in (_cleaned(spark, rows, []), _cleaned(spark, rows, []).repartition(3)))
     assert [(each.code, each.rows) for each in forth] == [("age_impossible", 10), ("email_invalid", 9)]
     assert forth == back
     assert all(len(each.samples) <= 3 for each in forth)
+
+
+def test_codes_of_rejected_and_of_accepted_rows_are_counted_apart(spark: SparkSession) -> None:
+    rows: list[Cells] = [
+        ("1", "  Ada  King ", "ada@", "36", None),
+        ("2", "Ada", None, None, None),
+        (None, "  ??  ?", "x@", "  41  y", None),
+    ]
+    applied = count_rules(_cleaned(spark, rows, ["a,line", "another"]))
+    assert applied.rejections == {"cell_count": 2, "email_invalid": 1, "name_placeholder": 1, "no_identity": 1}
+    assert applied.issues == {"email_invalid": 1, "spaces": 1}
+    # What was mended in a rejected row speaks neither against it nor of an accepted one.
+    assert {each.code: each.rows for each in applied.reasons} == {
+        "cell_count": 2,
+        "email_invalid": 2,
+        "spaces": 2,
+        "age_words": 1,
+        "name_placeholder": 1,
+        "no_identity": 1,
+    }

@@ -75,6 +75,31 @@ def test_damaged_and_undecodable_rows_are_rejected_whole(spark: SparkSession) ->
     assert list(by_raw.values()) == [["undecodable"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "cells", "samples"),
+    [
+        ("orders", ["O1", "C1", "neverday", "5", None, None, None], {"order_undated": "********", "date_invalid": "********"}),
+        ("orders", ["O1", "C1", "2026-01-05", "on request", None, None, None],
+         {"order_without_amount": "o*** (10 to 49 characters)", "number_invalid": "o*** (10 to 49 characters)"}),
+        ("orders", ["O1", "C1", "2026-01-05", "5", "shells", "BOOKS", "purple"],
+         {"currency_unknown": "s*** (2 to 9 characters)", "category_case": "B*** (2 to 9 characters)",
+          "order_status_unknown": "p*** (2 to 9 characters)"}),
+        ("orders", ["O1", None, "2026-01-05", "5", None, None, None], {}),
+        ("tickets", ["T1", "C1", "  Refund  for Anna ", "high", "open", "2026-01-05", "2026-01-06", "11"],
+         {"spaces": "␣␣R*** (10 to 49 characters)", "ticket_still_open": "2026-**-**", "satisfaction_unreadable": "11"}),
+        ("campaigns", ["R1", "C1", "Spring", "email", "2026-01-05", "no", "Anna did", None],
+         {"flag_unreadable": "A*** (2 to 9 characters)"}),
+        ("campaigns", ["R1", "C1", "Spring", "email", "2026-01-05", "no", "yes", None], {"campaign_steps": "no"}),
+    ],
+)  # fmt: skip
+def test_the_cells_behind_a_rule_are_kept_masked(
+    spark: SparkSession, kind: InputKind, cells: list[str | None], samples: dict[str, str]
+) -> None:
+    rows = _clean(spark, [(cells, None)] * 5, kind, parts=1)
+    shown = [{one["code"]: one["sample"] for one in row["samples"] or ()} for row in rows]
+    assert shown == [samples] * 3 + [{}] * 2, "three of each rule and part of a file"
+
+
 def test_rows_that_say_the_same_have_the_same_fingerprint(spark: SparkSession) -> None:
     rows: list[list[str | None]] = [
         ["O1", "C1", "2026-01-05", "5", None, None, None],

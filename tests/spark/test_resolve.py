@@ -13,7 +13,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from crmsearch.sample import make_sample
 from spark.resolve import Resolution, resolve
-from spark.schemas import CLEANED, DOCUMENT_COLUMNS, FILLED_BITS
+from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from tests.bench.resolution import clean_file, clusters_of, febrl_truth, sample_truth, score
 
 RUN_ID, INDEXED_AT = "20260101t000000z", "2026-01-01T00:00:00Z"
@@ -139,11 +139,13 @@ def test_records_of_one_person_become_a_golden_record_with_its_lineage(spark: Sp
 
 def test_a_refusal_of_consent_outweighs_what_was_agreed_before(spark: SparkSession) -> None:
     records = [
-        JOHN | {"source_key": "1", "updated_at": "2024-01-01T00:00:00Z", "consents": ["email"], "filled": FILLED_BITS["consents"]},
-        JOHN | {"source_key": "2", "updated_at": "2025-01-01T00:00:00Z", "filled": FILLED_BITS["consents"]},
+        JOHN | {"source_key": "1", "updated_at": "2024-01-01T00:00:00Z", "consents": ["email", "sms"]},
+        JOHN | {"source_key": "2", "updated_at": "2025-01-01T00:00:00Z", "withdrawn": ["email"]},
+        {"source_key": "3", "fingerprint": "x", "name": "Ada", "consents": ["sms"], "quality_score": 0.9},
+        {"source_key": "3", "fingerprint": "y", "name": "Ada", "withdrawn": ["marketing"], "quality_score": 0.3},
     ]
-    (john,) = _golden(_resolve(spark, records)).values()
-    assert not john["consents"]
+    golden = _golden(_resolve(spark, records))
+    assert {key: row["consents"] for key, row in golden.items()} == {"1": ["sms"], "3": None}
 
 
 def test_two_proven_numbers_are_never_one_customer(spark: SparkSession) -> None:

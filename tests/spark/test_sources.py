@@ -19,7 +19,7 @@ from crmsearch.errors import InputError
 from crmsearch.settings import Settings, SparkSettings
 from spark.read import Source, inspect_sources, read_source
 from spark.storage import list_files, send_file
-from spark.unpack import MAX_RATIO, Workspace, cell_text, make_workspace, split_part, staging_place, tables_of
+from spark.unpack import MAX_RATIO, Workspace, cell_text, make_workspace, staging_place, tables_of
 
 CSV = "姓名,城市\n王小明,北京\n李娜,上海\n"
 ROWS = [["李娜", "上海"], ["王小明", "北京"]]
@@ -136,7 +136,6 @@ def test_one_sheet_or_member_alone(spark: SparkSession, workspace: Workspace, tm
     assert _cells(spark, source) == [["Bob"]]
     with pytest.raises(InputError, match="there are One, Two, and no Three"):
         inspect_sources(spark, f"{path}#Three", "UTF-8", workspace)
-    assert split_part("contacts#1.csv") == ("contacts#1.csv", "")
 
 
 def test_many_rows_of_a_workbook_come_whole_and_in_batches(

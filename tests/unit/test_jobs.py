@@ -17,7 +17,7 @@ import pytest
 from crmsearch import jobs
 from crmsearch.artifacts import S3A, Artifact
 from crmsearch.contract import RunReport
-from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
+from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError, TooManyRejectedError
 from crmsearch.java import Java
 from crmsearch.jobs import connector_jar, job_environment, run_ingest, storage_jars
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, StorageSettings
@@ -95,6 +95,21 @@ def test_an_error_of_the_job_is_raised_as_what_it_was(start: Start, code: str, k
     with pytest.raises(kind, match=r"^what to do$") as caught:
         start(program)
     assert type(caught.value) is kind
+
+
+def test_a_run_of_too_many_rejected_rows_is_raised_with_its_report(start: Start) -> None:
+    program = """
+        print("\\x1e" + json.dumps({"error": "too_many_rejected", "detail": "3 of 5 rows"}), file=sys.stderr)
+        print("a library speaks")
+        print(REPORT)
+        sys.exit(6)
+    """
+    with pytest.raises(TooManyRejectedError, match="3 of 5 rows") as caught:
+        start(program)
+    assert caught.value.report == REPORT
+    with pytest.raises(TooManyRejectedError) as silent:
+        start(program.replace("print(REPORT)", "").replace('print("a library speaks")', ""))
+    assert silent.value.report is None
 
 
 @pytest.mark.parametrize(

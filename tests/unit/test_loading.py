@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from crmsearch.contract import RunReport
-from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError
+from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError, TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers, report_page
@@ -69,14 +69,12 @@ class RecordingRuns:
 
     def __init__(self) -> None:
         self.reports: list[RunReport] = []
-        self.states: list[str] = []
 
     def recent(self, _: int) -> list[RunReport]:
         return [*self.reports]
 
-    def save(self, report: RunReport, state: str = "promoted") -> None:
+    def save(self, report: RunReport) -> None:
         self.reports.append(report)
-        self.states.append(state)
 
 
 class Job:
@@ -131,9 +129,30 @@ def test_a_step_that_fails_leaves_no_index(settings: Settings, step: str) -> Non
     lifecycle, runs = RecordingLifecycle({step: CountMismatchError("no")}), RecordingRuns()
     with pytest.raises(CountMismatchError):
         _load(settings, lifecycle, Job(), runs)
-    assert runs.states == ["failed"]
+    assert [each.failure for each in runs.reports] == ["no"]
     assert lifecycle.steps[-1] == ("delete", INDEX)
     assert "prune" not in [name for name, *_ in lifecycle.steps]
+
+
+def test_a_run_of_too_many_rejected_rows_leaves_its_report(settings: Settings) -> None:
+    lifecycle, runs = RecordingLifecycle(), RecordingRuns()
+    with pytest.raises(TooManyRejectedError) as caught:
+        _load(settings, lifecycle, Job(TooManyRejectedError("3 of 5 rows", msgspec.structs.replace(REPORT, indexed=0))), runs)
+    (report,) = runs.reports
+    assert (report.failure, report.quarantined) == ("3 of 5 rows", 1)
+    page = report_page(settings, report)
+    assert "The run failed and nothing went live: 3 of 5 rows." in page.read_text(encoding="utf-8")
+    assert caught.value.__notes__ == [f"the report of the failed run: {page}"]
+    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+
+
+def test_an_interrupt_leaves_no_report_of_what_is_not_known(settings: Settings) -> None:
+    runs = RecordingRuns()
+    with pytest.raises(KeyboardInterrupt):
+        _load(settings, RecordingLifecycle(), Job(KeyboardInterrupt()), runs)
+    with pytest.raises(TooManyRejectedError):
+        _load(settings, RecordingLifecycle(), Job(TooManyRejectedError("the job told no more")), runs)
+    assert runs.reports == []
 
 
 def test_what_went_wrong_first_is_told_even_if_nothing_can_be_undone(settings: Settings) -> None:
@@ -143,10 +162,19 @@ def test_what_went_wrong_first_is_told_even_if_nothing_can_be_undone(settings: S
 
 
 def test_nothing_to_index_is_not_promoted(settings: Settings) -> None:
-    lifecycle = RecordingLifecycle()
+    lifecycle, runs = RecordingLifecycle(), RecordingRuns()
     with pytest.raises(JobError, match="all 5 rows are in quarantine"):
-        _load(settings, lifecycle, Job(msgspec.structs.replace(REPORT, indexed=0)))
+        _load(settings, lifecycle, Job(msgspec.structs.replace(REPORT, indexed=0)), runs)
     assert lifecycle.steps == [("create",), ("delete", INDEX)]
+    assert "all 5 rows" in str(runs.reports[0].failure)
+
+
+def test_clean_that_fails_leaves_its_report_too(settings: Settings, tmp_path: Path) -> None:
+    failed = msgspec.structs.replace(REPORT, failure="3 of 5 rows")
+    with pytest.raises(TooManyRejectedError) as caught:
+        clean_to_files(settings, OPTIONS, tmp_path / "out", runner=Job(TooManyRejectedError("3 of 5 rows", failed)))
+    assert msgspec.json.decode((tmp_path / "out" / "report.json").read_bytes(), type=RunReport) == failed
+    assert caught.value.__notes__ == [f"the report of the failed run: {tmp_path / 'out' / 'report.html'}"]
 
 
 def test_clean_writes_the_report_for_its_owner_only(settings: Settings, tmp_path: Path) -> None:

@@ -69,6 +69,20 @@ def _outline(page: str) -> _Outline:
     return outline
 
 
+def test_a_run_that_failed_says_so_and_claims_nothing() -> None:
+    early = replace(REPORT, indexed=0, merged=0, failure="250 of 12,000 rows <i>were</i> rejected")
+    page = render_report(early)
+    _outline(page)
+    assert 'class="verdict warn"' in page
+    assert "The run failed and nothing went live: 250 of 12,000 rows &lt;i&gt;were&lt;/i&gt; rejected." in page
+    for claim in ("loaded into", "customers indexed", "became 0 customers", "Every row is accounted for"):
+        assert claim not in page
+        assert claim in render_report(REPORT) or "0 customers" in claim
+    late = render_report(replace(REPORT, failure="too many orders"))
+    assert "11,500" in late
+    assert "customers indexed" not in late
+
+
 @pytest.mark.parametrize(
     "shown",
     [

@@ -1,11 +1,12 @@
-"""Rules for the closed vocabularies of the customer relationship: life cycle and consents."""
+"""Rules for the closed vocabularies of the customer relationship: life cycle, consents and opt-outs."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from crmsearch.cleaning.text import clean_text, match_key, split_list
 from crmsearch.cleaning.values import Clean, Outcome, Rejection
 
-__all__ = ["clean_consents", "clean_lifecycle"]
+__all__ = ["EVERY_CHANNEL", "OPT_OUTS", "clean_consents", "clean_lifecycle", "clean_opt_out", "without_withdrawn"]
 
 # Stage -> words, as match keys; Salesforce, Zoho, Dynamics 365 and HubSpot call the same stages differently.
 _STAGES = {
@@ -35,6 +36,29 @@ _CHANNELS = {
 }
 _CONSENTS = {word: channel for channel, words in _CHANNELS.items() for word in words.split()}
 
+EVERY_CHANNEL = "marketing"
+"""The consent to marketing in general; whoever withdraws it agrees to nothing."""
+
+OPT_OUTS: dict[str, str] = {
+    "email_opt_out": "email",
+    "sms_opt_out": "sms",
+    "phone_opt_out": "phone",
+    "post_opt_out": "post",
+    "opt_out": EVERY_CHANNEL,
+}
+"""Column of a customer file that says what is refused -> the consent that a yes in it withdraws."""
+
+# Dynamics 365 writes "Allow" or "Do Not Allow" into a column that bears the name of the refusal.
+_REFUSALS = {
+    word: refused
+    for refused, words in {
+        True: "yes y true t x 1 on optout optedout unsubscribed donotallow donotsend donotcontact refused denied withdrawn blocked "
+        "是 有 已退订 退订 拒绝 不同意 不允许 已拒绝",
+        False: "no n false f 0 off optin optedin subscribed allow allowed send agreed granted 否 未 未退订 同意 允许 订阅 已订阅",
+    }.items()
+    for word in words.split()
+}
+
 
 @lru_cache(maxsize=4_096)
 def clean_lifecycle(raw: str) -> Outcome[str]:
@@ -59,3 +83,26 @@ def clean_consents(raw: str) -> Outcome[tuple[str, ...]]:
         elif channel:
             channels[channel] = None
     return Clean(tuple(channels) or None, tuple(issues))
+
+
+@lru_cache(maxsize=4_096)
+def clean_opt_out(raw: str) -> Clean[bool]:
+    """Clean what a column of refusals says: whether something is refused. Any word that is not known is a refusal, and noted."""
+    outcome = clean_text(raw)
+    if isinstance(outcome, Rejection):
+        return Clean(True, (outcome.code,))
+    if outcome.value is None:
+        return Clean(None, outcome.issues)
+    refused = _REFUSALS.get(match_key(outcome.value))
+    return Clean(True, (*outcome.issues, "opt_out_unreadable")) if refused is None else Clean(refused, outcome.issues)
+
+
+def without_withdrawn(consents: Iterable[str], withdrawn: Iterable[str]) -> list[str]:
+    """The consents that stand after some were withdrawn.
+
+    Marketing in general is no longer agreed to when one of its channels is refused, as nothing in the list could tell the exception.
+    """
+    gone = {*withdrawn}
+    if not gone:
+        return [*consents]
+    return [] if EVERY_CHANNEL in gone else [channel for channel in consents if channel not in {*gone, EVERY_CHANNEL}]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from crmsearch.cleaning.categories import OPT_OUTS
 from crmsearch.cleaning.presets import TABLES, PresetTable
 from crmsearch.cleaning.text import match_key
 from crmsearch.contract import InputKind
@@ -40,7 +41,7 @@ KEY_FIELDS: dict[InputKind, str] = {
 """The field that is a row's own key, by kind of table."""
 
 LIST_FIELDS = frozenset({"emails", "phones", "tags", "consents"})
-_MANY = LIST_FIELDS | {"address"}  # fields that several columns may fill
+_MANY = LIST_FIELDS | {"address", *OPT_OUTS}  # fields that several columns may fill
 
 # Two headers that hardly any other source has are no accident; one may be.
 MIN_MARKS = 2
@@ -49,7 +50,7 @@ MIN_KNOWN = 0.4
 
 _GENERIC: dict[InputKind, PresetTable] = {table.kind: table for table in TABLES["generic"].tables}
 HEADERS: dict[str, tuple[str, ...]] = _GENERIC["customers"].columns
-"""Field of a customer -> the generic names of its column, best first."""
+"""Field of a customer, or refusal, -> the generic names of its column, best first."""
 
 _ALL_DIGITS = re.compile(r"[0-9]+")
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from crmsearch.cleaning.categories import clean_consents, clean_lifecycle
+from crmsearch.cleaning.categories import EVERY_CHANNEL, OPT_OUTS, clean_consents, clean_lifecycle, clean_opt_out, without_withdrawn
 from crmsearch.cleaning.dates import age_on, clean_age, clean_birth_date, clean_timestamp
 from crmsearch.cleaning.emails import clean_emails
 from crmsearch.cleaning.genders import clean_gender
@@ -68,12 +68,14 @@ class CleanRecord(msgspec.Struct, frozen=True):
         source_key: the row's id in its own system, if it has one.
         issues: codes of all that was mended or dropped, each once, in the order found.
         rejections: codes that send the row to quarantine; empty for a good row.
+        withdrawn: consents that the row says are not given; they outweigh what older records of the customer agree to.
     """
 
     document: dict[str, Any]
     source_key: str | None
     issues: tuple[str, ...]
     rejections: tuple[str, ...]
+    withdrawn: tuple[str, ...] = ()
 
 
 class _Row(Notes):
@@ -122,13 +124,14 @@ def clean_record(cells: Sequence[str | None], columns: Sequence[str | None], con
     document |= _places(row)
     document |= _contact(row, document["country"], context)
     document |= _relationship(row, as_of, context)
+    withdrawn = _withdraw(row, document)
     _compare_with_id(row, document)
     rejections = () if any(document[field] for field in _IDENTITY) else ("no_identity",)
     source_key = row.one("customer_id", clean_code)
     document["quality_issues"] = list(row.issues)
     document["quality_score"] = quality_score(document)
     known = {field: value for field, value in document.items() if value is not None and value != []}
-    return CleanRecord(known, source_key, tuple(row.issues), rejections)
+    return CleanRecord(known, source_key, tuple(row.issues), rejections, withdrawn)
 
 
 _IDENTITY = ("name", "company", "emails", "phones", "national_id")
@@ -259,6 +262,20 @@ def _relationship(row: _Row, as_of: date, context: RecordContext) -> dict[str, A
         "last_activity_at": row.one("last_activity_at", when),
         "notes": row.word("notes", clean_notes),
     }
+
+
+def _withdraw(row: _Row, document: dict[str, Any]) -> tuple[str, ...]:
+    """What the row refuses, which goes from its own consents too. A cell of consents that says something and yields none refuses all."""
+    said = [(channel, row.note(clean_opt_out(cell))) for field, channel in OPT_OUTS.items() for cell in row.cells.get(field, ())]
+    refused = [channel for channel, is_refused in said if is_refused]
+    if not document["consents"] and any(not cell.isspace() for cell in row.cells.get("consents", ())):
+        refused.append(EVERY_CHANNEL)
+    withdrawn = (EVERY_CHANNEL,) if EVERY_CHANNEL in refused else tuple(dict.fromkeys(refused))
+    standing = without_withdrawn(document["consents"], withdrawn)
+    if standing != document["consents"]:
+        row.issues["consent_withdrawn"] = None
+        document["consents"] = standing
+    return withdrawn
 
 
 def _clean_job_title(raw: str) -> Outcome[str]:

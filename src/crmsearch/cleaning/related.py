@@ -16,7 +16,7 @@ from crmsearch.cleaning.text import clean_code, clean_text, match_key, tidy, tit
 from crmsearch.cleaning.values import Clean, Notes, Outcome, Rejection
 from crmsearch.contract import InputKind
 
-__all__ = ["CleanRelated", "clean_currency", "clean_flag", "clean_related", "clean_satisfaction"]
+__all__ = ["VOCABULARIES", "CleanRelated", "clean_currency", "clean_flag", "clean_related", "clean_satisfaction"]
 
 T = TypeVar("T")
 
@@ -83,6 +83,13 @@ _FLAGS = _words(
         "false": "false no n f off notopened unopened notclicked notconverted sent delivered bounced 否 未 未打开 未点击 未转化",
     }
 )
+VOCABULARIES: dict[str, frozenset[str]] = {
+    "status": frozenset(_ORDER_STATES.keys() | _TICKET_STATES.keys()),
+    "priority": frozenset(_PRIORITIES),
+    **dict.fromkeys(("opened", "clicked", "converted"), frozenset(_FLAGS)),
+}
+"""Column whose words come from a list -> all of them, as match keys."""
+
 _SATISFACTION = {
     word: points
     for points, words in {

@@ -128,6 +128,8 @@ RULES: dict[str, Rule] = {
         Rule("salutation_title", "job_title", "blank", "a form of address in the place of a job title is dropped", "Mr"),
         Rule("lifecycle_unknown", "lifecycle", "blank", "a word that is no stage of the life cycle is dropped", "purple"),
         Rule("consent_unknown", "consents", "blank", "a word that names no channel is dropped: consent is never guessed", "perhaps"),
+        Rule("consent_withdrawn", "consents", "fix", "a consent that another cell of the row withdraws is taken away", "opted out: yes"),
+        Rule("opt_out_unreadable", "consents", "fix", "a word that is neither yes nor no counts as an opt-out", "Opt Out: 3 May"),
         Rule("notes_cut", "notes", "fix", "a note is cut after 10,000 characters", "a whole mail thread"),
         # dates and numbers
         Rule("date_invalid", "created_at", "blank", "a date that does not exist or cannot be read is dropped", "2024-02-30"),

@@ -1,7 +1,6 @@
 """``sample``, ``ingest`` and ``clean``: data in, customers out."""
 
 import codecs
-import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from crmsearch.cleaning.headers import HEADERS, PRESETS
 from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.output import json_option, print_json, print_report, print_table, stages, words
 from crmsearch.errors import ConfigError, InputError
+from crmsearch.inputs import is_system, split_part, split_system
 from crmsearch.loading import IngestOptions, clean_to_files, load_customers, report_page
 from crmsearch.node import ensure
 from crmsearch.sample import make_sample
@@ -21,9 +21,7 @@ from crmsearch.settings import CLOUDS, Settings, from_env
 
 __all__ = ["clean", "ingest", "sample"]
 
-_PART = re.compile(r"^(.+\.(?:xlsx|xlsm|zip))#.+$", re.IGNORECASE)
 _SLIP = 0.85  # likeness from which a name is a typing error of another; see difflib
-_SYSTEM = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
@@ -83,7 +81,7 @@ def _options(
     max_rejected: float | None = None,
 ) -> IngestOptions:
     """Check what can be checked at once, rather than after Spark has started."""
-    if not _SYSTEM.fullmatch(source):
+    if not is_system(source):
         raise ConfigError(f"--source is auto, {', '.join(PRESETS)}, or a short name of your own in small letters")
     if source not in PRESETS and (meant := get_close_matches(source, ["auto", *PRESETS], 1, _SLIP)) and meant[0] != source:
         raise ConfigError(f"--source {source}: did you mean {meant[0]}?")
@@ -118,11 +116,10 @@ def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
     """
     found = []
     for word in words_:
-        system, path = ("", word) if Path(word).exists() else _split_system(word)
+        system, path = ("", word) if Path(word).exists() else split_system(word)
         if "://" not in path:
             if not any(character in path for character in "*?[{"):
-                # Behind "#" stands one sheet of a workbook or one member of an archive.
-                file = Path(_PART.sub(r"\1", path))
+                file = Path(split_part(path)[0])
                 if not file.exists():
                     raise InputError(f"{file} does not exist")
                 if file.is_file() and not file.stat().st_size:
@@ -130,12 +127,6 @@ def _located(words_: tuple[str, ...]) -> tuple[str, ...]:
             path = str(Path(path).absolute())
         found.append(f"{system}={path}" if system else path)
     return tuple(found)
-
-
-def _split_system(word: str) -> tuple[str, str]:
-    """``zoho=leads.csv`` as system and path; the system is empty where none is named."""
-    system, equals, path = word.partition("=")
-    return (system, path) if equals and _SYSTEM.fullmatch(system) else ("", word)
 
 
 def _check_apart(options: IngestOptions, out: str) -> None:
@@ -146,7 +137,7 @@ def _check_apart(options: IngestOptions, out: str) -> None:
     """
     replaced = {Path(out).absolute() / name for name in ("customers", "quarantine", "clusters")} if "://" not in out else set()
     for path in (*options.paths, *options.orders, *options.tickets, *options.campaigns):
-        file = Path(_split_system(path)[1])
+        file = Path(split_system(path)[1])
         if replaced & {file, *file.parents}:
             raise ConfigError(f"{file} would be replaced by the results; name another folder with --out")
 

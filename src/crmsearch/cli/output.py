@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from crmsearch.contract import InputReport, RunReport
+from crmsearch.contract import InputReport, ReasonReport, RunReport
 
 __all__ = ["data", "json_option", "print_json", "print_report", "print_table", "stages", "words"]
 
 SHOWN_COLUMNS = 20
-SHOWN_ROWS, SHOWN_SEGMENTS = 6, 9  # of each table of a report, which shall fit a screen or little more
+SHOWN_INPUTS, SHOWN_ROWS, SHOWN_SEGMENTS = 21, 6, 9  # of each table of a report, which shall fit a screen or little more
 
 words = Console(stderr=True)
 data = Console()
@@ -51,18 +51,10 @@ def print_report(report: RunReport, where: str = "") -> None:
     balance: list[tuple[Any, ...]] = [("all customers", "", *_balance(report))]
     balance += [(each.path, each.kind, *_balance(each)) for each in report.inputs]
     indexed = "indexed" if report.index else "kept"
-    print_table(f"Run {report.run_id}", ["table", "holds", "rows read", indexed, "merged", "quarantined", "share"], _shortened(balance))
-    if report.quarantined_by_reason:
-        actions = {each.code: each.action for each in report.reasons}
-        rows = [(code, actions.get(code, ""), count) for code, count in report.quarantined_by_reason.items()]
-        # A row may have several.
-        print_table("Reasons of the quarantine", ["reason", "what it means", "rows"], _shortened(rows))
-    applied = [each for each in report.reasons if each.severity != "reject"]
-    if applied:
-        shown = [(each.code, each.action, each.rows, "  ".join(each.samples)) for each in applied]
-        print_table("Mended or dropped values", ["rule", "what was done", "rows", "examples, masked"], _shortened(shown))
-    elif report.issues:
-        print_table("Mended or dropped values", ["rule", "rows"], _shortened(list(report.issues.items())))
+    columns = ["table", "holds", "rows read", indexed, "merged", "quarantined", "share"]
+    print_table(f"Run {report.run_id}", columns, _shortened(balance, SHOWN_INPUTS))
+    _print_rules("Reasons of the quarantine", [each for each in report.reasons if each.severity == "reject"])
+    _print_rules("Mended or dropped values", [each for each in report.reasons if each.severity != "reject"])
     if report.merges.links:
         reasons = sorted(report.merges.reasons.items(), key=lambda item: -item[1])
         print_table("Duplicates", ["what links them", "links"], _shortened(reasons))
@@ -74,6 +66,16 @@ def print_report(report: RunReport, where: str = "") -> None:
         words.print(line, highlight=False, markup=False)
     seconds = ", ".join(f"{name} {spent:.1f} s" for name, spent in report.seconds.items())
     words.print(f"time: {seconds}{where}", highlight=False)
+
+
+def _print_rules(title: str, rules: Sequence[ReasonReport]) -> None:
+    """Rules with the rows that broke them, of which one may have broken several; the most frequent of every kind of rows."""
+    rows: list[tuple[Any, ...]] = []
+    for kind in dict.fromkeys(each.kind for each in rules):
+        told = [(each.code, kind, each.action, each.rows, "  ".join(each.samples)) for each in rules if each.kind == kind]
+        rows += _shortened(told)
+    if rows:
+        print_table(title, ["rule", "rows of", "what was done", "rows", "examples, masked"], rows)
 
 
 def _balance(counts: RunReport | InputReport) -> tuple[Any, ...]:

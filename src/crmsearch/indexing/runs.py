@@ -29,7 +29,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One run in a list.
 
     Attributes:
-        state: ``promoted``, or ``failed`` for a run that was carried out but whose result never went live.
+        state: ``promoted``, or ``failed`` for a run whose result never went live.
+        failure: why it did not.
         quarantined_share: quarantined rows of customers over those read, from 0 to 1.
         completeness: mean share of customers that have a value, over the fields that the inputs had; ``None`` if that was not measured.
         seconds: how long all stages took together.
@@ -48,6 +49,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     quarantined_share: float
     completeness: float | None
     seconds: float
+    failure: str | None = None
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -65,11 +67,11 @@ class RunStore:
         self._settings = settings
         self.index = runs_index(settings.index_prefix)
 
-    def save(self, report: RunReport, state: RunState = "promoted") -> None:
+    def save(self, report: RunReport) -> None:
         """Keep the report under its run's id; one that was there is replaced. It can be listed at once."""
         self._ensure_index()
         with translated_errors():
-            self._client.index(index=self.index, id=report.run_id, document=build_document(report, state), refresh=True)
+            self._client.index(index=self.index, id=report.run_id, document=build_document(report), refresh=True)
 
     def page(self, size: int = 20, before: str | None = None) -> RunPage:
         """Summaries, newest first.
@@ -146,8 +148,9 @@ class RunStore:
                     raise
 
 
-def build_document(report: RunReport, state: RunState) -> dict[str, Any]:
+def build_document(report: RunReport) -> dict[str, Any]:
     """The document of ``crm-runs``."""
+    state: RunState = "failed" if report.failure is not None else "promoted"
     summary = RunSummary(
         run_id=report.run_id,
         state=state,
@@ -162,6 +165,7 @@ def build_document(report: RunReport, state: RunState) -> dict[str, Any]:
         quarantined_share=quarantined_share(report),
         completeness=mean_completeness(report),
         seconds=round(sum(report.seconds.values()), 3),
+        failure=report.failure,
     )
     return {**msgspec.to_builtins(summary), "report": msgspec.to_builtins(report)}
 

@@ -9,7 +9,8 @@ phones                   the calling code and the last two digits     ``+86*****
 dates                    the year                                     ``1990-**-**``
 ids                      the first two characters and the last        ``11***0``
 ages and other figures   up to three digits, or an age in words       ``212``, ``forty-one``
-genders, places, stages  whole, if it is a spelling of a known word   ``NYC``, ``女性``
+genders, places, states, whole, if it is a spelling of a known word   ``NYC``, ``女性``
+currencies, yes and no
 everything else          the first character, and about how long it is ``P*** (10 to 49 characters)``
 ======================== ============================================ =========================
 
@@ -28,7 +29,8 @@ from crmsearch.cleaning.dates import clean_age
 from crmsearch.cleaning.genders import clean_gender
 from crmsearch.cleaning.names import is_salutation
 from crmsearch.cleaning.places import CITIES, clean_city, clean_country, clean_province, country_of_province
-from crmsearch.cleaning.text import HAN, is_formula, is_junk, is_nothing, neutralise_formula, tidy
+from crmsearch.cleaning.related import VOCABULARIES, clean_currency
+from crmsearch.cleaning.text import HAN, is_formula, is_junk, is_nothing, match_key, neutralise_formula, tidy
 from crmsearch.cleaning.values import Clean
 
 __all__ = ["MAX_SAMPLE", "mask"]
@@ -186,7 +188,7 @@ _MASKS: dict[str, Callable[[str], str]] = {
         ("birth_date", "created_at", "updated_at", "last_activity_at", "ordered_at", "opened_at", "closed_at", "sent_at"), _masked_date
     ),
     **dict.fromkeys(("customer_id", "national_id", "postcode", "order_id", "ticket_id", "response_id", "source_records"), _masked_id),
-    **dict.fromkeys(("age", "satisfaction"), _masked_figure),
+    **dict.fromkeys(("age", "amount", "satisfaction"), _masked_figure),
 }
 
 
@@ -200,6 +202,10 @@ def _is_known_province(text: str) -> bool:
     return isinstance(outcome, Clean) and outcome.value is not None and country_of_province(outcome.value) is not None
 
 
+def _word_of(words: frozenset[str]) -> Callable[[str], bool]:
+    return lambda text: match_key(text) in words
+
+
 # Fields whose words come from a public list, and how to tell that a cell is a spelling of one.
 _KNOWN: dict[str, Callable[[str], bool]] = {
     "gender": lambda text: isinstance(clean_gender(text), Clean),
@@ -208,4 +214,6 @@ _KNOWN: dict[str, Callable[[str], bool]] = {
     "province": _is_known_province,
     "country": lambda text: isinstance(clean_country(text), Clean),
     "lifecycle": lambda text: isinstance(clean_lifecycle(text), Clean),
+    "currency": lambda text: isinstance(clean_currency(text), Clean),
+    **{field: _word_of(words) for field, words in VOCABULARIES.items()},
 }

@@ -49,12 +49,15 @@ def render_report(report: RunReport, earlier: Sequence[RunReport] = ()) -> str:
 
 def _head(report: RunReport, before: RunReport | None) -> str:
     where = f", loaded into <code>{escape(report.index)}</code>" if report.index else ", written to files"
+    where = where if report.failure is None else "; nothing went live"
+    # A run that failed early made no customers, which is not to say that there are none.
+    made = report.failure is None or report.indexed > 0
     completeness = mean_completeness(report)
     figures = [
         figure(f"{report.rows_read:,}", "rows of customers read"),
         figure(f"{report.rows_read - report.quarantined:,}", "rows accepted"),
-        figure(f"{report.indexed:,}", "customers indexed" if report.index else "customers"),
-        figure(f"{report.merged:,}", "duplicates merged"),
+        figure(f"{report.indexed:,}", "customers indexed" if report.index and report.failure is None else "customers") if made else "",
+        figure(f"{report.merged:,}", "duplicates merged") if made else "",
         figure(
             f"{report.quarantined:,}", f"rows quarantined ({percent(quarantined_share(report))})", "warn" if wants_a_look(report) else ""
         ),
@@ -64,7 +67,7 @@ def _head(report: RunReport, before: RunReport | None) -> str:
     funnel = [
         Bar("Rows read", report.rows_read, f"{report.rows_read:,}"),
         Bar("Accepted", report.rows_read - report.quarantined, f"{report.rows_read - report.quarantined:,}"),
-        Bar("Customers", report.indexed, f"{report.indexed:,}", percent(report.indexed / whole), "good"),
+        *([Bar("Customers", report.indexed, f"{report.indexed:,}", percent(report.indexed / whole), "good")] if made else []),
     ]
     return f"""<h1>Data quality of run {escape(report.run_id)}</h1>
 <p class="about">Began {escape(report.began_at)}, took {sum(report.seconds.values()):,.1f} s{where}.</p>
@@ -87,9 +90,14 @@ def _inputs(report: RunReport) -> str:
         ]
         for each in report.inputs
     ]
+    balance = "Every row is accounted for: rows read = indexed + merged + quarantined, table by table."
+    if report.failure is not None:
+        balance = (
+            "The run failed: what was not judged until then is neither indexed nor merged, and a table of which it says 0 was not read."
+        )
     return f"""<h2>What was read</h2>
-<p>Every row is accounted for: rows read = indexed + merged + quarantined, table by table. Of orders, tickets and campaign responses,
-“indexed” rows count in the figures of a customer, “merged” ones repeat another row.</p>
+<p>{balance} Of orders, tickets and campaign responses, “indexed” rows count in the figures of a customer, “merged” ones repeat another
+row.</p>
 {table("All tables of this run", headers, rows, range(3, 8), wide=True)}
 """
 

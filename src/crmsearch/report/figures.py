@@ -14,8 +14,8 @@ def quarantined_share(report: RunReport) -> float:
 
 
 def wants_a_look(report: RunReport) -> bool:
-    """Tell whether so many rows of customers are in quarantine that something must be wrong with a source."""
-    return quarantined_share(report) >= _MANY_REJECTED
+    """Tell whether the run failed, or so many rows of customers are in quarantine that something must be wrong with a source."""
+    return report.failure is not None or quarantined_share(report) >= _MANY_REJECTED
 
 
 def compared_fields(report: RunReport) -> list[FieldQuality]:
@@ -35,6 +35,8 @@ def verdict(report: RunReport, before: RunReport | None = None) -> str:
     made = f"{report.rows_read:,} rows became {customers}" if report.rows_read != 1 else f"One row became {customers}"
     if report.merged:
         made += f": {report.merged:,} were duplicates and joined them"
+    if report.failure is not None:
+        made = f"The run failed and nothing went live: {report.failure}"
     sentences = [made + "."]
     share = quarantined_share(report)
     if not report.quarantined:

@@ -3,5 +3,5 @@
 ``features`` takes from a document what is compared; ``keys`` says which records are compared at all; ``compare`` gives each field a level
 of the table in ``levels``; ``weights`` makes a probability of them; ``components`` and ``clusters`` make customers of pairs;
 ``survivorship`` makes one document of many.
-All pure; ``spark/resolve.py`` runs them over a whole customer base.
+All pure; ``spark/pairs.py`` and ``spark/resolve.py`` run them over a whole customer base.
 """

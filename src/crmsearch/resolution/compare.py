@@ -179,7 +179,8 @@ def _phones(a: Features, b: Features) -> list[Agreement]:
         return []
     shared = sorted(phone for phone in a.phones if phone in b.phones)
     if shared:
-        own = [phone for phone in shared if not LANDLINE.match(phone)]
+        # The landline of a company is no household's.
+        own = [phone for phone in shared if a.company or not LANDLINE.match(phone)]
         level = "two" if len(shared) > 1 else "same" if own else "landline"
         return [Agreement("phone", level, f"p{(own or shared)[0]}")]
     if any(OSA.distance(one, two, score_cutoff=1) <= 1 for one in a.phones for two in b.phones):
@@ -216,8 +217,12 @@ def _is_near(a: Features, b: Features) -> bool:
 
 
 def _site(a: Features, b: Features) -> list[Agreement]:
-    """The place of a company: two branches of one name are two accounts, so that another place weighs more than with people."""
-    return [Agreement("site", each.level, each.value) for each in _place(a, b) if each.field == "place"]
+    """The place of a company: two branches of one name are two accounts, so that another place weighs more than with people.
+
+    One city or postcode is many companies' place and says nothing alone, but another one is another branch.
+    """
+    known = (each for each in _place(a, b) if each.field == "place" or each.level == "elsewhere")
+    return [Agreement("site", each.level, each.value) for each in known]
 
 
 def _address_level(a: Features, b: Features, *, near: bool) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from crmsearch.cleaning.categories import without_withdrawn
 from crmsearch.cleaning.names import has_han
 from crmsearch.cleaning.record import quality_score
 from crmsearch.cleaning.rules import RULES
@@ -47,7 +48,7 @@ POLICIES: dict[str, str] = {
 ``fullest``: a person's name before a company's, both names before one, none an initial, Chinese characters before their pinyin; then what
 most records say, then the newest. ``commonest``: what most records say, then the newest; an age goes with its birth date. ``proven``: a
 number that passes its check, then what most records say. ``together``: the newest record that knows the first of the fields, else the next
-field. ``latest statement``: of the newest record that states any or, by an empty list, none, so that what was withdrawn does not come back.
+field. ``latest statement``: of the newest record that states any, less what another record withdraws, unless that one is known to be older.
 The ``newest`` record is the one last updated; of equals the one of the most trusted system, then the fullest.
 """
 
@@ -77,8 +78,8 @@ def merge_records(records: Sequence[Record], cluster: Cluster, trust: Sequence[s
     """Make the document of a customer from the records of a cluster.
 
     Args:
-        records: cleaned documents with ``customer_id`` (the record's own id), ``source_records``, ``merged_count`` and, where equal rows
-            have been merged before, ``merge_reasons``.
+        records: cleaned documents with ``customer_id`` (the record's own id), ``source_records``, ``merged_count``, ``withdrawn`` (consents
+            that the record refuses) and, where equal rows have been merged before, ``merge_reasons``.
         cluster: what holds them together.
         trust: source systems, the most trusted first.
 
@@ -112,8 +113,17 @@ def _first_knowing(ordered: Sequence[Record], field: str) -> Record | None:
 
 
 def _stated(ordered: Sequence[Record], fields: Sequence[str]) -> dict[str, Any]:
-    """An empty list is a statement too: that nothing is agreed to."""
-    return _take(next((record for record in ordered if record.get(fields[0]) is not None), None), fields)
+    stated = _first_knowing(ordered, fields[0])
+    if stated is None:
+        return {}
+    withdrawn = {each for record in ordered if not _is_older(record, stated) for each in record.get("withdrawn") or ()}
+    return {fields[0]: without_withdrawn(stated[fields[0]], withdrawn)}
+
+
+def _is_older(record: Record, other: Record) -> bool:
+    """Whether a record is known to be older; without a date it may be the newer one, and with a day alone the newer one of that day."""
+    one, two = record.get("updated_at") or "", other.get("updated_at") or ""
+    return bool(one and two) and one < two[: len(one)]
 
 
 def _newest(ordered: Sequence[Record], fields: Sequence[str]) -> dict[str, Any]:

@@ -133,7 +133,12 @@ def _reasons(found: Iterable[Agreement]) -> tuple[str, ...]:
 
 
 def _is_barred(levels: Mapping[str, str]) -> bool:
-    """Whether a pair is a generation apart, as a father and a son of the same name are, and no number says that they are one."""
+    """Whether a pair is a generation apart, as a father and a son of the same name are, and no number says that they are one.
+
+    Or two accounts of a company at two places.
+    """
+    if levels.get("site") == "elsewhere":
+        return True
     if levels.get("national id") in {"same", "similar"}:
         return False
     return "generation" in {levels.get("birth date"), levels.get("age")} or levels.get("generation") == "differs"
@@ -144,7 +149,9 @@ def _is_grounded(levels: Mapping[str, str], weight: float, *, sparse: bool) -> b
     contacts = sum(levels.get(field, "differs") != "differs" for field in ("e-mail", "phone"))
     address = levels.get("place", levels.get("site")) in {"same address", "similar address"}
     if "account" in levels or "domain" in levels:
-        return bool(contacts or address or "domain" in levels) and levels.get("account") != "differs"
+        told = bool(contacts or address or "domain" in levels) and levels.get("account") != "differs"
+        # A company that moves within its city takes phone and mailbox along; a second shop has one of its own.
+        return told and (levels.get("site") != "same city" or contacts == 2)
     number = levels.get("national id", "differs") != "differs"
     birth = levels.get("birth date") in {"same", "turned", "similar"}
     if levels.get("given") == "differs":

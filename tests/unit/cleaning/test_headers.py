@@ -1,5 +1,6 @@
 import pytest
 
+from crmsearch.cleaning.categories import OPT_OUTS
 from crmsearch.cleaning.headers import HEADERS, map_headers
 from crmsearch.cleaning.text import match_key
 from crmsearch.contract import FIELDS
@@ -100,4 +101,4 @@ def test_no_header_name_means_two_fields() -> None:
     fields: dict[str, str] = {}
     for key, field in names:
         assert fields.setdefault(key, field) == field, key
-    assert set(HEADERS) <= set(FIELDS)
+    assert set(HEADERS) <= {*FIELDS, *OPT_OUTS}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmsearch.cleaning.categories import OPT_OUTS
 from crmsearch.cleaning.headers import GENERIC_CUSTOMERS, KEY_FIELDS, PRESETS, fields_of, knows_header, map_headers, recognise
 from crmsearch.cleaning.presets import TABLES, PresetTable
 from crmsearch.cleaning.text import match_key
@@ -88,7 +89,7 @@ def test_a_table_is_sound(system: str, table: PresetTable) -> None:
 
 
 def test_the_generic_fields_are_those_of_the_contract() -> None:
-    assert set(fields_of("customers")) <= set(FIELDS)
+    assert set(fields_of("customers")) <= {*FIELDS, *OPT_OUTS}
     for kind in KEY_FIELDS:
         assert fields_of(kind)[0] == KEY_FIELDS[kind]
     assert PRESETS == ("dynamics365", "hubspot", "salesforce", "zoho", "generic")
@@ -167,13 +168,37 @@ OPT_OUT = re.compile(r"opt(ed)? ?_?out|optout|donot|do not (call|allow)|unsubscr
 
 
 def test_an_opt_out_is_never_read_as_consent() -> None:
-    refusals = {header for _, table in EVERY_TABLE for header in (*table.unused, *table.marks) if OPT_OUT.search(header)}
+    known = {name for _, table in EVERY_TABLE for names in (table.unused, table.marks, *table.columns.values()) for name in names}
+    refusals = {header for header in known if OPT_OUT.search(header)}
     refusals |= {"HasOptedOutOfEmail", "Email Opt Out", "donotemail", "Opt-out", "Unsubscribed", "Do Not Call", "No marketing"}
     assert len(refusals) > 25
     for system, table in EVERY_TABLE:
         recognised = type(GENERIC_CUSTOMERS)(system, table.name, table.kind)
         for header in refusals:
-            assert map_headers([header], {}, recognised).columns == (None,), f"{header} in {_name(system, table)}"
+            (column,) = map_headers([header], {}, recognised).columns
+            assert column in ({None, *OPT_OUTS} if table.kind == "customers" else {None}), f"{header} in {_name(system, table)}"
+
+
+@pytest.mark.parametrize(
+    ("header", "system", "table", "field"),
+    [
+        ("HasOptedOutOfEmail", "salesforce", "Lead", "email_opt_out"),
+        ("DoNotCall", "salesforce", "Contact", "phone_opt_out"),
+        ("donotbulkemail", "dynamics365", "contact", "email_opt_out"),
+        ("Do not allow Phone Calls", "dynamics365", "lead", "phone_opt_out"),
+        ("donotpostalmail", "dynamics365", "account", "post_opt_out"),
+        ("Send Marketing Materials", "dynamics365", "contact", "opt_out"),
+        ("hs_email_optout", "hubspot", "Contacts", "email_opt_out"),
+        ("hs_email_optout_4711", "hubspot", "Contacts", None),
+        ("Email Opt Out", "zoho", "Leads", "email_opt_out"),
+        ("HasOptedOutOfFax", "salesforce", "Contact", None),
+        ("Do-Not-Email", "generic", "", "email_opt_out"),
+        ("短信退订", "generic", "", "sms_opt_out"),
+        ("免打扰", "generic", "", "opt_out"),
+    ],
+)
+def test_what_an_opt_out_refuses(header: str, system: str, table: str, field: str | None) -> None:
+    assert map_headers([header], {}, type(GENERIC_CUSTOMERS)(system, table, "customers")).columns == (field,)
 
 
 def test_an_addition_of_a_company_is_read_by_the_generic_table() -> None:
@@ -213,4 +238,4 @@ def test_any_mixture_of_headers_is_answered(headers: list[str]) -> None:
     mapping = map_headers(headers, {}, recognised)
     assert len(mapping.columns) == len(headers)
     filled = Counter(column for column in mapping.columns if column)
-    assert all(count == 1 or field in {"emails", "phones", "tags", "consents", "address"} for field, count in filled.items())
+    assert all(count == 1 or field in {"emails", "phones", "tags", "consents", "address", *OPT_OUTS} for field, count in filled.items())

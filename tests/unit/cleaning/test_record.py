@@ -46,6 +46,26 @@ def test_a_whole_record() -> None:
     assert record.rejections == ()
 
 
+@pytest.mark.parametrize(
+    ("cells", "withdrawn"),
+    [
+        ({"Email Opt Out": "true", "Do Not Call": "true"}, ("email", "phone")),
+        ({"Email Opt Out": "true", "Do Not Contact": "yes"}, ("marketing",)),
+        ({"Email Opt Out": "false", "Do Not Call": ""}, ()),
+        ({"Email Opt Out": "false", "Do Not Email": "true"}, ("email",)),
+        ({"Email Opt Out": "=A1"}, ("email",)),
+        ({"Consents": "no"}, ("marketing",)),
+        ({"Consents": "perhaps"}, ("marketing",)),
+        ({"Consents": "email"}, ()),
+        ({"Consents": " "}, ()),
+    ],
+)
+def test_what_a_row_refuses(cells: dict[str, str], withdrawn: tuple[str, ...]) -> None:
+    headers = ["Name", *cells]
+    record = clean_record(["Anna Weber", *cells.values()], map_headers(headers).columns, CONTEXT)
+    assert record.withdrawn == withdrawn
+
+
 EXCERPTS = {
     "English": (
         "Name,Age,Gender,City",

@@ -14,11 +14,12 @@ from crmsearch.cleaning.spelling import (
     short_forms,
     sound,
     split_words,
+    start_deletions,
     umlaut_forms,
     word_spans,
 )
 
-LETTERS = st.text("abcdefgh", min_size=3, max_size=12)
+LETTERS = st.text("abcdefgh", min_size=4, max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,8 @@ def test_two_slips_leave_something_in_common_in_longer_words(word: str, data: st
 def test_words_with_nothing_in_common_share_no_form() -> None:
     assert not set(deletions("smith")) & set(deletions("jones"))
     assert not set(far_deletions("martinez")) & set(far_deletions("thompson"))
-    assert deletions("li") == ("li",)
+    assert (deletions("li"), deletions("sam")) == (("li",), ("sam",))
+    assert set(start_deletions("smi")) & set(start_deletions("sni"))
 
 
 def test_what_sounds_alike_has_one_code() -> None:

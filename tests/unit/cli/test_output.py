@@ -37,6 +37,10 @@ REPORT = RunReport(
     quarantined=1,
     quarantined_by_reason={"cell_count": 1},
     issues={"spaces": 7},
+    reasons=[
+        ReasonReport(code="spaces", severity="fix", action="removed", rows=7),
+        ReasonReport(code="cell_count", severity="reject", action="set aside", rows=1),
+    ],
     seconds={"clean": 1.26},
 )
 
@@ -102,9 +106,22 @@ def test_the_report_shows_every_table_rule_link_and_segment(streams: tuple[Strin
     assert "123,456 pairs compared, 240 customers made of several records, the largest of 4; 3 links refused" in words
 
 
+def test_every_table_is_shown_and_the_rules_of_every_kind_of_rows(streams: tuple[StringIO, StringIO]) -> None:
+    inputs = [msgspec.structs.replace(WHOLE.inputs[2], path=f"/data/orders_{number}.csv") for number in range(12)]
+    lost = [ReasonReport(code=f"code_{number}", severity="reject", action="lost", rows=90 - number) for number in range(9)]
+    ticket = ReasonReport(code="event_empty", kind="tickets", severity="reject", action="says nothing", rows=3, samples=["t***"])
+    output.print_report(msgspec.structs.replace(WHOLE, inputs=inputs, reasons=[*lost, ticket]))
+    lines = streams[0].getvalue().splitlines()
+    assert all(any(f"/data/orders_{number}.csv" in line for line in lines) for number in range(12))
+    (line,) = [line for line in lines if "event_empty" in line]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == ["event_empty", "tickets", "says nothing", "3", "t***"]
+    assert any("… 4 more" in line for line in lines)
+
+
 def test_a_long_report_stays_on_about_a_screen(streams: tuple[StringIO, StringIO]) -> None:
     many = {f"code_{number}": 100 - number for number in range(40)}
     reasons = [ReasonReport(code=code, severity="fix", action="mended", rows=rows, samples=["a***"] * 3) for code, rows in many.items()]
+    reasons += [ReasonReport(code="key_reused", kind=kind, severity="reject", action="lost", rows=9) for kind in ("orders", "tickets")]
     long = msgspec.structs.replace(
         WHOLE,
         inputs=WHOLE.inputs * 10,
@@ -115,8 +132,9 @@ def test_a_long_report_stays_on_about_a_screen(streams: tuple[StringIO, StringIO
     )
     output.print_report(long)
     data = streams[0].getvalue()
-    assert len(data.splitlines()) <= 60
-    assert "… 35 more" in data
+    assert len(data.splitlines()) <= 75
+    assert "… 35 more" in data, "rules"
+    assert "… 11 more" in data, "tables: of 30 and their sum 20 are shown"
     assert "code_0" in data
     assert "code_39" not in data
 

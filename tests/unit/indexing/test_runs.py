@@ -32,7 +32,7 @@ def test_reports_are_copied_like_customers() -> None:
 
 
 def test_the_figures_are_those_of_the_report() -> None:
-    document = build_document(REPORT, "promoted")
+    document = build_document(REPORT)
     assert {name: document[name] for name in ("run_id", "state", "rows_read", "indexed", "merged", "quarantined")} == {
         "run_id": REPORT.run_id,
         "state": "promoted",
@@ -46,12 +46,18 @@ def test_the_figures_are_those_of_the_report() -> None:
     assert document["completeness"] == pytest.approx(0.77, abs=0.01)
 
 
+def test_a_run_with_a_failure_has_failed() -> None:
+    document = build_document(msgspec.structs.replace(REPORT, failure="5 of 9 rows were rejected"))
+    assert (document["state"], document["failure"]) == ("failed", "5 of 9 rows were rejected")
+    assert build_document(REPORT)["failure"] is None
+
+
 def test_a_report_comes_back_as_it_was() -> None:
-    assert parse_report(_stored(build_document(REPORT, "promoted"))) == REPORT
+    assert parse_report(_stored(build_document(REPORT))) == REPORT
 
 
 def test_what_a_newer_version_wrote_can_be_read() -> None:
-    stored = _stored(build_document(REPORT, "promoted"))
+    stored = _stored(build_document(REPORT))
     stored["report"]["forecast"] = {"rows": 13_000}
     stored["report"]["inputs"][0]["checksum"] = "5f"
     assert parse_report(stored) == REPORT
@@ -59,9 +65,11 @@ def test_what_a_newer_version_wrote_can_be_read() -> None:
 
 
 def test_what_an_older_version_wrote_can_be_read() -> None:
-    stored = _stored(build_document(REPORT, "promoted"))
-    for name in ("reasons", "fields", "merges", "rfm_segments", "clusters"):
+    stored = _stored(build_document(REPORT))
+    for name in ("reasons", "fields", "merges", "rfm_segments", "clusters", "failure"):
         del stored["report"][name]
+    del stored["failure"]
+    assert msgspec.convert(stored, RunSummary).failure is None
     assert parse_report(stored).rows_read == REPORT.rows_read
 
 

@@ -9,12 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmsearch.cleaning.headers import fields_of
 from crmsearch.cleaning.text import HAN
 from crmsearch.contract import FIELDS
 from crmsearch.privacy.masking import MAX_SAMPLE, mask
 
-PERSONAL = ("name", "given_name", "family_name", "emails", "phones", "address", "national_id", "customer_id", "postcode", "notes")
-ANY_FIELD = st.sampled_from([*FIELDS, "order_id", "unheard_of", ""])
+PERSONAL = (
+    "name", "given_name", "family_name", "emails", "phones", "address", "national_id", "customer_id", "postcode", "notes", "order_id",
+    "ticket_id", "response_id", "subject", "campaign", "category",
+)  # fmt: skip
+RELATED = [field for kind in ("orders", "tickets", "campaigns") for field in fields_of(kind)]
+ANY_FIELD = st.sampled_from([*FIELDS, *RELATED, "unheard_of", ""])
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,19 @@ ANY_FIELD = st.sampled_from([*FIELDS, "order_id", "unheard_of", ""])
         ("maybe", "gender", "m*** (2 to 9 characters)"),
         ("12 Rue de Rivoli, Paris", "address", "1*** (10 to 49 characters)"),
         ("x" * 60, "notes", "x*** (50 to 499 characters)"),
+        ("O-2024-0017", "order_id", "O2***7"),
+        ("1O0.00", "amount", "1*** (2 to 9 characters)"),
+        ("1234.50", "amount", "1*** (2 to 9 characters)"),
+        ("-5", "amount", "-5"),
+        ("2024-13-01", "ordered_at", "2024-**-**"),
+        ("EUR", "currency", "EUR"),
+        ("shells", "currency", "s*** (2 to 9 characters)"),
+        ("处理中", "status", "处理中"),
+        ("Ask Anna", "status", "A*** (2 to 9 characters)"),
+        ("urgent", "priority", "urgent"),
+        ("Yes", "clicked", "Yes"),
+        ("Anna", "opened", "A*** (2 to 9 characters)"),
+        ("Refund for Anna Kern", "subject", "R*** (10 to 49 characters)"),
         ('=HYPERLINK("http://x","Anna")', "name", "'=HYPERLINK(***)"),
         ("=Anna(1)", "name", "'=***"),
         ("@Anna", "name", "'@***"),

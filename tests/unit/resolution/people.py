@@ -23,6 +23,7 @@ ACME: dict[str, Any] = {
     "name": "Acme Tools Ltd", "company": "Acme Tools Ltd", "kind": "company", "emails": ["info@acmetools.example"],
     "phones": ["+442079460000"], "address": "1 Mill Lane", "city": "London", "postcode": "E11AA",
 }  # fmt: skip
+BARE: dict[str, Any] = ACME | {"address": None, "city": None, "postcode": None}
 
 # Numbers that pass their check, of people born on the same day.
 PROVEN = ("110105199005064016", "110105199005066011")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crmsearch.resolution.clusters import resolve_component
 from crmsearch.resolution.components import connect
 from crmsearch.resolution.features import Features, is_valid_id
-from tests.unit.resolution.people import JOHN, MODEL, PROVEN, WEI, person
+from tests.unit.resolution.people import BARE, JOHN, MODEL, PROVEN, WEI, person
 
 
 def _members(records: list[Features]) -> list[tuple[str, ...]]:
@@ -41,6 +41,13 @@ def test_a_record_that_resembles_two_people_joins_one_of_them() -> None:
 
 def test_two_proven_numbers_never_meet_through_a_third_record() -> None:
     records = [person(WEI, "a", national_id=PROVEN[0]), person(WEI, "b", national_id=PROVEN[1]), person(WEI, "c")]
+    clusters, refused = resolve_component(records, MODEL)
+    assert sorted(len(cluster.members) for cluster in clusters) == [1, 2]
+    assert refused == 1
+
+
+def test_two_branches_never_meet_through_a_row_without_a_place() -> None:
+    records = [person(BARE, "a", city="London"), person(BARE, "b", city="Manchester"), person(BARE, "c")]
     clusters, refused = resolve_component(records, MODEL)
     assert sorted(len(cluster.members) for cluster in clusters) == [1, 2]
     assert refused == 1

@@ -13,7 +13,7 @@ from crmsearch.resolution.features import is_valid_id
 from crmsearch.resolution.keys import blocking_keys
 from crmsearch.resolution.levels import LEVELS
 from crmsearch.resolution.weights import EVERY, LINK_WEIGHT, Model, frequency_values
-from tests.unit.resolution.people import ACME, JOHN, MODEL, PROVEN, WEI, person
+from tests.unit.resolution.people import ACME, BARE, JOHN, MODEL, PROVEN, WEI, person
 
 SAME: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("all the same", JOHN, {}),
@@ -40,6 +40,13 @@ SAME: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("a number mistyped", JOHN | {"national_id": "7535316"}, {"national_id": "7533516", "emails": [], "phones": []}),
     ("company account", ACME, {"emails": ["sales@acmetools.example"], "phones": []}),
     ("legal form left out", ACME, {"name": "Acme Tools", "company": "Acme Tools"}),
+    ("equal companies without an address", BARE, {}),
+    ("a company's name and domain", BARE | {"phones": []}, {"emails": ["sales@acmetools.example"]}),
+    ("a company's name and e-mail", BARE | {"phones": []}, {}),
+    ("a company's name and landline", BARE | {"emails": []}, {"name": "Acme Tools", "company": "Acme Tools"}),
+    ("a company's name and phone, another e-mail", BARE, {"emails": ["acme@gmail.com"]}),
+    ("the address of a company is known once", ACME, {"address": None, "city": None, "postcode": None}),
+    ("a company in another street of its city", ACME, {"address": "9 Park Road", "postcode": None}),
 ]  # fmt: skip
 
 OTHERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -65,6 +72,12 @@ OTHERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("a person and a company", JOHN | {"company": "Acme Tools"}, ACME),
     ("branches of a company", ACME,
      {"emails": [], "phones": ["+441619460000"], "address": "9 Park Road", "city": "Manchester", "postcode": "M11AA"}),
+    ("branches of one mailbox", ACME, {"phones": ["+441619460000"], "address": "9 Park Road", "city": "Manchester", "postcode": "M11AA"}),
+    ("branches of one mailbox and phone, of which the cities are known", BARE | {"city": "London"}, {"city": "Manchester"}),
+    ("shops of one mailbox in one city", ACME, {"phones": ["+442079461111"], "address": "9 Park Road", "postcode": None}),
+    ("a company's name and nothing else", BARE | {"emails": [], "phones": []}, {}),
+    ("two companies of similar names in one office", BARE, {"name": "Acme Toys Ltd", "company": "Acme Toys Ltd"}),
+    ("a company's name and domain, another phone", BARE, {"emails": ["sales@acmetools.example"], "phones": ["+441619460000"]}),
 ]  # fmt: skip
 
 

@@ -68,9 +68,31 @@ def test_facts_of_one_place_or_work_are_not_mixed() -> None:
     assert "job_title" not in document
 
 
-def test_consents_that_were_withdrawn_do_not_come_back() -> None:
-    document = _merge(_record("a", **OLD, consents=["email"]), _record("b", **NEW, consents=[]))
-    assert "consents" not in document
+@pytest.mark.parametrize(
+    ("agreed", "withdrawn", "expected"),
+    [
+        ((OLD, ["email"]), (NEW, ["marketing"]), None),
+        ((OLD, ["email", "sms"]), (NEW, ["email"]), ["sms"]),
+        ((NEW, ["email", "sms"]), (OLD, ["email"]), ["email", "sms"]),
+        ((NEW, ["email", "sms"]), ({}, ["email"]), ["sms"]),
+        (({}, ["email", "sms"]), (OLD, ["email"]), ["sms"]),
+        ((OLD, ["email", "sms"]), (OLD, ["email"]), ["sms"]),
+        (({"updated_at": "2024-01-01T09:00:00Z"}, ["email"]), ({"updated_at": "2024-01-01"}, ["email"]), None),
+        (({"updated_at": "2024-01-01T09:00:00Z"}, ["email"]), ({"updated_at": "2024-01-01T08:00:00Z"}, ["email"]), ["email"]),
+        ((OLD, ["marketing", "phone"]), (NEW, ["email"]), ["phone"]),
+        ((OLD, ["sms"]), (NEW, ["email"]), ["sms"]),
+    ],
+)
+def test_what_was_withdrawn_does_not_come_back(
+    agreed: tuple[dict[str, str], list[str]], withdrawn: tuple[dict[str, str], list[str]], expected: list[str] | None
+) -> None:
+    document = _merge(_record("a", **agreed[0], consents=agreed[1]), _record("b", **withdrawn[0], withdrawn=withdrawn[1]))
+    assert document.get("consents") == expected
+
+
+def test_what_a_third_record_withdraws_is_withdrawn_too() -> None:
+    refusals = [_record("b", **NEW, withdrawn=["email"]), _record("c", **NEW, withdrawn=["sms"])]
+    assert _merge(_record("a", **OLD, consents=["email", "sms", "post"]), *refusals)["consents"] == ["post"]
 
 
 def test_of_records_of_one_age_the_most_trusted_system_is_heard() -> None:

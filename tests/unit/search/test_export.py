@@ -15,7 +15,7 @@ from crmsearch.errors import BackendError, InvalidRequestError, UnknownFieldErro
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import PAGE, build_export_body, render_head, render_rows
 from crmsearch.search.filters import Filter
-from crmsearch.search.request import ExportFormat, ExportRequest, check_export
+from crmsearch.search.request import MAX_TEXT, ExportFormat, ExportRequest, check_export
 from crmsearch.search.service import SearchService
 
 WANG: dict[str, Any] = {
