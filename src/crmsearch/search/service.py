@@ -1,6 +1,6 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import elasticsearch
 import msgspec
@@ -12,6 +12,7 @@ from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
 from crmsearch.search.query import Position, build_search_body, build_suggest_body
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
+from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
@@ -19,6 +20,7 @@ __all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
 
 MAX_ID_BYTES = 512  # Elasticsearch's own limit
 Body = dict[str, Any]
+Request = TypeVar("Request", SearchRequest, StatsRequest)
 
 
 class SearchBackend(Protocol):
@@ -44,11 +46,13 @@ class SearchBackend(Protocol):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend) -> None:
+    def __init__(self, backend: SearchBackend, resolver: Resolver | None = None) -> None:
         self._backend = backend
+        self._resolver = resolver or Resolver()
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
+        request = await self._resolved(request)
         position = decode_cursor(request)
         return parse_search(request, await self._backend.search(build_search_body(request, position), position))
 
@@ -66,6 +70,7 @@ class SearchService:
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
+        request = await self._resolved(request)
         population = await self._backend.count()
         answer = await self._backend.search(build_stats_body(request, population))
         if cancelled := find_cancelled(request, answer):
@@ -74,6 +79,10 @@ class SearchService:
 
     async def check(self) -> None:
         await self._backend.check()
+
+    async def _resolved(self, request: Request) -> Request:
+        """A checked request with the meaning of segments and relative days in the place of their names."""
+        return msgspec.structs.replace(request, filters=await self._resolver.resolve(request.filters))
 
 
 class ElasticsearchBackend:
