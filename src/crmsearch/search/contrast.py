@@ -33,6 +33,8 @@ __all__ = [
     "Design",
     "Moments",
     "NumberContrast",
+    "Tested",
+    "Value",
     "ValueContrast",
     "build_contrast_aggs",
     "build_values_aggs",
@@ -53,7 +55,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         parts: clauses of the parts, which do not overlap.
-        shown: the two groups of the answer, each made of parts; lift is the share in the first over that in the second.
+        shown: the groups of the answer, each made of parts; lift is the share in the first of them over that in the second.
         tested: the two parts whose difference is tested; ``None`` if there are no two.
     """
 
@@ -102,12 +104,16 @@ class NumberContrast(Tested, frozen=True, kw_only=True):
 
 
 class ValueContrast(Tested, frozen=True, kw_only=True):
-    """One value of a category: customers by group, their share among those of whom the field is known, and how often in comparison."""
+    """One value of a category: customers by group, and their shares of the ``known``, of whom there is a value.
+
+    ``lift`` is the share in the first group over that in the second.
+    """
 
     field: str
     value: Value
     label: str
     counts: dict[str, int]
+    known: dict[str, int]
     shares: dict[str, float | None]
     lift: float | None
 
@@ -266,12 +272,13 @@ def _parse_value(
     found = {part: bucket["parts"]["buckets"][part]["doc_count"] for part in design.parts}
     counts = {group: sum(found[part] for part in made_of) for group, made_of in design.shown.items()}
     shares = {group: counts[group] / known[group] if known[group] else None for group in counts}
-    of_first, of_second = shares.values()
+    of_first, of_second, *_ = shares.values()
     answer = ValueContrast(
         field=field.name,
         value=bucket["key"],
         label=str(bucket["key"]),
         counts=counts,
+        known=dict(known),
         shares=shares,
         lift=of_first / of_second if of_first is not None and of_second else None,
     )

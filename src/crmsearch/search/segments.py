@@ -35,6 +35,7 @@ __all__ = [
     "check_definition",
     "check_nesting",
     "check_precondition",
+    "defining_fields",
     "resolve_filters",
     "segments_leading_to",
     "used_segments",
@@ -184,6 +185,12 @@ def segments_leading_to(name: str, segments: Mapping[str, Segment]) -> list[str]
     while more := {other for other, each in segments.items() if leading & set(used_segments(each.filters))} - leading:
         leading |= more
     return [other for other in segments if other in leading - {name}]
+
+
+def defining_fields(segment: Segment, segments: Mapping[str, Segment]) -> set[str]:
+    """Fields that a segment's own filters, and those of the segments it leads to, are about; arguments as of ``resolve_filters``."""
+    fields = {each.field for each in segment.filters if each.field}
+    return fields.union(*(defining_fields(segments[name], segments) for name in used_segments(segment.filters)))
 
 
 def resolve_filters(filters: Iterable[Filter], segments: Mapping[str, Segment], today: date) -> list[Filter]:
