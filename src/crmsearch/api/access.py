@@ -39,7 +39,7 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
         if host not in hosts:
             raise InvalidRequestError("this host name is not served; name it in CRMSEARCH_API_ALLOWED_HOSTS if it should be")
         # A form on another site can be posted here without asking; JSON cannot.
-        if request.method == "POST" and request.content_type[0] != "application/json":
+        if request.method in {"POST", "PUT"} and request.content_type[0] != "application/json":
             raise HTTPException(status_code=415, detail="send the body as Content-Type: application/json")
         known = {name.rstrip("_") for name in request.route_handler.parsed_fn_signature.parameters}
         unknown = sorted(set(request.query_params.keys()) - known)

@@ -17,9 +17,13 @@ from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.runs import runs_router
+from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
+from crmsearch.indexing.segments import SegmentStore
+from crmsearch.search.resolver import Resolver
+from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
 from crmsearch.settings import ApiSettings, from_env
 
@@ -30,10 +34,17 @@ _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
 
-def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs: RunStore | None = None) -> Litestar:
-    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from."""
+def create_app(
+    backend: SearchBackend,
+    settings: ApiSettings | None = None,
+    runs: RunStore | None = None,
+    segments: SegmentStore | None = None,
+) -> Litestar:
+    """The API and console over any backend; ``/v1/runs`` and ``/v1/segments`` are there if they have a store to read from."""
     settings = settings or ApiSettings()
-    service = SearchService(backend)
+    resolver = Resolver(segments)
+    service = SearchService(backend, resolver)
+    segment_service = SegmentService(backend, segments, resolver) if segments else None
 
     async def provide_service() -> SearchService:
         return service
@@ -41,9 +52,19 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
     async def provide_runs() -> RunStore | None:
         return runs
 
+    async def provide_segments() -> SegmentService | None:
+        return segment_service
+
     version_1 = Router(
         path="/v1",
-        route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
+        route_handlers=[
+            customers_router,
+            compute_stats,
+            compute_stats_by_url,
+            list_fields,
+            *([runs_router] if runs else []),
+            *([segments_router] if segments else []),
+        ],
         guards=[make_key_guard(settings.key)] if settings.key else [],
     )
     app = Litestar(
@@ -54,7 +75,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
             create_static_files_router("/assets/swagger", [_SWAGGER], include_in_schema=False, name="swagger"),
             create_static_files_router("/", [_CONSOLE], html_mode=True, include_in_schema=False, name="console"),
         ],
-        dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs)},
+        dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs), "segments": Provide(provide_segments)},
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
         request_max_body_size=MAX_BODY_BYTES,
@@ -88,6 +109,7 @@ def create_app_from_env() -> Litestar:
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
         settings.api,
         RunStore(runs_client, settings.elasticsearch),
+        SegmentStore(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]
     # The client logs each request with its path, which may hold a customer's id.

@@ -8,16 +8,20 @@ __all__ = ["are_related"]
 
 _ORDERS = (
     "order_count revenue average_order_value first_order_at last_order_at last_activity_at recency_days rfm_recency rfm_frequency "
-    "rfm_monetary rfm_segment cluster churn_risk"
+    "rfm_monetary rfm_segment cluster"
+)
+_RISK = (
+    "churn_risk order_count first_order_at last_order_at last_activity_at recency_days rfm_recency rfm_frequency rfm_segment cluster "
+    "open_ticket_count satisfaction campaigns_sent campaigns_opened"
 )
 _FAMILIES: tuple[frozenset[str], ...] = tuple(
     frozenset(words.split())
     for words in (
         "district city province country",
         _ORDERS,
-        "ticket_count open_ticket_count last_ticket_at last_activity_at cluster churn_risk",
-        "satisfaction churn_risk",
-        "campaigns_sent campaigns_opened campaigns_clicked campaigns_converted cluster churn_risk",
+        _RISK,
+        "ticket_count open_ticket_count last_ticket_at last_activity_at cluster",
+        "campaigns_sent campaigns_opened campaigns_clicked campaigns_converted cluster",
         "quality_score quality_issues merged_count match_confidence",
         "created_at updated_at last_activity_at",
     )

@@ -134,7 +134,7 @@ def _mean_sentence(each: NumberContrast, groups: Mapping[str, str], language: La
             f"效应量 {each.effect_size:+.2f}（{_EFFECTS_ZH[each.effect]}）。"
         )
     return (
-        f"{field.label} is {mean_one} on average in {one} (n = {first.n:,}) and {mean_other} in {other} (n = {second.n:,}); "
+        f"{field.label} is {mean_one} on average for {one} (n = {first.n:,}) and {mean_other} for {other} (n = {second.n:,}); "
         f"effect size {each.effect_size:+.2f}, {each.effect}."
     )
 
