@@ -14,6 +14,7 @@ from crmsearch import __version__
 from crmsearch.api.access import make_key_guard, make_request_check
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
+from crmsearch.api.insights import insights_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.runs import runs_router
@@ -22,6 +23,7 @@ from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.search.insight_service import InsightService
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
@@ -40,11 +42,12 @@ def create_app(
     runs: RunStore | None = None,
     segments: SegmentStore | None = None,
 ) -> Litestar:
-    """The API and console over any backend; ``/v1/runs`` and ``/v1/segments`` are there if they have a store to read from."""
+    """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from."""
     settings = settings or ApiSettings()
     resolver = Resolver(segments)
     service = SearchService(backend, resolver)
     segment_service = SegmentService(backend, segments, resolver) if segments else None
+    insight_service = InsightService(backend, segments, resolver) if segments else None
 
     async def provide_service() -> SearchService:
         return service
@@ -55,6 +58,9 @@ def create_app(
     async def provide_segments() -> SegmentService | None:
         return segment_service
 
+    async def provide_insights() -> InsightService | None:
+        return insight_service
+
     version_1 = Router(
         path="/v1",
         route_handlers=[
@@ -63,7 +69,7 @@ def create_app(
             compute_stats_by_url,
             list_fields,
             *([runs_router] if runs else []),
-            *([segments_router] if segments else []),
+            *([segments_router, insights_router] if segments else []),
         ],
         guards=[make_key_guard(settings.key)] if settings.key else [],
     )
@@ -75,7 +81,12 @@ def create_app(
             create_static_files_router("/assets/swagger", [_SWAGGER], include_in_schema=False, name="swagger"),
             create_static_files_router("/", [_CONSOLE], html_mode=True, include_in_schema=False, name="console"),
         ],
-        dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs), "segments": Provide(provide_segments)},
+        dependencies={
+            "service": Provide(provide_service),
+            "runs": Provide(provide_runs),
+            "segments": Provide(provide_segments),
+            "insights": Provide(provide_insights),
+        },
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
         request_max_body_size=MAX_BODY_BYTES,

@@ -54,7 +54,7 @@ class CampaignGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BestResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The group whose interval begins highest, held against all others.
+    """The group whose interval begins highest, held against all others; of those that are not defined by their responses.
 
     Attributes:
         difference: of its rate and that of the others, with its 95% ``difference_interval``.
@@ -175,6 +175,7 @@ def _rank(sums: _Sums) -> float:
 
 
 def _best(response: Response, grouping: Grouping, everyone: Found, groups: Sequence[Found], answer: Body) -> BestResponse | None:
+    groups = [each for each in groups if not each.is_defined_by(f"campaigns_{response}")]
     if not groups or not everyone.figures[response]["sum"]:
         return None
     whole = _sums(everyone, response)

@@ -1,19 +1,31 @@
 """Groups of customers by a field or by segment, for insights: what may be asked, the request, the groups in the answer. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
+from crmsearch.search.families import are_related
 from crmsearch.search.filters import Filter, build_filter
 from crmsearch.search.findings import Language, build_link, field_label, show_value
 from crmsearch.search.query import build_text_query
 from crmsearch.search.request import SearchRequest, check_search
-from crmsearch.search.segments import Segment
+from crmsearch.search.segments import Segment, defining_fields
 
-__all__ = ["BY_SEGMENT", "Found", "Grouping", "GroupsAnswer", "Means", "build_groups_body", "check_grouping", "find_groups", "group_link"]
+__all__ = [
+    "BY_SEGMENT",
+    "Found",
+    "Grouping",
+    "GroupsAnswer",
+    "Means",
+    "build_groups_body",
+    "check_grouping",
+    "find_groups",
+    "group_answer",
+    "group_link",
+]
 
 Body = dict[str, Any]
 BY_SEGMENT = "segment"
@@ -40,12 +52,17 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One group of an answer, with Elasticsearch's figures of it."""
+    """One group of an answer, with Elasticsearch's figures of it; ``about`` are the fields by which it is defined."""
 
     value: str | int | float
     label: str
     customers: int
     figures: Body
+    about: Collection[str] = ()
+
+    def is_defined_by(self, field: str) -> bool:
+        """Whether the group is what it is by this field, so that it says nothing to hold them against each other."""
+        return any(are_related(field, each) for each in self.about)
 
 
 class GroupsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,11 +132,12 @@ def find_groups(grouping: Grouping, means: Means, answer: Body) -> Iterator[Foun
             segment = means.segments[name]
             label = segment.label_zh if grouping.language == "zh" else segment.label
             if bucket["doc_count"]:
-                yield Found(value=name, label=label, customers=bucket["doc_count"], figures=bucket)
+                about = defining_fields(segment, means.segments)
+                yield Found(value=name, label=label, customers=bucket["doc_count"], figures=bucket, about=about)
         return
     for bucket in buckets:
         label = show_value(grouping.by, bucket["key"], grouping.language).strip("“”")
-        yield Found(value=bucket["key"], label=label, customers=bucket["doc_count"], figures=bucket)
+        yield Found(value=bucket["key"], label=label, customers=bucket["doc_count"], figures=bucket, about=[grouping.by])
 
 
 def group_answer(grouping: Grouping, answer: Body, ranked: list[Found]) -> Body:

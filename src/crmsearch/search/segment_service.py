@@ -26,6 +26,7 @@ from crmsearch.search.segments import (
     check_definition,
     check_nesting,
     check_precondition,
+    members_of_all,
     segments_leading_to,
     used_segments,
 )
@@ -181,14 +182,7 @@ class SegmentService:
     async def _counted(self, segments: Iterable[Segment], pool: Mapping[str, Segment]) -> tuple[Body, list[SegmentView]]:
         """Segments with their sizes, and the answer that these are from."""
         segments = list(segments)
-        clauses: dict[str, Body] = {}
-        reasons: dict[str, str] = {}
-        for each in segments:
-            try:
-                clauses[each.name] = self._members(each, pool)
-            except InvalidRequestError as error:
-                # Two writes at once can make a cycle that neither of them saw; the list must show it, so that it can be mended.
-                reasons[each.name] = error.detail
+        clauses, reasons = members_of_all(segments, pool, self._resolver.today())
         answer = await self._backend.search(build_sizes_body(clauses))
         sizes = answer["aggregations"]["sizes"]["buckets"]
         return answer, [

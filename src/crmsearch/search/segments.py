@@ -5,7 +5,7 @@ members (``resolve_filters``), so that a segment is what its definition says at 
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -36,6 +36,7 @@ __all__ = [
     "check_nesting",
     "check_precondition",
     "defining_fields",
+    "members_of_all",
     "resolve_filters",
     "segments_leading_to",
     "used_segments",
@@ -213,12 +214,30 @@ def build_members(segment: Segment | Definition, segments: Mapping[str, Segment]
     return {"bool": {"filter": clauses}}
 
 
-def build_sizes_body(members: Mapping[str, dict[str, Any]], filters: Collection[dict[str, Any]] = ()) -> dict[str, Any]:
-    """One request that counts the members of every clause, by name, and everyone; under ``filters`` if there are any."""
+def members_of_all(
+    some: Iterable[Segment], segments: Mapping[str, Segment], today: date
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Clauses of the members by segment, and by segment the reason why there is none.
+
+    Two writes at once can make a cycle that neither of them saw. Then the others are still to be counted, and a list says what is wrong.
+    """
+    clauses, reasons = {}, {}
+    for each in some:
+        try:
+            check_nesting(each.filters, segments, [each.name])
+        except InvalidRequestError as error:
+            reasons[each.name] = error.detail
+        else:
+            clauses[each.name] = build_members(each, segments, today)
+    return clauses, reasons
+
+
+def build_sizes_body(members: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """One request that counts everyone, and the members of every clause by name."""
     return {
         "size": 0,
         "track_total_hits": True,
-        "query": {"bool": {"filter": list(filters)}},
+        "query": {"match_all": {}},
         "aggs": {"sizes": {"filters": {"filters": dict(members)}}},
     }
 

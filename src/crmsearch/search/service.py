@@ -9,7 +9,7 @@ from elasticsearch import AsyncElasticsearch
 from crmsearch.contract import CONTRACT_VERSION, Customer
 from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.names import customers_alias, generation_time
+from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.query import Position, build_search_body, build_suggest_body
 from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
 from crmsearch.search.resolver import Resolver
@@ -28,6 +28,10 @@ class SearchBackend(Protocol):
 
     async def search(self, body: Body, position: Position | None = None) -> Body:
         """Answer of ``_search`` on the live generation, or on the one that a cursor began in."""
+        ...
+
+    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
+        """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
         ...
 
     async def count(self) -> int:
@@ -108,6 +112,14 @@ class ElasticsearchBackend:
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
 
+    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
+        with translated_errors():
+            found = await self._client.indices.get(index=customers_pattern(self._prefix), features=["aliases", "mappings"])
+        live = [index for index, each in found.body.items() if self._alias in each.get("aliases", {})]
+        earlier = [index for index, each in found.body.items() if live and index < live[0] and _is_fit(each["mappings"].get("_meta", {}))]
+        earlier = [index for index in earlier if generation_time(self._prefix, index) is not None]
+        return (max(earlier), await self._search(max(earlier), body)) if earlier else None
+
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
         with translated_errors():
@@ -138,3 +150,8 @@ class ElasticsearchBackend:
                 raise ContractMismatchError(
                     f"{index} has contract version {version}, this crmsearch speaks {CONTRACT_VERSION}; load again with `crmsearch ingest`"
                 )
+
+
+def _is_fit(meta: Body) -> bool:
+    """Whether a generation is complete and of the contract that is spoken here."""
+    return bool(meta.get("complete")) and meta.get("contract_version") == CONTRACT_VERSION

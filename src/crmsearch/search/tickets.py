@@ -31,7 +31,7 @@ __all__ = ["MEASURES", "Measure", "ServiceGroup", "ServiceInsight", "WorstGroup"
 Body = dict[str, Any]
 Measure = Literal["resolution", "satisfaction", "open"]
 MEASURES: tuple[Measure, ...] = ("resolution", "satisfaction", "open")
-_FIELDS = {"resolution": "average_resolution_hours", "satisfaction": "satisfaction"}
+_FIELDS = {"resolution": "average_resolution_hours", "satisfaction": "satisfaction", "open": "open_ticket_count"}
 _OPEN = {"en": "Customers with an open ticket", "zh": "有未结工单的客户"}
 
 
@@ -55,7 +55,7 @@ class OpenTickets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, or everyone: customers with tickets, and how they were served. ``resolution`` is in hours, ``satisfaction`` from 1 to 5."""
+    """One group, or everyone: customers with tickets, and how they fared; ``resolution`` in hours, ``satisfaction`` from 1 to 5."""
 
     value: str | int | float
     label: str
@@ -67,7 +67,7 @@ class ServiceGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorstGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """The group that is surely worst by one measure, held against all others.
+    """The group that is surely worst by one measure, held against all others; of those that are not defined by it.
 
     Attributes:
         figure: its mean, or share of customers with an open ticket; of ``n`` customers, with its 95% ``interval``.
@@ -104,11 +104,12 @@ class ServiceInsight(GroupsAnswer, frozen=True, kw_only=True):
 
 def build_service_body(grouping: Grouping, means: Means) -> Body:
     """One request over the customers with tickets."""
-    figures: Body = {measure: {"extended_stats": {"field": path}} for measure, path in _FIELDS.items()}
-    figures |= {
+    figures: Body = {
+        "resolution": {"extended_stats": {"field": _FIELDS["resolution"]}},
+        "satisfaction": {"extended_stats": {"field": _FIELDS["satisfaction"]}},
         "tickets": {"sum": {"field": "ticket_count"}},
-        "open_tickets": {"sum": {"field": "open_ticket_count"}},
-        "open": {"filter": {"range": {"open_ticket_count": {"gt": 0}}}},
+        "open_tickets": {"sum": {"field": _FIELDS["open"]}},
+        "open": {"filter": {"range": {_FIELDS["open"]: {"gt": 0}}}},
     }
     return build_groups_body(grouping, means, {"range": {"ticket_count": {"gt": 0}}}, figures)
 
@@ -216,7 +217,7 @@ _TESTS: dict[Measure, Callable[[Found, Found], _Test]] = {
 
 
 def _worst(measure: Measure, grouping: Grouping, everyone: Found, groups: Sequence[Found], answer: Body) -> WorstGroup | None:
-    ranked = [each for each in groups if _interval(each, measure) is not None]
+    ranked = [each for each in groups if _interval(each, measure) is not None and not each.is_defined_by(_FIELDS[measure])]
     if not ranked:
         return None
     tests = [_TESTS[measure](everyone, each) for each in ranked]
