@@ -165,6 +165,7 @@ def build_filter(filter_: Filter) -> dict[str, Any]:
     """The Elasticsearch clause of a checked filter in which nothing is left to resolve."""
     if isinstance(filter_, ResolvedFilter):
         return filter_.clause
+    assert filter_.field, "the segment was not resolved"
     path = FIELDS[filter_.field].path
     if filter_.exists is not None:
         present: dict[str, Any] = {"exists": {"field": path}}
