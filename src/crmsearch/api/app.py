@@ -1,6 +1,8 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import swagger_ui
@@ -24,7 +26,7 @@ from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.search.insight_service import InsightService
-from crmsearch.search.resolver import Resolver
+from crmsearch.search.resolver import Resolver, utc_now
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
 from crmsearch.settings import ApiSettings, from_env
@@ -41,10 +43,11 @@ def create_app(
     settings: ApiSettings | None = None,
     runs: RunStore | None = None,
     segments: SegmentStore | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Litestar:
     """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from."""
     settings = settings or ApiSettings()
-    resolver = Resolver(segments)
+    resolver = Resolver(segments, clock)
     service = SearchService(backend, resolver)
     segment_service = SegmentService(backend, segments, resolver) if segments else None
     insight_service = InsightService(backend, segments, resolver) if segments else None

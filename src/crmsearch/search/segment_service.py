@@ -184,7 +184,7 @@ class SegmentService:
         segments = list(segments)
         clauses, reasons = members_of_all(segments, pool, self._resolver.today())
         answer = await self._backend.search(build_sizes_body(clauses))
-        sizes = answer["aggregations"]["sizes"]["buckets"]
+        sizes = answer["aggregations"]["sizes"]["buckets"] if clauses else {}
         return answer, [
             SegmentView(
                 **msgspec.structs.asdict(each),

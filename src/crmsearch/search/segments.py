@@ -234,12 +234,9 @@ def members_of_all(
 
 def build_sizes_body(members: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """One request that counts everyone, and the members of every clause by name."""
-    return {
-        "size": 0,
-        "track_total_hits": True,
-        "query": {"match_all": {}},
-        "aggs": {"sizes": {"filters": {"filters": dict(members)}}},
-    }
+    # Elasticsearch refuses to count nothing.
+    aggs = {"sizes": {"filters": {"filters": dict(members)}}} if members else {}
+    return {"size": 0, "track_total_hits": True, "query": {"match_all": {}}, "aggs": aggs}
 
 
 def _segment_of(filter_: Filter) -> str | None:

@@ -5,7 +5,7 @@ scale for means and shares (Cohen, Statistical Power Analysis for the Behavioral
 """
 
 from collections.abc import Sequence
-from math import asin, sqrt
+from math import asin, exp, lgamma, sqrt
 
 import msgspec
 from scipy.special import chdtrc, ndtri, stdtr, stdtrit
@@ -95,15 +95,35 @@ def newcombe_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> I
 
 
 def share_test(hits_a: float, n_a: float, hits_b: float, n_b: float) -> float | None:
-    """P value for the equality of two independent shares, by the "N-1" chi-square test (Campbell, Stat. Med. 26, 2007).
+    """P value for the equality of two independent shares: of the "N-1" chi-square test, or where a count below 1 is expected, exact.
 
-    ``None`` where an expected count is below 1, where the test does not hold.
+    So Campbell recommends (Stat. Med. 26, 2007); the exact test is that of Fisher and Irwin, two-sided by Irwin's rule. ``None`` where both
+    shares are 0 or both are 1, and for counts that are no whole numbers where only the exact test holds.
     """
     n, hits = n_a + n_b, hits_a + hits_b
-    if min(n_a, n_b) <= 0 or min(n_a, n_b) * min(hits, n - hits) / n < 1:
+    least = min(n_a, n_b) * min(hits, n - hits)
+    if least <= 0:
         return None
+    if least < n:
+        whole = all(float(count).is_integer() for count in (hits_a, n_a, hits_b, n_b))
+        return _exact_test(int(hits_a), int(n_a), int(hits), int(n)) if whole else None
     cross = hits_a * (n_b - hits_b) - hits_b * (n_a - hits_a)
     return float(chdtrc(1, (n - 1) * (cross / n_a / n_b) * (cross / hits / (n - hits))))
+
+
+def _exact_test(hits_a: int, n_a: int, hits: int, n: int) -> float:
+    """Chance of a table no likelier than this one; where a count below 1 is expected there are fewer tables than the root of n."""
+
+    def log_choose(of: int, some: int) -> float:
+        return lgamma(of + 1) - lgamma(some + 1) - lgamma(of - some + 1)
+
+    def likelihood(found: int) -> float:
+        return exp(log_choose(hits, found) + log_choose(n - hits, n_a - found) - log_choose(n, n_a))
+
+    # Equally likely tables differ in the last digits of their logarithms.
+    bound = likelihood(hits_a) * (1 + 1e-7)
+    tables = range(max(0, n_a + hits - n), min(hits, n_a) + 1)
+    return min(1.0, sum(chance for found in tables if (chance := likelihood(found)) <= bound))
 
 
 def cohen_h(share_a: float, share_b: float) -> float:

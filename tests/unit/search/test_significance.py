@@ -82,8 +82,17 @@ def test_shares_are_tested_by_pearsons_chi_square_less_one(counts: tuple[int, in
     assert share_test(*counts) == pytest.approx(stats.chi2.sf(chi_square * (n_a + n_b - 1) / (n_a + n_b), 1), rel=1e-9)
 
 
-@pytest.mark.parametrize("counts", [(0, 0, 1, 2), (0, 10, 0, 20), (10, 10, 20, 20), (1, 5, 0, 100)])
-def test_where_the_share_test_does_not_hold_there_is_none(counts: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "counts", [(1, 5, 0, 100), (12, 120, 0, 4000), (0, 3, 90, 100), (3, 3, 1, 90_000), (0, 40, 2, 900), (999, 1000, 1_000_000, 1_000_000)]
+)
+def test_where_less_than_one_is_expected_the_test_is_fishers(counts: tuple[int, int, int, int]) -> None:
+    hits_a, n_a, hits_b, n_b = counts
+    expected = stats.fisher_exact([[hits_a, n_a - hits_a], [hits_b, n_b - hits_b]]).pvalue
+    assert share_test(*counts) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 1, 2), (0, 10, 0, 20), (10, 10, 20, 20), (0.5, 2.5, 0, 100)])
+def test_where_no_share_test_holds_there_is_none(counts: tuple[float, float, float, float]) -> None:
     assert share_test(*counts) is None
 
 
