@@ -61,6 +61,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}.keyword" if self.type == "text" else self.name
 
     @property
+    def ranged(self) -> bool:
+        """Whether it takes ranges, in filters and as facets, and histograms."""
+        return self.filterable and self.type in {"integer", "double", "date"}
+
+    @property
     def analytics(self) -> bool:
         return self.sensitivity in {"public", "internal"}
 

@@ -113,6 +113,10 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         str, Meta(description="Host names the API answers to, separated by commas (against DNS rebinding); loopback names always work")
     ] = ""
+    cursor_key: Annotated[
+        Secret, Meta(description="Signs cursors, 16 characters or more; on several machines the same. When empty, one is made and kept")
+    ] = Secret()
+    cursor_ttl_s: Annotated[int, Meta(gt=0, description="How long the cursor of a page leads to the next, in seconds")] = 24 * 3600
 
 
 class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -20,11 +24,12 @@ from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.names import segments_index
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.search.built_in import BUILT_IN
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import Filter
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.segments import Definition, SegmentVersion, SegmentView
-from crmsearch.search.service import ElasticsearchBackend
+from crmsearch.search.service import ElasticsearchBackend, SearchService
 from crmsearch.settings import Settings
 from tests.documents import own_prefix, put_documents
 from tests.population import TODAY, Source, make_population
@@ -157,7 +162,9 @@ def test_a_write_of_another_process_in_between_is_a_conflict(clean: Api, setting
         try:
             store = Slow(client, settings.elasticsearch)
             backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
-            service = SegmentService(backend, store, Resolver(store, lambda: TODAY))
+            resolver = Resolver(store, lambda: TODAY)
+            search = SearchService(backend, Cursors("key", 60, time.time), resolver)
+            service = SegmentService(backend, store, search, resolver)
             return (await service.put("berlin", Definition(label="Slower", filters=[]), '"1"', None))[0]
         finally:
             await client.close()
@@ -535,9 +542,78 @@ def test_the_same_members_have_no_differences(clean: Api) -> None:
     assert (answer["tested"], answer["overlap"]["jaccard"], answer["findings"]) == (None, 1.0, [])
 
 
+# Files
+
+
+def _rows(api: Api, path: str) -> tuple[Any, list[dict[str, Any]]]:
+    answer = api.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.headers, [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_a_file_has_all_members(clean: Api) -> None:
+    _put(clean, "berlin", BERLIN)
+    members = _members(_is_berlin)
+    headers, rows = _rows(clean, "/v1/segments/berlin/export?format=ndjson")
+    assert sorted(rows, key=lambda each: each["customer_id"]) == members
+    assert (headers["x-total-count"], headers["x-left-out-count"]) == (str(len(members)), "0")
+    assert headers["content-disposition"] == 'attachment; filename="berlin.ndjson"'
+    text = clean.get("/v1/segments/berlin/export?format=csv&fields=customer_id,city,consents").text
+    table = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert table[0] == ["customer_id", "city", "consents"]
+    assert sorted(table[1:]) == [[each["customer_id"], "Berlin", "; ".join(each.get("consents", []))] for each in members]
+
+
+@pytest.mark.parametrize(
+    ("query", "allowing"),
+    [
+        ("purpose=marketing", {"email", "sms", "phone", "marketing"}),
+        ("purpose=marketing&channel=email", {"email", "marketing"}),
+        ("purpose=marketing&channel=phone", {"phone", "marketing"}),
+        ("purpose=marketing&channel=sms", {"sms", "marketing"}),
+        ("purpose=marketing&channel=wechat", {"marketing"}),
+        ("purpose=service", None),
+    ],
+)
+def test_marketing_reaches_only_those_who_consented(clean: Api, query: str, allowing: set[str] | None) -> None:
+    _put(clean, "berlin", BERLIN)
+    members = _members(_is_berlin)
+    reached = [each for each in members if allowing is None or allowing & set(each.get("consents", []))]
+    for format_ in ("ndjson", "csv"):
+        headers = clean.get(f"/v1/segments/berlin/export?format={format_}&{query}").headers
+        assert (int(headers["x-total-count"]), int(headers["x-left-out-count"])) == (len(reached), len(members) - len(reached))
+    _, rows = _rows(clean, f"/v1/segments/berlin/export?format=ndjson&fields=customer_id&{query}")
+    assert sorted(each["customer_id"] for each in rows) == [each["customer_id"] for each in reached]
+
+
+def test_cells_of_a_file_are_no_formulas(node_settings: Settings) -> None:
+    with own_prefix(node_settings, "formulas") as (own, lifecycle):
+        consents = [["profiling"], ["email"], []]
+        documents = [{"customer_id": f"F{number}", "name": "=1+1", "consents": each} for number, each in enumerate(consents)]
+        lifecycle.promote(put_documents(lifecycle, documents))
+        client = make_async_client(own.elasticsearch)
+        backend = ElasticsearchBackend(client, own.elasticsearch.index_prefix, 30.0)
+        app = create_app(backend, segments=SegmentStore(client, own.elasticsearch), clock=lambda: TODAY)
+        app.on_shutdown.append(client.close)
+        with TestClient(app, base_url="http://127.0.0.1") as api:
+            _put(api, "all", {"label": "All"})
+            answer = api.get("/v1/segments/all/export?format=csv&fields=customer_id,name&purpose=marketing")
+    # Profiling allows no message.
+    assert answer.text == "\ufeffcustomer_id,name\r\nF1,'=1+1\r\n"
+    assert answer.headers["x-left-out-count"] == "2"
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
+        ("/v1/segments/nobody/export?format=csv", 404, "not_found"),
+        ("/v1/segments/churn-high/export", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=xlsx", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=csv&purpose=spam", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=csv&channel=email", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=csv&purpose=service&channel=email", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=csv&purpose=marketing&channel=fax", 400, "invalid_request"),
+        ("/v1/segments/churn-high/export?format=csv&fields=colour", 400, "unknown_field"),
         ("/v1/segments/nobody", 404, "not_found"),
         ("/v1/segments/nobody/profile", 404, "not_found"),
         ("/v1/segments/nobody/versions", 404, "not_found"),

@@ -26,6 +26,7 @@ FLOORS: dict[str, int] = {
     "report": 2,
     "progress": 2,
     "java": 2,
+    "keyfile": 2,
     "processes": 2,
     "search": 3,
     "indexing": 3,

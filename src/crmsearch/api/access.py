@@ -1,13 +1,15 @@
-"""Who may call: one bearer key for all of ``/v1`` when ``CRMSEARCH_API_KEY`` is set, and known host names only."""
+"""Who may call, and how: one bearer key for all of ``/v1`` when ``CRMSEARCH_API_KEY`` is set, known host names, known parameters."""
 
 import hmac
 import re
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
 from litestar.exceptions import HTTPException
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import QueryParameter
 from litestar.types import Guard
 
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
@@ -41,11 +43,23 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
         # A form on another site can be posted here without asking; JSON cannot.
         if request.method in {"POST", "PUT"} and request.content_type[0] != "application/json":
             raise HTTPException(status_code=415, detail="send the body as Content-Type: application/json")
-        known = {name.rstrip("_") for name in request.route_handler.parsed_fn_signature.parameters}
-        unknown = sorted(set(request.query_params.keys()) - known)
-        if unknown:
-            raise InvalidRequestError(
-                f"unknown query parameter {', '.join(name[:32] for name in unknown)}; GET /schema lists those there are"
-            )
+        _check_query(request)
 
     return check
+
+
+def _check_query(request: Request[Any, Any, Any]) -> None:
+    several = _query_parameters(request.route_handler)
+    given = request.query_params
+    if unknown := sorted(set(given.keys()) - several.keys()):
+        raise InvalidRequestError(f"unknown query parameter {', '.join(name[:32] for name in unknown)}; GET /schema lists those there are")
+    if twice := sorted(name for name in given if not several[name] and len(given.getall(name)) > 1):
+        raise InvalidRequestError(f"{', '.join(twice)} is given more than once, and only one would count; give it once")
+
+
+@cache
+def _query_parameters(handler: BaseRouteHandler) -> dict[str, bool]:
+    """The query parameters of a handler, and whether one may be repeated."""
+    fields = handler.parsed_fn_signature.parameters.items()
+    kinds = {name: (field, field.kwarg_definition) for name, field in fields}
+    return {kind.name or name: field.is_non_string_sequence for name, (field, kind) in kinds.items() if isinstance(kind, QueryParameter)}

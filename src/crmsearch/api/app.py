@@ -1,10 +1,13 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
 import logging
+import secrets
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -19,12 +22,15 @@ from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.problems import EXCEPTION_HANDLERS
+from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.keyfile import cursor_key
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
 from crmsearch.search.resolver import Resolver, utc_now
 from crmsearch.search.segment_service import SegmentService
@@ -45,11 +51,15 @@ def create_app(
     segments: SegmentStore | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Litestar:
-    """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from."""
+    """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from.
+
+    Without a key for them in the settings, cursors are good as long as this application lives.
+    """
     settings = settings or ApiSettings()
+    cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
     resolver = Resolver(segments, clock)
-    service = SearchService(backend, resolver)
-    segment_service = SegmentService(backend, segments, resolver) if segments else None
+    service = SearchService(backend, cursors, resolver)
+    segment_service = SegmentService(backend, segments, service, resolver) if segments else None
     insight_service = InsightService(backend, segments, resolver) if segments else None
 
     async def provide_service() -> SearchService:
@@ -74,6 +84,7 @@ def create_app(
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),
         ],
+        middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
     )
     app = Litestar(
@@ -110,7 +121,7 @@ def create_app(
         logging_config=None,
     )
     # Around routing too, which Litestar's own middleware is not: an unknown path gets an id and a line as any other.
-    app.asgi_handler = observed(app.asgi_handler)
+    app.asgi_handler = routed(observed(app.asgi_handler))
     return app
 
 
@@ -121,7 +132,7 @@ def create_app_from_env() -> Litestar:
     client, runs_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
-        settings.api,
+        msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         RunStore(runs_client, settings.elasticsearch),
         SegmentStore(client, settings.elasticsearch),
     )

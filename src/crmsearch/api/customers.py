@@ -6,12 +6,16 @@ from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
+from crmsearch.api.exports import export_customers, export_customers_by_url
 from crmsearch.contract import Customer
+from crmsearch.search.facet_request import parse_facet_list
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.lineage import Lineage, build_lineage
-from crmsearch.search.request import SearchRequest, SuggestRequest
+from crmsearch.search.lookup import LookupResponse
+from crmsearch.search.request import LookupRequest, SearchRequest, SuggestRequest
 from crmsearch.search.response import SearchResponse, SuggestResponse
 from crmsearch.search.service import SearchService
+from crmsearch.search.similar import MAX_SIMILAR, SimilarResponse
 
 __all__ = ["customers_router"]
 
@@ -31,23 +35,28 @@ async def search_customers_by_url(
     filter_: Annotated[
         list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
     ] = None,
-    facets: Annotated[str, QueryParameter(description="Fields, separated by commas")] = "",
+    facets: Annotated[
+        str,
+        QueryParameter(description="Separated by commas: `city`, `age:..<20|20..<40`, `revenue:100`, `revenue:auto`, `created_at:month`"),
+    ] = "",
     sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
     size: FromQuery[int] = 20,
     cursor: FromQuery[str | None] = None,
     highlight: FromQuery[bool] = True,
     explain: FromQuery[bool] = False,
+    exact_total: Annotated[bool, QueryParameter(description="Count all hits, however many they are")] = False,
 ) -> SearchResponse:
     """Search customers from the address bar; the same as the ``POST`` form."""
     request = SearchRequest(
         q=q,
         filters=[parse_filter(text) for text in filter_ or []],
-        facets=_names(facets),
+        facets=parse_facet_list(facets),
         sort=_names(sort),
         size=size,
         cursor=cursor,
         highlight=highlight,
         explain=explain,
+        exact_total=exact_total,
     )
     return await service.search(request)
 
@@ -66,6 +75,12 @@ async def suggest_customers_by_url(
     return await service.suggest(SuggestRequest(q=q, size=size))
 
 
+@post("/lookup", operation_id="LookUpCustomers", status_code=200)
+async def look_up_customers(data: JSONBody[LookupRequest], service: Service) -> LookupResponse:
+    """Customers by id, e-mail (any case) and phone (any notation), at most 500 values; which of them nobody has is said."""
+    return await service.lookup(data)
+
+
 @get("/{customer_id:str}", operation_id="GetCustomer")
 async def get_customer(customer_id: FromPath[str], service: Service) -> Customer:
     """One customer by id."""
@@ -78,12 +93,33 @@ async def get_lineage(customer_id: FromPath[str], service: Service) -> Lineage:
     return build_lineage(await service.customer(customer_id))
 
 
+@get("/{customer_id:str}/similar", operation_id="GetSimilar")
+async def get_similar(
+    customer_id: FromPath[str],
+    service: Service,
+    size: Annotated[int, QueryParameter(ge=1, le=MAX_SIMILAR, description="Largest number of look-alikes")] = 10,
+) -> SimilarResponse:
+    """Customers who behave alike and have a like profile, with the reasons in words and the parts of the score."""
+    return await service.similar(customer_id, size)
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
 customers_router = Router(
     path="/customers",
-    route_handlers=[search_customers, search_customers_by_url, suggest_customers, suggest_customers_by_url, get_customer, get_lineage],
+    route_handlers=[
+        search_customers,
+        search_customers_by_url,
+        suggest_customers,
+        suggest_customers_by_url,
+        look_up_customers,
+        export_customers,
+        export_customers_by_url,
+        get_customer,
+        get_lineage,
+        get_similar,
+    ],
     tags=["customers"],
 )

@@ -1,6 +1,7 @@
 """Every error as ``application/problem+json`` (RFC 9457): ``type, title, status, detail, code, request_id``."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -28,11 +29,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-def _respond(request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str) -> Response[Problem]:
+def _respond(
+    request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str, headers: Mapping[str, str] | None = None
+) -> Response[Problem]:
     request_id = request.scope.get("state", {}).get("request_id", "")
     if status >= 500:
         logger.error("%s %s: %s (%s)", request.method, status, code, request_id)
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status in {503, 504} else {}
+    headers = dict(headers or {})
+    if status in {503, 504}:
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
@@ -55,7 +60,7 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         places = [f"{each.get('key', 'body')}: {each['message']}" for each in error.extra if isinstance(each, dict) and "message" in each]
         detail = "; ".join(places) or detail
     code = {400: InvalidRequestError.code, 404: NotFoundError.code}.get(error.status_code, title.lower().replace(" ", "_"))
-    return _respond(request, title, error.status_code, detail, code)
+    return _respond(request, title, error.status_code, detail, code, error.headers)  # of which 405 has the methods that there are
 
 
 def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

@@ -1,14 +1,19 @@
-"""``/v1/segments``: saved and built-in segments, their versions, profiles and comparison."""
+"""``/v1/segments``: saved and built-in segments, their versions, profiles, comparison and files."""
 
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, put
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from litestar.response import Stream
 
+from crmsearch.api.exports import EXPORT_HEADERS, streamed
 from crmsearch.search.compare import Comparison
+from crmsearch.search.consents import Channel, Purpose
 from crmsearch.search.findings import Language
 from crmsearch.search.profile import Profile
+from crmsearch.search.request import ExportFormat
 from crmsearch.search.segment_service import MAX_VERSIONS, SegmentService
 from crmsearch.search.segments import Definition, SegmentList, SegmentView, VersionPage
 
@@ -19,6 +24,7 @@ IfMatch = Annotated[
     str | None, HeaderParameter(name="If-Match", description='The `ETag` of the version to replace, such as `"3"`; `*` for any')
 ]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if there is no such segment")]
+_LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left out for want of consent", documentation_only=True)
 Lang = Annotated[Language, QueryParameter(description="Language of the sentences: `en` or `zh`")]
 
 
@@ -73,6 +79,24 @@ async def profile_segment(name: FromPath[str], segments: Segments, lang: Lang = 
     return await segments.profile(name, lang)
 
 
+@get("/{name:str}/export", operation_id="ExportSegment", response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
+async def export_segment(
+    name: FromPath[str],
+    segments: Segments,
+    format_: Annotated[ExportFormat, QueryParameter(name="format")],
+    purpose: Annotated[Purpose | None, QueryParameter(description="What the file is for; `marketing` asks for consent")] = None,
+    channel: Annotated[Channel | None, QueryParameter(description="By which way marketing goes out")] = None,
+    fields: Annotated[str, QueryParameter(description="Columns, separated by commas; all fields when left out")] = "",
+) -> Stream:
+    """All members of a segment as CSV or NDJSON, streamed.
+
+    With `purpose=marketing` those are left out who have consented neither to the channel nor to marketing in general; the header
+    `X-Left-Out-Count` says how many, in either format.
+    """
+    found = await segments.export(name, format_, [each for each in fields.split(",") if each] or None, purpose, channel)
+    return streamed(found.export, format_, name, {"X-Left-Out-Count": str(found.left_out)})
+
+
 @get("/compare", operation_id="CompareSegments")
 async def compare_segments(
     segments: Segments,
@@ -90,6 +114,15 @@ def _tagged(view: SegmentView, status: int) -> Response[SegmentView]:
 
 segments_router = Router(
     path="/segments",
-    route_handlers=[list_segments, get_segment, put_segment, delete_segment, list_versions, profile_segment, compare_segments],
+    route_handlers=[
+        list_segments,
+        get_segment,
+        put_segment,
+        delete_segment,
+        list_versions,
+        profile_segment,
+        export_segment,
+        compare_segments,
+    ],
     tags=["segments"],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +18,9 @@ from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
+from crmsearch.keyfile import cursor_key
 from crmsearch.node import connection
+from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import SearchRequest, StatsRequest
 from crmsearch.search.resolver import Resolver
@@ -58,9 +61,11 @@ def _asked(settings: Settings, question: Callable[[Services], Awaitable[Answer]]
         client = make_async_client(settings.elasticsearch)
         try:
             backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s)
+            cursors = Cursors(cursor_key(settings), settings.api.cursor_ttl_s, time.time)
             store = SegmentStore(client, settings.elasticsearch)
             resolver = Resolver(store)
-            return await question(Services(SearchService(backend, resolver), SegmentService(backend, store, resolver)))
+            search = SearchService(backend, cursors, resolver)
+            return await question(Services(search, SegmentService(backend, store, search, resolver)))
         finally:
             await client.close()
 

@@ -6,9 +6,9 @@ import click
 
 from crmsearch.cli.look import ask_segments, filter_option
 from crmsearch.cli.output import json_option, print_json, print_table, words
-from crmsearch.errors import FilterSyntaxError, NotFoundError
+from crmsearch.errors import NotFoundError
 from crmsearch.node import connection
-from crmsearch.search.filters import Filter, format_filter, parse_filter
+from crmsearch.search.filters import format_filter, parse_filter
 from crmsearch.search.findings import Language
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.segments import Definition, SegmentView
@@ -137,15 +137,8 @@ def _print(view: SegmentView, as_json: bool) -> None:
         ("label", view.label),
         ("description", view.description),
         ("text", view.q),
-        ("filters", "\n".join(_shown(each) for each in view.filters)),
+        ("filters", "\n".join(map(format_filter, view.filters))),
         ("version", "built in" if view.built_in else str(view.version)),
         ("members", f"{view.size:,}" if view.size is not None else view.reason),
     ]
     print_table(f"Segment {view.name}", ["", ""], [row for row in rows if row[1]])
-
-
-def _shown(filter_: Filter) -> str:
-    try:
-        return format_filter(filter_)
-    except FilterSyntaxError:
-        return f"{filter_.field}: " + ", ".join(f"{name} {value}" for name, value in filter_.bounds.items())

@@ -70,7 +70,9 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
     if kind == "search_timeout_exception":
         return BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")
     if kind == "too_many_buckets_exception":
-        return InvalidRequestError("the answer would have too many histogram bins or groups; widen the interval or ask for fewer")
+        return InvalidRequestError(
+            "the answer would have too many histogram bins or groups; widen the interval, narrow by a filter, or ask for fewer"
+        )
     if error.status_code == 404:
         return NotFoundError("not found in Elasticsearch")
     if error.status_code in {429, 503}:

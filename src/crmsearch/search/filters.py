@@ -3,6 +3,7 @@
     {"field": "city", "in": ["北京", "上海"]}       city:北京|上海
     {"field": "tags", "not_in": ["test"]}           -tags:test
     {"field": "age", "gte": 20, "lte": 39}          age:20..39      (both ends included; either may be left out)
+    {"field": "age", "gte": 20, "lt": 40}           age:20..<40     (a sign beside the dots leaves that end out: 20<..<40)
     {"field": "emails", "exists": true}             emails:*        (-emails:* for those without)
     {"field": "created_at", "gte": "now-90d"}       created_at:now-90d..    (days, weeks, months M, years back from today in UTC)
     {"segment": "vip"}                              segment:vip     (its members)
@@ -39,6 +40,7 @@ MAX_VALUE = 256  # characters
 _RANGED = {"integer", "double", "date"}
 _BOUNDS = ("gte", "gt", "lte", "lt")
 SEGMENT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
+_RANGE = re.compile(r"([^|<]*?)(<?)\.\.(<?)([^|<]*)")
 Scalar = str | int | float | bool
 
 
@@ -91,12 +93,15 @@ def parse_filter(text: str) -> Filter:
         raise FilterSyntaxError(f"{name}: has no value; {name}:* asks for those that have one")
     if rest == "*":
         return Filter(field=name, exists=not negated)
-    range_match = re.fullmatch(r"(?P<low>[^|]*?)\.\.(?P<high>[^|]*)", rest)
+    range_match = _RANGE.fullmatch(rest)
     if range_match and field.type in _RANGED:
         if negated:
             raise FilterSyntaxError(f"-{name}: a range cannot be negated; ask for the ranges beside it")
-        bounds = {bound: _scalar(field, value) for bound, value in (("gte", range_match["low"]), ("lte", range_match["high"])) if value}
-        parsed = msgspec.convert({"field": name, **bounds}, Filter)
+        low, above, below, high = range_match.groups()
+        if (above and not low) or (below and not high):
+            raise FilterSyntaxError(f"{name}: a bound is missing beside <; leave the sign out for a range without that end")
+        ends = (("gt" if above else "gte", low), ("lt" if below else "lte", high))
+        parsed = msgspec.convert({"field": name, **{bound: _scalar(field, value) for bound, value in ends if value}}, Filter)
     else:
         values = [_scalar(field, value) for value in _split_values(rest)]
         parsed = Filter(field=name, not_in=values) if negated else Filter(field=name, in_=values)
@@ -105,11 +110,7 @@ def parse_filter(text: str) -> Filter:
 
 
 def format_filter(filter_: Filter) -> str:
-    """The string form; ``parse_filter`` of it gives the filter back.
-
-    Raises:
-        FilterSyntaxError: an open bound (``gt``, ``lt``), which the string form does not have.
-    """
+    """The string form; ``parse_filter`` of it gives the filter back."""
     if filter_.segment is not None:
         return f"segment:{filter_.segment}"
     if filter_.not_segment is not None:
@@ -117,9 +118,9 @@ def format_filter(filter_: Filter) -> str:
     if filter_.exists is not None:
         return f"{'' if filter_.exists else '-'}{filter_.field}:*"
     if filter_.bounds:
-        if filter_.gt is not None or filter_.lt is not None:
-            raise FilterSyntaxError("a range in string form includes both ends; use gte and lte")
-        return f"{filter_.field}:{_plain(filter_.gte)}..{_plain(filter_.lte)}"
+        low = _plain(filter_.gte) if filter_.gt is None else f"{_plain(filter_.gt)}<"
+        high = _plain(filter_.lte) if filter_.lt is None else f"<{_plain(filter_.lt)}"
+        return f"{filter_.field}:{low}..{high}"
     values = filter_.in_ if filter_.in_ is not None else filter_.not_in or []
     joined = "|".join(re.sub(r"([\\|*])", r"\\\1", _plain(value)) for value in values)
     return f"{'-' if filter_.in_ is None else ''}{filter_.field}:{joined}"

@@ -13,20 +13,19 @@ import msgspec
 from crmsearch.cleaning.forms import to_simplified
 from crmsearch.cleaning.names import has_han
 from crmsearch.cleaning.text import HAN
-from crmsearch.contract import FIELDS
-from crmsearch.errors import CursorError
+from crmsearch.search.cursor import Position
 from crmsearch.search.facets import build_facets, split_selections
 from crmsearch.search.filters import build_filter
 from crmsearch.search.request import SearchRequest, SuggestRequest, normalise_text, parse_sort
 
-__all__ = ["Body", "Position", "build_search_body", "build_suggest_body", "build_text_query"]
+__all__ = ["Body", "build_search_body", "build_suggest_body", "build_text_query"]
 
 Body = dict[str, Any]
 
 TIE_BREAKER = 0.1  # share of the weaker explanations in the score: enough to order equals, too little to overturn the best
 SHORTEST_ENDING = 4  # digits; as the mapping's suffix_edges
 HIGHLIGHTED = ("name", "company", "job_title", "address", "notes", "last_ticket_subject")
-TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte"
+TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -147,14 +146,6 @@ CLAUSES: tuple[Clause, ...] = (
 PLACES = {"name_reading": "name", "city.words": "city", "province.words": "province", "tags.words": "tags"}
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a search goes on: the generation it began in, the sort values of its last hit, and a mark of the search itself."""
-
-    index: str
-    after: list[str | int | float | None]
-    mark: str
-
-
 def build_text_query(q: str) -> Body | None:
     """The scoring query for a text, or ``None`` for an empty one. Each clause is named ``field|way`` for the ``matched`` answer."""
     text = Text.of(q)
@@ -184,7 +175,7 @@ def build_search_body(request: SearchRequest, position: Position | None = None) 
         "size": request.size,
         "sort": _build_sort(request, scoring is not None),
         "track_scores": True,
-        "track_total_hits": TOTAL_LIMIT,
+        "track_total_hits": request.exact_total or TOTAL_LIMIT,
     }
     if selections:
         body["post_filter"] = {"bool": {"filter": [build_filter(each) for each in selections.values()]}}
@@ -195,18 +186,8 @@ def build_search_body(request: SearchRequest, position: Position | None = None) 
     if request.explain:
         body["explain"] = True
     if position is not None:
-        _check_position(position, body["sort"])
         body["search_after"] = position.after
     return body
-
-
-def _check_position(position: Position, sort: list[Body]) -> None:
-    """Refuse sort values of another order, and a null where none can be: Elasticsearch fails on it."""
-    paths = [next(iter(each)) for each in sort]
-    if len(position.after) != len(paths) or any(
-        value is None and path not in _NULLABLE for value, path in zip(position.after, paths, strict=True)
-    ):
-        raise CursorError("the cursor belongs to another search; start again without it")
 
 
 def build_suggest_body(request: SuggestRequest) -> Body:
@@ -227,9 +208,6 @@ def _build_sort(request: SearchRequest, scored: bool) -> list[Body]:
     # The id makes the order total, so that a cursor neither repeats nor skips a hit; letter case counts, as it does between ids.
     return [*sort, {"customer_id.exact": {"order": "asc"}}]
 
-
-# Where a hit has no value, numbers and dates sort as their type's extreme, texts as null.
-_NULLABLE = {field.path for field in FIELDS.values() if field.type in {"keyword", "text"}}
 
 _HIGHLIGHT: Body = {
     "encoder": "html",  # text is escaped, so that a page may show it with only <mark> as markup

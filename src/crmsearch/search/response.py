@@ -1,15 +1,12 @@
 """From Elasticsearch's answer to ours. Pure."""
 
-import base64
-import hashlib
 from typing import Any
 
 import msgspec
 
 from crmsearch.contract import FIELDS, Customer
-from crmsearch.errors import CursorError
+from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.facets import Facet, parse_facets, split_selections
-from crmsearch.search.query import Position
 from crmsearch.search.request import SearchRequest, SuggestRequest, normalise_text
 
 __all__ = [
@@ -18,7 +15,6 @@ __all__ = [
     "SearchResponse",
     "SuggestResponse",
     "Suggestion",
-    "decode_cursor",
     "field_infos",
     "parse_search",
     "parse_suggest",
@@ -69,6 +65,7 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     many: bool
     searchable: bool
     filterable: bool
+    ranged: bool
     facet: bool
     statistic: bool
     sortable: bool
@@ -79,13 +76,13 @@ def field_infos() -> list[FieldInfo]:
     return msgspec.convert(list(FIELDS.values()), list[FieldInfo], from_attributes=True)
 
 
-def parse_search(request: SearchRequest, answer: dict[str, Any]) -> SearchResponse:
-    """The answer to ``build_search_body(request)``."""
+def parse_search(request: SearchRequest, answer: dict[str, Any], cursors: Cursors, stage: str = "") -> SearchResponse:
+    """The answer to ``build_search_body(request)``; ``stage`` is which stage of the search it answers, for the cursor."""
     found = answer["hits"]["hits"]
     _, selections = split_selections(request)
     next_cursor = None
     if request.size and len(found) == request.size:
-        next_cursor = _encode_cursor(Position(found[-1]["_index"], found[-1]["sort"], _mark(request)))
+        next_cursor = cursors.write(request, Position(found[-1]["_index"], found[-1]["sort"], stage))
     return SearchResponse(
         total=answer["hits"]["total"]["value"],
         total_relation=answer["hits"]["total"]["relation"],
@@ -107,33 +104,6 @@ def parse_suggest(_: SuggestRequest, answer: dict[str, Any]) -> SuggestResponse:
             Suggestion(text=source.get("name") or source.get("company") or hit["_id"], id=hit["_id"], field=fields[0] if fields else "name")
         )
     return SuggestResponse(suggestions)
-
-
-def decode_cursor(request: SearchRequest) -> Position | None:
-    """Where the request's cursor points, if it has one.
-
-    Raises:
-        CursorError: it is malformed, or was made by another search.
-    """
-    if request.cursor is None:
-        return None
-    try:
-        position = msgspec.json.decode(base64.urlsafe_b64decode(request.cursor.encode()), type=Position)
-    except (ValueError, msgspec.DecodeError) as error:
-        raise CursorError("the cursor is malformed; use next_cursor of an answer as it is") from error
-    if position.mark != _mark(request):
-        raise CursorError("the cursor belongs to another search; start again without it")
-    return position
-
-
-def _encode_cursor(position: Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
-
-
-def _mark(request: SearchRequest) -> str:
-    """What makes two requests the same search: all but the page. A hash, so that a cursor in a URL does not show the query."""
-    same = msgspec.structs.replace(request, cursor=None, size=0, facets=sorted(request.facets), highlight=True, explain=False)
-    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:16]
 
 
 def _parse_hit(hit: dict[str, Any], *, scored: bool) -> Hit:

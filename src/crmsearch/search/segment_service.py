@@ -1,6 +1,6 @@
 """What the API and the command line offer about segments: keep them, count them, say what is special about them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -10,8 +10,11 @@ from crmsearch.errors import ConflictError, CrmSearchError, InvalidRequestError,
 from crmsearch.indexing.segments import SegmentStore, Stored
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.compare import Comparison, build_compare_body, parse_comparison
+from crmsearch.search.consents import Channel, Purpose, build_consent_filters
+from crmsearch.search.filters import Filter
 from crmsearch.search.findings import Language
 from crmsearch.search.profile import Profile, build_profile_body, build_proposed_body, parse_profile, proposed_values
+from crmsearch.search.request import ExportFormat, ExportRequest, SearchRequest
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import (
     MAX_SEGMENTS,
@@ -30,20 +33,28 @@ from crmsearch.search.segments import (
     segments_leading_to,
     used_segments,
 )
-from crmsearch.search.service import SearchBackend
+from crmsearch.search.service import Export, SearchBackend, SearchService
 
-__all__ = ["MAX_VERSIONS", "SegmentService"]
+__all__ = ["MAX_VERSIONS", "SegmentExport", "SegmentService"]
 
 MAX_VERSIONS = 100  # in one answer
 Body = dict[str, Any]
 
 
+class SegmentExport(msgspec.Struct, frozen=True):
+    """Members of a segment as a file in the making, and how many are left out because they have not consented."""
+
+    export: Export
+    left_out: int
+
+
 class SegmentService:
     """Segments, built in and saved."""
 
-    def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver) -> None:
+    def __init__(self, backend: SearchBackend, store: SegmentStore, search: SearchService, resolver: Resolver) -> None:
         self._backend = backend
         self._store = store
+        self._search = search
         self._resolver = resolver
 
     async def all(self) -> SegmentList:
@@ -167,6 +178,31 @@ class SegmentService:
 
     def _now(self) -> str:
         return self._resolver.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    async def export(
+        self, name: str, format_: ExportFormat, fields: Sequence[str] | None, purpose: Purpose | None, channel: Channel | None
+    ) -> SegmentExport:
+        """All members as a file, but for those who have not consented to what it is for.
+
+        Args:
+            name: of the segment.
+            format_: of the file.
+            fields: columns in their order, all when left out.
+            purpose: what the file is for; only marketing asks for consent.
+            channel: by which marketing goes out.
+
+        Raises:
+            NotFoundError: there is no segment of this name.
+            InvalidRequestError: it cannot be resolved, or there are no such fields, or no such channel for the purpose.
+        """
+        await self._find(name)
+        consents, members, left_out = build_consent_filters(purpose, channel), [Filter(segment=name)], 0
+        if consents is not None:
+            consenting, others = consents
+            found = await self._search.search(SearchRequest(filters=[*members, others], size=0, exact_total=True))
+            members, left_out = [*members, consenting], found.total
+        request = ExportRequest(filters=members, format=format_, fields=list(fields) if fields is not None else None)
+        return SegmentExport(await self._search.export(request), left_out)
 
     async def _find(self, name: str) -> tuple[Segment, dict[str, Segment]]:
         """A segment, and all that it leads to with it."""

@@ -1,5 +1,6 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeVar
 
 import elasticsearch
@@ -7,20 +8,34 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import CONTRACT_VERSION, Customer
-from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError, NotFoundError
+from crmsearch.errors import BackendError, ContractMismatchError, CrmSearchError, CursorError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
-from crmsearch.search.query import Position, build_search_body, build_suggest_body
-from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
+from crmsearch.search.cursor import Cursors, Position
+from crmsearch.search.export import build_export_body, render_head, render_rows
+from crmsearch.search.facets import close_facets, open_facets
+from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
+from crmsearch.search.query import build_search_body, build_suggest_body
+from crmsearch.search.request import (
+    ExportRequest,
+    LookupRequest,
+    SearchRequest,
+    StatsRequest,
+    SuggestRequest,
+    check_export,
+    check_lookup,
+    check_search,
+    check_stats,
+)
 from crmsearch.search.resolver import Resolver
-from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
+from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
+from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
 
-__all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
+__all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
-MAX_ID_BYTES = 512  # Elasticsearch's own limit
 Body = dict[str, Any]
-Request = TypeVar("Request", SearchRequest, StatsRequest)
+Request = TypeVar("Request", SearchRequest, ExportRequest, StatsRequest)
 
 
 class SearchBackend(Protocol):
@@ -38,39 +53,81 @@ class SearchBackend(Protocol):
         """Customers in the live generation."""
         ...
 
-    async def get(self, customer_id: str) -> Body | None:
-        """Source of one document, if there is one."""
-        ...
-
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
         ...
 
 
+class Export(msgspec.Struct, frozen=True):
+    """A file in the making: how many customers it will hold, and its pieces."""
+
+    total: int
+    pieces: AsyncIterator[bytes]
+
+
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend, resolver: Resolver | None = None) -> None:
+    def __init__(self, backend: SearchBackend, cursors: Cursors, resolver: Resolver | None = None) -> None:
         self._backend = backend
+        self._cursors = cursors
         self._resolver = resolver or Resolver()
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
         request = await self._resolved(request)
-        position = decode_cursor(request)
-        return parse_search(request, await self._backend.search(build_search_body(request, position), position))
+        position = self._cursors.read(request)
+        request = await self._with_ranges(request, position)
+        answer = await self._backend.search(build_search_body(request, position), position)
+        return parse_search(request, answer, self._cursors)
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
         return parse_suggest(request, await self._backend.search(build_suggest_body(request)))
 
     async def customer(self, customer_id: str) -> Customer:
-        # Ids that cannot be, and that would not arrive at Elasticsearch as ids.
-        possible = customer_id not in {".", ".."} and len(customer_id.encode()) <= MAX_ID_BYTES
-        source = await self._backend.get(customer_id) if possible else None
-        if source is None:
+        # By a search and not by a path, of which an id may hold any part.
+        found = (await self._backend.search(build_ids_body([customer_id])))["hits"]["hits"]
+        if not found:
             raise NotFoundError("there is no customer with this id")
-        return msgspec.convert(source, Customer)
+        return msgspec.convert(found[0]["_source"], Customer)
+
+    async def lookup(self, request: LookupRequest) -> LookupResponse:
+        check_lookup(request)
+        asked = read_lookup(request)
+        return parse_lookup(asked, await self._backend.search(build_lookup_body(asked)))
+
+    async def export(self, request: ExportRequest) -> Export:
+        """All hits as a file.
+
+        The first page is asked for at once, so that what cannot be answered is refused before the file begins.
+
+        Raises:
+            CrmSearchError: also while the pieces are read; then the file is not whole.
+        """
+        check_export(request)
+        request = await self._resolved(request)
+        first = await self._backend.search(build_export_body(request))
+        total = first["hits"]["total"]["value"]
+        return Export(total, self._export_pieces(request, first, total))
+
+    async def _export_pieces(self, request: ExportRequest, page: Body, total: int) -> AsyncIterator[bytes]:
+        yield render_head(request)
+        written = 0
+        while hits := page["hits"]["hits"]:
+            yield render_rows(request, [hit["_source"] for hit in hits])
+            written += len(hits)
+            if written >= total:
+                break
+            position = Position(hits[-1]["_index"], hits[-1]["sort"])
+            page = await self._backend.search(build_export_body(request, position), position)
+        if written != total:
+            raise BackendError(f"{written} customers were exported of {total}")
+
+    async def similar(self, customer_id: str, size: int) -> SimilarResponse:
+        check_similar(size)
+        customer = await self.customer(customer_id)
+        return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
@@ -88,6 +145,15 @@ class SearchService:
         """A checked request with the meaning of segments and relative days in the place of their names."""
         return msgspec.structs.replace(request, filters=await self._resolver.resolve(request.filters))
 
+    async def _with_ranges(self, request: SearchRequest, position: Position | None) -> SearchRequest:
+        """The request with ranges in the place of numeric histograms, which needs a look at the values found."""
+        asked = open_facets(request.facets)
+        if not asked:
+            return request
+        look = msgspec.structs.replace(request, facets=asked, size=0, highlight=False, explain=False)
+        answer = await self._backend.search(build_search_body(look), position)
+        return msgspec.structs.replace(request, facets=close_facets(request.facets, answer["aggregations"]))
+
 
 class ElasticsearchBackend:
     """The real edge: one client, one alias."""
@@ -102,12 +168,13 @@ class ElasticsearchBackend:
     async def search(self, body: Body, position: Position | None = None) -> Body:
         if position is None:
             return await self._search(self._alias, body)
+        # Signed, but with a key that another installation may share, which has other indices.
         if generation_time(self._prefix, position.index) is None:
-            raise CursorError("the cursor is malformed; use next_cursor of an answer as it is")
+            raise CursorError("the cursor belongs to another installation; start the search again without it")
         try:
             return await self._search(position.index, body)
         except CrmSearchError as error:
-            # A generation that was pruned, or sort values that no answer of ours has held.
+            # A generation that was pruned, or that a version before this one built with other fields to sort by.
             if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
@@ -129,17 +196,6 @@ class ElasticsearchBackend:
     async def count(self) -> int:
         with translated_errors():
             return int((await self._client.count(index=self._alias))["count"])
-
-    async def get(self, customer_id: str) -> Body | None:
-        with translated_errors():
-            try:
-                found = await self._client.get(index=self._alias, id=customer_id, source=True)
-            except elasticsearch.NotFoundError as error:
-                if error.body.get("found") is False:
-                    return None
-                raise
-        source: Body = found["_source"]
-        return source
 
     async def check(self) -> None:
         with translated_errors():

@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from crmsearch.api.app import create_app
 from crmsearch.contract import FIELDS
 from crmsearch.errors import BackendAuthError, BackendTimeoutError, BackendUnavailableError, IndexNotReadyError
-from crmsearch.search.query import Position
+from crmsearch.search.cursor import Position
 from crmsearch.settings import ApiSettings, Secret
 
 HOST = "crm.test"
@@ -31,6 +31,8 @@ class CannedBackend:
     async def search(self, body: dict[str, Any], position: Position | None = None) -> dict[str, Any]:
         self._fail()
         self.bodies.append(body)
+        if body["query"].get("ids", {"values": ["C1"]})["values"] != ["C1"]:
+            return {"took": 1, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
         hit = {"_index": "i", "_id": "C1", "_score": 1.0, "_source": {"customer_id": "C1", "name": "王小明"}, "sort": [1.0, "c1"]}
         aggregations = {
             name: {"values": {"buckets": [], "sum_other_doc_count": 0, "doc_count_error_upper_bound": 0}, "missing": {"doc_count": 0}}
@@ -56,10 +58,6 @@ class CannedBackend:
     async def count(self) -> int:
         self._fail()
         return 1
-
-    async def get(self, customer_id: str) -> dict[str, Any] | None:
-        self._fail()
-        return {"customer_id": "C1", "name": "王小明"} if customer_id == "C1" else None
 
     async def check(self) -> None:
         self._fail()
@@ -257,6 +255,9 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
     assert set(document["paths"]) == {
         "/v1/customers/search",
         "/v1/customers/suggest",
+        "/v1/customers/lookup",
+        "/v1/customers/export",
+        "/v1/customers/{customer_id}/similar",
         "/v1/customers/{customer_id}",
         "/v1/customers/{customer_id}/lineage",
         "/v1/stats",
@@ -266,7 +267,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/health/ready",
     }
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
-    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain"}
+    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total"}
 
 
 def test_every_answer_has_a_request_id_and_security_headers(client: TestClient[Litestar]) -> None:

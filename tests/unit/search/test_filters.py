@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +21,9 @@ TODAY = date(2026, 11, 25)
         ("city:北京|上海", Filter(field="city", in_=["北京", "上海"]), {"terms": {"city": ["北京", "上海"]}}),
         ("-tags:test", Filter(field="tags", not_in=["test"]), {"bool": {"must_not": [{"terms": {"tags": ["test"]}}]}}),
         ("age:20..39", Filter(field="age", gte=20, lte=39), {"range": {"age": {"gte": 20, "lte": 39}}}),
+        ("age:20..<40", Filter(field="age", gte=20, lt=40), {"range": {"age": {"gte": 20, "lt": 40}}}),
+        ("age:20<..<40", Filter(field="age", gt=20, lt=40), {"range": {"age": {"gt": 20, "lt": 40}}}),
+        ("age:..<40", Filter(field="age", lt=40), {"range": {"age": {"lt": 40}}}),
         ("age:20..", Filter(field="age", gte=20), {"range": {"age": {"gte": 20}}}),
         ("age:..39", Filter(field="age", lte=39), {"range": {"age": {"lte": 39}}}),
         ("age:20|30", Filter(field="age", in_=[20, 30]), {"terms": {"age": [20, 30]}}),
@@ -111,6 +115,11 @@ def test_segments_and_relative_days_outside_the_grammar_are_refused(filter_: Fil
         ("age:3.5", FilterSyntaxError),
         ("age:99999999999", FilterSyntaxError),
         ("age:39..20", FilterSyntaxError),
+        ("age:..", FilterSyntaxError),
+        ("age:20..<", FilterSyntaxError),
+        ("age:<..40", FilterSyntaxError),
+        ("age:20..<<40", FilterSyntaxError),
+        ("-age:20..<40", FilterSyntaxError),
         ("-age:20..39", FilterSyntaxError),
         ("created_at:yesterday..", FilterSyntaxError),
         ("created_at:2026-02-30..", FilterSyntaxError),
@@ -161,6 +170,20 @@ def test_any_text_is_a_filter_or_a_client_error(text: str) -> None:
     check_filter(parsed)
     if parsed.field:
         build_filter(with_days(parsed, TODAY))
+
+
+@given(st.data(), st.sampled_from([name for name, field in FIELDS.items() if field.ranged]))
+def test_ranges_survive_the_string_form(data: st.DataObject, name: str) -> None:
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "integer": st.integers(-(2**31) + 1, 2**31 - 1),
+        "double": st.floats(-(2**53), 2**53, allow_nan=False),
+        "date": st.dates().map(str) | st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat()),
+    }
+    low, high = sorted(data.draw(st.tuples(*[values[FIELDS[name].type]] * 2)))
+    ends = {data.draw(st.sampled_from(["gte", "gt"])): low, data.draw(st.sampled_from(["lte", "lt"])): high}
+    kept = data.draw(st.lists(st.sampled_from([*ends]), min_size=1, unique=True))
+    filter_ = msgspec.convert({"field": name, **{end: ends[end] for end in kept}}, Filter)
+    assert parse_filter(format_filter(filter_)) == filter_
 
 
 @given(

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmsearch.errors import CursorError, InvalidRequestError, ResultWindowError, UnknownFieldError
+from crmsearch.errors import InvalidRequestError, ResultWindowError, UnknownFieldError
+from crmsearch.search.cursor import Position
 from crmsearch.search.filters import Filter
-from crmsearch.search.query import CLAUSES, Position, Text, build_search_body, build_suggest_body, build_text_query
+from crmsearch.search.query import CLAUSES, TOTAL_LIMIT, Text, build_search_body, build_suggest_body, build_text_query
 from crmsearch.search.request import SearchRequest, SuggestRequest, check_search, normalise_text
 
 BODIES = Path(__file__).parents[2] / "data" / "bodies"
@@ -80,9 +81,15 @@ def test_what_cannot_be_answered_is_refused(request_: SearchRequest, error: type
         check_search(request_)
 
 
-def test_cursor_of_another_sort_is_refused() -> None:
-    with pytest.raises(CursorError):
-        build_search_body(SearchRequest(sort=["name"]), Position("crm-customers-20260101t000000z", ["only one"], ""))
+def test_a_position_is_where_the_search_goes_on() -> None:
+    body = build_search_body(SearchRequest(sort=["name"]), Position("crm-customers-20260101t000000z", ["wang", "C1"]))
+    assert body["search_after"] == ["wang", "C1"]
+    assert len(body["search_after"]) == len(body["sort"])
+
+
+def test_all_hits_are_counted_when_that_is_asked_for() -> None:
+    assert build_search_body(SearchRequest())["track_total_hits"] == TOTAL_LIMIT
+    assert build_search_body(SearchRequest(exact_total=True))["track_total_hits"] is True
 
 
 @pytest.mark.parametrize(
