@@ -108,6 +108,7 @@ def create_app(
             title="crmsearch",
             version=__version__,
             path="/schema",
+            use_handler_docstrings=True,
             render_plugins=[
                 SwaggerRenderPlugin(
                     js_url="/assets/swagger/swagger-ui-bundle.js",
