@@ -30,6 +30,7 @@ from crmsearch.search.resolver import Resolver
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.segments import Definition, SegmentVersion, SegmentView
 from crmsearch.search.service import ElasticsearchBackend, SearchService
+from crmsearch.search.significance import EXACT_BELOW
 from crmsearch.settings import Settings
 from tests.documents import own_prefix, put_documents
 from tests.population import TODAY, Source, make_population
@@ -383,7 +384,7 @@ def _check_value(each: dict[str, Any], groups: dict[str, list[Source]], first: l
     if expected.min() == 0:
         assert each["p_value"] is None
         return
-    if expected.min() < 1:
+    if expected.min() < EXACT_BELOW:
         assert each["p_value"] == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-5)
         return
     chi_square = stats.chi2_contingency(table, correction=False).statistic

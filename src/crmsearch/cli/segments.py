@@ -9,7 +9,7 @@ from crmsearch.cli.output import json_option, print_json, print_table, words
 from crmsearch.errors import NotFoundError
 from crmsearch.node import connection
 from crmsearch.search.filters import format_filter, parse_filter
-from crmsearch.search.findings import Language
+from crmsearch.search.findings import Language, show_share
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.segments import Definition, SegmentView
 from crmsearch.settings import from_env
@@ -119,7 +119,7 @@ def profile_command(name: str, lang: Language, as_json: bool) -> None:
     if answer.other_findings:
         words.print(f"{answer.other_findings} further findings; --json has the figures of all fields", highlight=False)
     rows = [
-        (each.field, each.label, each.counts["segment"], each.shares["segment"], each.shares["everyone"], each.lift)
+        (each.field, each.label, each.counts["segment"], show_share(each.shares["segment"]), show_share(each.shares["everyone"]), each.lift)
         for each in answer.over_represented
     ]
     columns = ["field", "value", "members", "share of members", "share of everyone", "lift"]

@@ -81,7 +81,7 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         difference: of means or of shares, the first tested part less the second; with its 95% ``interval``.
         effect_size: Hedges' g for means, Cohen's h for shares; ``effect`` is Cohen's word for it.
-        p_value: of Welch's test for means, of the "N-1" chi-square or the exact test for shares.
+        p_value: of Welch's test for means, of the exact or the "N-1" chi-square test for shares.
         q_value: the p value adjusted for the number of tests (Benjamini and Hochberg).
         more_than_noise: whether ``q_value`` is below 0.05.
     """

@@ -5,13 +5,16 @@ scale for means and shares (Cohen, Statistical Power Analysis for the Behavioral
 """
 
 from collections.abc import Sequence
-from math import asin, exp, lgamma, sqrt
+from math import asin, sqrt
+from typing import Any
 
 import msgspec
-from scipy.special import chdtrc, ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import chdtrc, gammaln, ndtri, stdtr, stdtrit
 
 __all__ = [
     "ALPHA",
+    "EXACT_BELOW",
     "SMALL",
     "Association",
     "Interval",
@@ -34,6 +37,7 @@ __all__ = [
 
 ALPHA = 0.05  # share of false alarms that is borne among what is called more than noise; intervals hold with 1 - ALPHA
 SMALL, MEDIUM, LARGE = 0.2, 0.5, 0.8  # Cohen's bounds, of d and of h
+EXACT_BELOW = 100  # customers expected in the smallest cell of two shares
 _Z = float(ndtri(1 - ALPHA / 2))
 Table = Sequence[Sequence[int]]
 
@@ -95,35 +99,36 @@ def newcombe_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> I
 
 
 def share_test(hits_a: float, n_a: float, hits_b: float, n_b: float) -> float | None:
-    """P value for the equality of two independent shares: of the "N-1" chi-square test, or where a count below 1 is expected, exact.
+    """P value for the equality of two independent shares: of the exact test, or of the "N-1" chi-square where counts are large.
 
-    So Campbell recommends (Stat. Med. 26, 2007); the exact test is that of Fisher and Irwin, two-sided by Irwin's rule. ``None`` where both
-    shares are 0 or both are 1, and for counts that are no whole numbers where only the exact test holds.
+    Campbell (Stat. Med. 26, 2007) recommends the chi-square from an expected count of 1 on. That holds for p values about 0.05; far out,
+    where one of thousands of values has to stand, its tail is too thin below a hundred. The exact test is that of Fisher and Irwin,
+    two-sided by Irwin's rule. Counts that are no whole numbers have the chi-square from 1 on, and ``None`` below, as do shares that are
+    both 0 or both 1.
     """
     n, hits = n_a + n_b, hits_a + hits_b
-    least = min(n_a, n_b) * min(hits, n - hits)
-    if least <= 0:
+    expected = min(n_a, n_b) * min(hits, n - hits) / n if n else 0.0
+    if expected <= 0:
         return None
-    if least < n:
-        whole = all(float(count).is_integer() for count in (hits_a, n_a, hits_b, n_b))
-        return _exact_test(int(hits_a), int(n_a), int(hits), int(n)) if whole else None
+    if expected < EXACT_BELOW and all(float(count).is_integer() for count in (hits_a, n_a, hits_b, n_b)):
+        return _exact_test(int(hits_a), int(n_a), int(hits), int(n))
+    if expected < 1:
+        return None
     cross = hits_a * (n_b - hits_b) - hits_b * (n_a - hits_a)
     return float(chdtrc(1, (n - 1) * (cross / n_a / n_b) * (cross / hits / (n - hits))))
 
 
 def _exact_test(hits_a: int, n_a: int, hits: int, n: int) -> float:
-    """Chance of a table no likelier than this one; where a count below 1 is expected there are fewer tables than the root of n."""
-
-    def log_choose(of: int, some: int) -> float:
-        return lgamma(of + 1) - lgamma(some + 1) - lgamma(of - some + 1)
-
-    def likelihood(found: int) -> float:
-        return exp(log_choose(hits, found) + log_choose(n - hits, n_a - found) - log_choose(n, n_a))
-
+    """Chance of a table no likelier than this one, with all sums as they are."""
+    least = max(0, n_a + hits - n)
+    found = np.arange(least, min(hits, n_a) + 1)
+    chances = np.exp(_log_choose(hits, found) + _log_choose(n - hits, n_a - found) - _log_choose(n, n_a))
     # Equally likely tables differ in the last digits of their logarithms.
-    bound = likelihood(hits_a) * (1 + 1e-7)
-    tables = range(max(0, n_a + hits - n), min(hits, n_a) + 1)
-    return min(1.0, sum(chance for found in tables if (chance := likelihood(found)) <= bound))
+    return min(1.0, float(chances[chances <= chances[hits_a - least] * (1 + 1e-7)].sum()))
+
+
+def _log_choose(of: int, some: Any) -> Any:
+    return gammaln(of + 1) - gammaln(some + 1) - gammaln(of - some + 1)
 
 
 def cohen_h(share_a: float, share_b: float) -> float:

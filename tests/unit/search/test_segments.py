@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from crmsearch.errors import (
 )
 from crmsearch.mining.rfm import SEGMENTS
 from crmsearch.search.built_in import BUILT_IN
-from crmsearch.search.filters import Filter, ResolvedFilter
+from crmsearch.search.filters import Filter, ResolvedFilter, format_filter
 from crmsearch.search.query import build_text_query
 from crmsearch.search.segments import (
     MAX_CONDITIONS,
@@ -310,6 +311,13 @@ def test_built_in_segments_are_sound_and_said_in_both_languages() -> None:
         assert segment.built_in
         assert segment.description.endswith(".")
         assert any("\u4e00" <= character <= "\u9fff" for character in segment.label_zh), name
+
+
+def test_docs_list_every_built_in_segment() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "segments.md").read_text(encoding="utf-8")
+    for name, segment in BUILT_IN.items():
+        filters = ", ".join(f"`{format_filter(each)}`" for each in segment.filters)
+        assert f"| `{name}` | {segment.label} | {segment.label_zh} | {filters} |" in page
 
 
 def test_every_rfm_segment_and_stage_has_its_own() -> None:

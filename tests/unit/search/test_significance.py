@@ -75,25 +75,47 @@ def test_newcombe_is_as_printed(counts: tuple[int, int, int, int], expected: tup
     assert (found.low, found.high) == pytest.approx(expected, abs=5e-5)
 
 
-@pytest.mark.parametrize("counts", [(30, 100, 20, 110), (5, 8, 1, 12), (400, 1000, 90_000, 200_000), (7, 70, 7, 70)])
-def test_shares_are_tested_by_pearsons_chi_square_less_one(counts: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize("counts", [(300, 1000, 200, 1100), (400, 1000, 90_000, 200_000), (7.5, 70.5, 7, 90)])
+def test_shares_are_tested_by_pearsons_chi_square_less_one(counts: tuple[float, float, float, float]) -> None:
     hits_a, n_a, hits_b, n_b = counts
     chi_square = stats.chi2_contingency([[hits_a, n_a - hits_a], [hits_b, n_b - hits_b]], correction=False).statistic
     assert share_test(*counts) == pytest.approx(stats.chi2.sf(chi_square * (n_a + n_b - 1) / (n_a + n_b), 1), rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    "counts", [(1, 5, 0, 100), (12, 120, 0, 4000), (0, 3, 90, 100), (3, 3, 1, 90_000), (0, 40, 2, 900), (999, 1000, 1_000_000, 1_000_000)]
+    "counts",
+    [
+        (30, 100, 20, 110),
+        (5, 8, 1, 12),
+        (7, 70, 7, 70),
+        (1, 5, 0, 100),
+        (12, 120, 0, 4000),
+        (12, 197_400, 7, 802_600),
+        (0, 3, 90, 100),
+        (3, 3, 1, 90_000),
+        (0, 40, 2, 900),
+        (999, 1000, 1_000_000, 1_000_000),
+        (500, 5000, 9_500, 995_000),
+    ],
 )
-def test_where_less_than_one_is_expected_the_test_is_fishers(counts: tuple[int, int, int, int]) -> None:
+def test_small_counts_are_tested_exactly(counts: tuple[int, int, int, int]) -> None:
     hits_a, n_a, hits_b, n_b = counts
     expected = stats.fisher_exact([[hits_a, n_a - hits_a], [hits_b, n_b - hits_b]]).pvalue
     assert share_test(*counts) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("counts", [(0, 0, 1, 2), (0, 10, 0, 20), (10, 10, 20, 20), (0.5, 2.5, 0, 100)])
+@pytest.mark.parametrize("counts", [(0, 0, 1, 2), (0, 10, 0, 20), (10, 10, 20, 20), (0.5, 2.5, 0, 100), (0, 0, 0, 0)])
 def test_where_no_share_test_holds_there_is_none(counts: tuple[float, float, float, float]) -> None:
     assert share_test(*counts) is None
+
+
+def test_the_rarest_of_many_values_by_chance_are_no_signals() -> None:
+    """Of 20,000 values that some twenty customers have, the most extreme in a fifth of all customers are chance."""
+    random = np.random.default_rng(8)
+    held, inside = random.poisson(20, 20_000), 0.2
+    hits = random.binomial(held, inside)
+    p_values = [share_test(int(a), 80_000, int(all_ - a), 320_000) for a, all_ in zip(hits, held, strict=True)]
+    assert not any(is_signal(q) for q in benjamini_hochberg(p_values))
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")
