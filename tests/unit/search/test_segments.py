@@ -160,6 +160,13 @@ def test_conditions_have_a_bound_however_few_segments_they_come_from() -> None:
         check_nesting([Filter(segment="s0")], explosive)
 
 
+def test_a_text_counts_as_many_conditions() -> None:
+    pool = _pool(_segment("text", BERLIN, q="anna"))
+    check_nesting([Filter(segment="text")] * 19, pool)
+    with pytest.raises(SegmentNestingError, match="1020 conditions"):
+        check_nesting([Filter(segment="text")] * 20, pool)
+
+
 def test_those_that_use_a_segment_are_found_through_others() -> None:
     pool = _chain(3) | _pool(_segment("alone", BERLIN))
     assert segments_leading_to("s2", pool) == ["s0", "s1"]
