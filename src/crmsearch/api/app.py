@@ -134,7 +134,8 @@ def create_app_from_env() -> Litestar:
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
-        RunStore(runs_client, settings.elasticsearch),
+        # Tries anew would each take up to the timeout, and here nothing bounds them together.
+        RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
         SegmentStore(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]

@@ -35,12 +35,12 @@ def observed(app: ASGIApp) -> ASGIApp:
         began = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
+        status, started = 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 headers = MutableScopeHeaders(message)
                 headers["X-Request-ID"] = request_id
                 for name, value in _SECURITY_HEADERS:
@@ -50,6 +50,12 @@ def observed(app: ASGIApp) -> ASGIApp:
 
         try:
             await app(scope, receive, send_with_headers)
+        except Exception:
+            if not started:
+                raise
+            # The server finds an answer without an end and cuts the connection, which tells the client that it is not whole. What it
+            # would print of the error itself may quote customers.
+            logger.error("an answer was broken off after it had begun (%s)", request_id)  # noqa: TRY400
         finally:
             route = scope.get("path_template") or "unrouted"
             logger.info("%s %s %d %.1fms %s", scope["method"], route, status, (time.perf_counter() - began) * 1000, request_id)

@@ -13,7 +13,7 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.errors import ConflictError
-from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.client import exchange
 from crmsearch.indexing.mappings import build_segments_body
 from crmsearch.indexing.names import segments_index
 from crmsearch.search.segments import Segment, SegmentVersion, VersionPage
@@ -44,7 +44,7 @@ class SegmentStore:
         """Those of the named segments that are saved, by name, as the last write left them."""
         if not names:
             return {}
-        with translated_errors():
+        async with exchange(self._settings.timeout_s):
             # Without an index every document is told to be missing on its own.
             answer = await self._client.mget(index=self.index, ids=list(names))
         found = [_parse(doc["_source"]) for doc in answer["docs"] if doc.get("found")]
@@ -52,7 +52,7 @@ class SegmentStore:
 
     async def current(self, name: str) -> Stored | None:
         """The last version of a segment, a deletion too; ``None`` if there never was one."""
-        with translated_errors():
+        async with exchange(self._settings.timeout_s):
             answer = await self._client.mget(index=self.index, ids=[name])
         doc = answer["docs"][0]
         return Stored(_parse(doc["_source"]), doc["_seq_no"], doc["_primary_term"]) if doc.get("found") else None
@@ -87,11 +87,12 @@ class SegmentStore:
             condition: dict[str, Any] = {"op_type": "create"}
         else:
             condition = {"if_seq_no": over.seq_no, "if_primary_term": over.primary_term}
-        with translated_errors():
+        async with exchange(self._settings.timeout_s):
             try:
                 if over is not None:
                     await self._keep(over.version)
-                await self._client.index(
+                # Once: a second try would find what the first has written, and call it a conflict.
+                await self._client.options(max_retries=0).index(
                     index=self.index, id=version.name, document=_document(version, current=True), refresh=True, **condition
                 )
             except elasticsearch.ConflictError as error:
@@ -102,7 +103,7 @@ class SegmentStore:
         await self._client.index(index=self.index, id=f"{version.name}@{version.version}", document=_document(version, current=False))
 
     async def _search(self, query: dict[str, Any], sort: dict[str, str], size: int, **options: Any) -> list[SegmentVersion]:
-        with translated_errors():
+        async with exchange(self._settings.timeout_s):
             answer = await self._client.search(
                 index=self.index,
                 query=query,
@@ -115,7 +116,7 @@ class SegmentStore:
         return [_parse(hit["_source"]) for hit in answer["hits"]["hits"]]
 
     async def _ensure_index(self) -> None:
-        with translated_errors():
+        async with exchange(self._settings.timeout_s):
             if await self._client.indices.exists(index=self.index):
                 return
             try:

@@ -9,7 +9,7 @@ from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import CONTRACT_VERSION, Customer
 from crmsearch.errors import BackendError, ContractMismatchError, CrmSearchError, CursorError, NotFoundError
-from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.client import exchange
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
@@ -162,6 +162,7 @@ class ElasticsearchBackend:
         self._client = client
         self._prefix = index_prefix
         self._alias = customers_alias(index_prefix)
+        self._timeout_s = timeout_s
         # Elasticsearch stops a little before the client gives up, so that the answer is its own "timed out".
         self._timeout = f"{max(1, int(timeout_s * 900))}ms"
 
@@ -180,7 +181,7 @@ class ElasticsearchBackend:
             raise
 
     async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
-        with translated_errors():
+        async with exchange(self._timeout_s):
             found = await self._client.indices.get(index=customers_pattern(self._prefix), features=["aliases", "mappings"])
         live = [index for index, each in found.body.items() if self._alias in each.get("aliases", {})]
         earlier = [index for index, each in found.body.items() if live and index < live[0] and _is_fit(each["mappings"].get("_meta", {}))]
@@ -189,16 +190,16 @@ class ElasticsearchBackend:
 
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
-        with translated_errors():
+        async with exchange(self._timeout_s):
             answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
         return dict(answer.body)
 
     async def count(self) -> int:
-        with translated_errors():
+        async with exchange(self._timeout_s):
             return int((await self._client.count(index=self._alias))["count"])
 
     async def check(self) -> None:
-        with translated_errors():
+        async with exchange(self._timeout_s):
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
             version = body["mappings"].get("_meta", {}).get("contract_version")

@@ -1,0 +1,131 @@
+"""A TCP proxy in front of a real server, which fails as it is told and heals again. It runs in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
+
+Mode = Literal["pass", "stall", "reset", "late reset", "cut", "refuse"]
+_PATIENCE_S = 10
+
+
+class Proxy:
+    """Forwards connections to ``target`` from a port of loopback.
+
+    Modes:
+        pass: forwards everything.
+        stall: takes what is sent and answers nothing, on connections that are open too; these stay dead when it heals (half-open).
+        reset: resets connections when something is sent.
+        late reset: the same, ``late_s`` seconds after.
+        cut: forwards the first bytes of an answer and resets.
+        refuse: nothing listens, and open connections are reset, as when a process was killed.
+    """
+
+    def __init__(self, target: tuple[str, int], late_s: float) -> None:
+        self._target = target
+        self._late_s = late_s
+        self._mode: Mode = "pass"
+        self._to_pass = 0  # requests that are still answered before the mode takes effect
+        self._failing = False
+        self._open: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    @contextmanager
+    def running(self) -> Iterator[Proxy]:
+        thread = threading.Thread(target=self._loop.run_forever)
+        thread.start()
+        self._call(self._listen())
+        try:
+            yield self
+        finally:
+            self._call(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join(_PATIENCE_S)
+            self._loop.close()
+
+    def fail(self, mode: Mode, after_requests: int = 0) -> None:
+        """Fail from now on, or after some more requests."""
+        self._call(self._change(mode, after_requests))
+
+    def heal(self) -> None:
+        self._call(self._change("pass", 0))
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+
+    async def _change(self, mode: Mode, to_pass: int) -> None:
+        self._mode, self._to_pass, self._failing = mode, to_pass, mode != "pass" and to_pass == 0
+        if mode == "refuse":
+            await self._close()
+        elif self._server is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._server = None
+        for writer in list(self._open):
+            _reset(writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        upstream: asyncio.StreamWriter | None = None
+        try:
+            answers, upstream = await asyncio.open_connection(*self._target)
+            pumps = (self._pump(reader, upstream, self._on_request), self._pump(answers, writer, self._on_answer))
+            done, pending = await asyncio.wait([asyncio.create_task(pump) for pump in pumps], return_when=asyncio.FIRST_COMPLETED)
+            for task in (*done, *pending):
+                task.cancel()
+            await asyncio.gather(*done, *pending, return_exceptions=True)
+        except OSError:
+            pass
+        finally:
+            self._open.discard(writer)
+            _reset(writer) if self._failing else writer.close()
+            if upstream is not None:
+                upstream.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, look: Callable[[bytes], Any]) -> None:
+        while data := await reader.read(65536):
+            passed = await look(data)
+            if passed is None:
+                continue
+            writer.write(passed)
+            await writer.drain()
+            if len(passed) < len(data):
+                raise ConnectionResetError
+
+    async def _on_request(self, data: bytes) -> bytes | None:
+        if data.startswith((b"POST ", b"GET ")):
+            self._failing = self._mode != "pass" and self._to_pass == 0
+            self._to_pass = max(0, self._to_pass - 1)
+        if not self._failing or self._mode == "cut":
+            return data
+        if self._mode == "stall":
+            return None
+        if self._mode == "late reset":
+            await asyncio.sleep(self._late_s)
+        raise ConnectionResetError
+
+    async def _on_answer(self, data: bytes) -> bytes | None:
+        if not self._failing or self._mode not in {"stall", "cut"}:
+            return data
+        return data[:100] if self._mode == "cut" else None
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close without a goodbye: the other side sees the connection reset."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
