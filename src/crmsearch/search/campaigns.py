@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from crmsearch.search.findings import show_share
-from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Means, build_groups_body, find_groups, group_answer, group_link
+from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Meaning, build_groups_body, find_groups, group_answer, group_link
 from crmsearch.search.significance import Interval, benjamini_hochberg, is_signal, newcombe_interval, share_test, wilson_interval
 
 __all__ = ["RESPONSES", "BestResponse", "CampaignGroup", "CampaignInsight", "Rate", "Response", "build_campaigns_body", "parse_campaigns"]
@@ -117,21 +117,21 @@ class _Sums(msgspec.Struct, frozen=True):
         return self.hits / self.design_effect, self.sent / self.design_effect
 
 
-def build_campaigns_body(grouping: Grouping, means: Means) -> Body:
+def build_campaigns_body(grouping: Grouping, meaning: Meaning) -> Body:
     """One request over the customers that campaigns were sent to."""
     figures: Body = {"sent": {"extended_stats": {"field": "campaigns_sent"}}}
     for response in RESPONSES:
         path = f"campaigns_{response}"
         figures[response] = {"extended_stats": {"field": path}}
         figures[f"{response}.product"] = {"sum": {"script": {"source": _PRODUCT.strip(), "params": {"other": path}}}}
-    return build_groups_body(grouping, means, {"range": {"campaigns_sent": {"gt": 0}}}, figures)
+    return build_groups_body(grouping, meaning, {"range": {"campaigns_sent": {"gt": 0}}}, figures)
 
 
-def parse_campaigns(grouping: Grouping, means: Means, answer: Body, ranked_by: Response) -> CampaignInsight:
+def parse_campaigns(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Response) -> CampaignInsight:
     """The answer to ``build_campaigns_body``."""
     population = answer["hits"]["total"]["value"]
     everyone = Found(value="", label="", customers=population, figures=answer["aggregations"])
-    groups = sorted(find_groups(grouping, means, answer), key=lambda each: _rank(_sums(each, ranked_by)), reverse=True)
+    groups = sorted(find_groups(grouping, meaning, answer), key=lambda each: _rank(_sums(each, ranked_by)), reverse=True)
     best = [_best(response, grouping, everyone, groups, answer) for response in RESPONSES]
     return CampaignInsight(
         **group_answer(grouping, answer, groups),

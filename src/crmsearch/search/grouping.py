@@ -19,7 +19,7 @@ __all__ = [
     "Found",
     "Grouping",
     "GroupsAnswer",
-    "Means",
+    "Meaning",
     "build_groups_body",
     "check_grouping",
     "find_groups",
@@ -43,7 +43,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     language: Language = "en"
 
 
-class Means(msgspec.Struct, frozen=True, kw_only=True):
+class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     """What a grouping refers to: segments by name with the clauses of their members (only if it is by segment), and resolved filters."""
 
     filters: list[Filter]
@@ -99,21 +99,21 @@ def check_grouping(grouping: Grouping) -> None:
         raise UnknownFieldError(f"{grouping.by[:64]} is not a field to group by; these are: segment, {facets}")
 
 
-def build_groups_body(grouping: Grouping, means: Means, whole: Body, figures: Body) -> Body:
+def build_groups_body(grouping: Grouping, meaning: Meaning, whole: Body, figures: Body) -> Body:
     """One request for the figures of all groups and of everyone in them.
 
     Args:
         grouping: checked.
-        means: what it refers to.
+        meaning: what it refers to.
         whole: a clause for the customers that are spoken of at all.
         figures: aggregations of a group.
     """
-    filters = [whole, *(build_filter(each) for each in means.filters)]
+    filters = [whole, *(build_filter(each) for each in meaning.filters)]
     text = build_text_query(grouping.q)
     if text is not None:
         filters.append(text)
     if grouping.by == BY_SEGMENT:
-        groups: Body = {"groups": {"filters": {"filters": dict(means.clauses)}, "aggs": figures}}
+        groups: Body = {"groups": {"filters": {"filters": dict(meaning.clauses)}, "aggs": figures}}
     else:
         path = FIELDS[grouping.by].path
         groups = {
@@ -124,15 +124,15 @@ def build_groups_body(grouping: Grouping, means: Means, whole: Body, figures: Bo
     return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": filters}}, "aggs": figures | groups}
 
 
-def find_groups(grouping: Grouping, means: Means, answer: Body) -> Iterator[Found]:
+def find_groups(grouping: Grouping, meaning: Meaning, answer: Body) -> Iterator[Found]:
     """The groups that have customers, in the order of the answer."""
     buckets = answer["aggregations"]["groups"]["buckets"]
     if grouping.by == BY_SEGMENT:
         for name, bucket in buckets.items():
-            segment = means.segments[name]
+            segment = meaning.segments[name]
             label = segment.label_zh if grouping.language == "zh" else segment.label
             if bucket["doc_count"]:
-                about = defining_fields(segment, means.segments)
+                about = defining_fields(segment, meaning.segments)
                 yield Found(value=name, label=label, customers=bucket["doc_count"], figures=bucket, about=about)
         return
     for bucket in buckets:

@@ -4,7 +4,7 @@ from crmsearch.indexing.segments import SegmentStore
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.campaigns import CampaignInsight, Response, build_campaigns_body, parse_campaigns
 from crmsearch.search.findings import Language
-from crmsearch.search.grouping import BY_SEGMENT, Grouping, Means, check_grouping
+from crmsearch.search.grouping import BY_SEGMENT, Grouping, Meaning, check_grouping
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import members_of_all
 from crmsearch.search.service import SearchBackend
@@ -28,27 +28,28 @@ class InsightService:
         Raises:
             InvalidRequestError: this cannot be grouped by, or a filter cannot be applied.
         """
-        means = await self._means(grouping)
-        return parse_campaigns(grouping, means, await self._backend.search(build_campaigns_body(grouping, means)), ranked_by)
+        meaning = await self._meaning(grouping)
+        return parse_campaigns(grouping, meaning, await self._backend.search(build_campaigns_body(grouping, meaning)), ranked_by)
 
     async def service(self, grouping: Grouping, ranked_by: Measure) -> ServiceInsight:
         """Service figures by group; raises as ``campaigns`` does."""
-        means = await self._means(grouping)
-        return parse_service(grouping, means, await self._backend.search(build_service_body(grouping, means)), ranked_by)
+        meaning = await self._meaning(grouping)
+        return parse_service(grouping, meaning, await self._backend.search(build_service_body(grouping, meaning)), ranked_by)
 
     async def tour(self, language: Language) -> Tour:
         """What is remarkable about the base."""
-        listed = listed_values(await self._backend.search(build_values_body()))
+        first = await self._backend.search(build_values_body())
+        listed = listed_values(first)
         earlier = await self._backend.search_earlier(build_earlier_body(listed))
         before = listed_values(earlier[1]) if earlier else {}
-        return parse_tour(listed, await self._backend.search(build_tour_body(listed, before)), earlier, language)
+        return parse_tour(first, earlier, await self._backend.search(build_tour_body(listed, before)), language)
 
-    async def _means(self, grouping: Grouping) -> Means:
+    async def _meaning(self, grouping: Grouping) -> Meaning:
         check_grouping(grouping)
         filters = await self._resolver.resolve(grouping.filters)
         if grouping.by != BY_SEGMENT:
-            return Means(filters=filters)
+            return Meaning(filters=filters)
         segments = BUILT_IN | await self._store.all()
         # A segment that cannot be resolved has no members to speak of; the list of segments says why.
         clauses, _ = members_of_all(segments.values(), segments, self._resolver.today())
-        return Means(filters=filters, segments=segments, clauses=clauses)
+        return Meaning(filters=filters, segments=segments, clauses=clauses)

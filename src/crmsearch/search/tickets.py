@@ -12,7 +12,7 @@ import msgspec
 from crmsearch.contract import FIELDS
 from crmsearch.search.contrast import parse_sample
 from crmsearch.search.findings import field_label, show_number, show_share
-from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Means, build_groups_body, find_groups, group_answer, group_link
+from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Meaning, build_groups_body, find_groups, group_answer, group_link
 from crmsearch.search.significance import (
     Interval,
     Sample,
@@ -102,7 +102,7 @@ class ServiceInsight(GroupsAnswer, frozen=True, kw_only=True):
     worst: list[WorstGroup]
 
 
-def build_service_body(grouping: Grouping, means: Means) -> Body:
+def build_service_body(grouping: Grouping, meaning: Meaning) -> Body:
     """One request over the customers with tickets."""
     figures: Body = {
         "resolution": {"extended_stats": {"field": _FIELDS["resolution"]}},
@@ -111,13 +111,13 @@ def build_service_body(grouping: Grouping, means: Means) -> Body:
         "open_tickets": {"sum": {"field": _FIELDS["open"]}},
         "open": {"filter": {"range": {_FIELDS["open"]: {"gt": 0}}}},
     }
-    return build_groups_body(grouping, means, {"range": {"ticket_count": {"gt": 0}}}, figures)
+    return build_groups_body(grouping, meaning, {"range": {"ticket_count": {"gt": 0}}}, figures)
 
 
-def parse_service(grouping: Grouping, means: Means, answer: Body, ranked_by: Measure) -> ServiceInsight:
+def parse_service(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Measure) -> ServiceInsight:
     """The answer to ``build_service_body``."""
     everyone = Found(value="", label="", customers=answer["hits"]["total"]["value"], figures=answer["aggregations"])
-    groups = sorted(find_groups(grouping, means, answer), key=lambda each: _badness(each, ranked_by), reverse=True)
+    groups = sorted(find_groups(grouping, meaning, answer), key=lambda each: _badness(each, ranked_by), reverse=True)
     worst = [_worst(measure, grouping, everyone, groups, answer) for measure in MEASURES]
     return ServiceInsight(
         **group_answer(grouping, answer, groups),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmsearch.search.campaigns import CampaignInsight, parse_campaigns
-from crmsearch.search.grouping import Grouping, Means
+from crmsearch.search.grouping import Grouping, Meaning
 from crmsearch.search.significance import wilson_interval
 
 Customers = list[tuple[int, int]]  # campaigns sent and opened, of every customer
@@ -42,7 +42,7 @@ def _insight(groups: dict[str, Customers], size: int = 20) -> CampaignInsight:
             "distinct": {"value": len(groups)},
         },
     }
-    return parse_campaigns(Grouping(by="city", size=size), Means(filters=[]), answer, "opened")
+    return parse_campaigns(Grouping(by="city", size=size), Meaning(filters=[]), answer, "opened")
 
 
 @given(st.lists(st.integers(1, 9).flatmap(lambda sent: st.tuples(st.just(sent), st.integers(0, sent))), min_size=2, max_size=30))

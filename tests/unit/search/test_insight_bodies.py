@@ -15,7 +15,7 @@ from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.campaigns import build_campaigns_body
 from crmsearch.search.compare import build_compare_body
 from crmsearch.search.filters import Filter
-from crmsearch.search.grouping import Grouping, Means, check_grouping, group_link
+from crmsearch.search.grouping import Grouping, Meaning, check_grouping, group_link
 from crmsearch.search.profile import build_profile_body, build_proposed_body
 from crmsearch.search.segments import build_members
 from crmsearch.search.tickets import build_service_body
@@ -26,7 +26,7 @@ BODIES = Path(__file__).parents[2] / "data" / "bodies"
 TODAY = date(2026, 11, 25)
 CHURN, OPEN = (build_members(BUILT_IN[name], BUILT_IN, TODAY) for name in ("churn-high", "service-open"))
 BERLIN = Filter(field="city", in_=["Berlin"])
-SEGMENTS = Means(filters=[BERLIN], segments=BUILT_IN, clauses={"churn-high": CHURN, "service-open": OPEN})
+SEGMENTS = Meaning(filters=[BERLIN], segments=BUILT_IN, clauses={"churn-high": CHURN, "service-open": OPEN})
 LISTED = {name: [f"{name} 1", f"{name} 2"] if name != "cluster" else [] for name in FIELDS_TOURED}
 
 CASES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -34,7 +34,7 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "proposed": lambda: build_proposed_body(CHURN, {"company": ["Acme"], "tags": ["a", "b"]}),
     "compare": lambda: build_compare_body(CHURN, OPEN),
     "campaigns": lambda: build_campaigns_body(Grouping(by="segment", filters=[BERLIN]), SEGMENTS),
-    "service": lambda: build_service_body(Grouping(by="company", filters=[BERLIN]), Means(filters=[BERLIN])),
+    "service": lambda: build_service_body(Grouping(by="company", filters=[BERLIN]), Meaning(filters=[BERLIN])),
     "tour_values": build_values_body,
     "tour_earlier": lambda: build_earlier_body(LISTED),
     "tour": lambda: build_tour_body(LISTED, {"gender": ["gender 2", "gender 3"]}),

@@ -84,8 +84,9 @@ def listed_values(answer: Body) -> dict[str, list[Value]]:
     return {name: [bucket["key"] for bucket in answer["aggregations"][name]["buckets"]] for name in FIELDS_TOURED}
 
 
-def parse_tour(listed: Values, answer: Body, earlier: tuple[str, Body] | None, language: Language) -> Tour:
-    """The answer to ``build_tour_body``, and that to ``build_earlier_body`` with the name of the generation it is from."""
+def parse_tour(first: Body, earlier: tuple[str, Body] | None, answer: Body, language: Language) -> Tour:
+    """The answers to all three requests in their order, the second with the name of the generation it is from."""
+    listed = listed_values(first)
     found = answer["aggregations"]
     pairs, associations = find_associations(listed, found, language)
     groups, unusual = find_unusual(listed, found, language)
@@ -104,7 +105,7 @@ def parse_tour(listed: Values, answer: Body, earlier: tuple[str, Body] | None, l
         other_unusual=len(unusual[SHOWN:]),
         moved=moved[:SHOWN],
         other_moved=len(moved[SHOWN:]),
-        took_ms=answer["took"] + (earlier[1]["took"] if earlier else 0),
+        took_ms=first["took"] + answer["took"] + (earlier[1]["took"] if earlier else 0),
     )
 
 
