@@ -156,17 +156,20 @@ def check_segment_name(name: str) -> None:
 
 def with_days(filter_: Filter, today: date) -> Filter:
     """The filter with days in the place of ``now`` and the like."""
-    bounds = {
-        name: resolve_day(value, today) for name, value in filter_.bounds.items() if isinstance(value, str) and is_relative_day(value)
-    }
+    bounds = {name: resolve_day(value, today) for name, value in _relative_days(filter_).items()}
     return msgspec.structs.replace(filter_, **bounds) if bounds else filter_
 
 
 def build_filter(filter_: Filter) -> dict[str, Any]:
-    """The Elasticsearch clause of a checked filter in which nothing is left to resolve."""
+    """The Elasticsearch clause of a checked and resolved filter.
+
+    Raises:
+        FilterSyntaxError: a segment or a relative day is left in it, as where it was written into a text.
+    """
     if isinstance(filter_, ResolvedFilter):
         return filter_.clause
-    assert filter_.field, "the segment was not resolved"
+    if not filter_.field or _relative_days(filter_):
+        raise FilterSyntaxError("segments, and days counted back from today, can be asked for in filters only")
     path = FIELDS[filter_.field].path
     if filter_.exists is not None:
         present: dict[str, Any] = {"exists": {"field": path}}
@@ -176,6 +179,10 @@ def build_filter(filter_: Filter) -> dict[str, Any]:
     if filter_.in_ is not None:
         return {"terms": {path: filter_.in_}}
     return {"bool": {"must_not": [{"terms": {path: filter_.not_in}}]}}
+
+
+def _relative_days(filter_: Filter) -> dict[str, str]:
+    return {name: value for name, value in filter_.bounds.items() if isinstance(value, str) and is_relative_day(value)}
 
 
 def _names_segment(filter_: Filter) -> bool:

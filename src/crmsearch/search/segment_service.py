@@ -103,7 +103,7 @@ class SegmentService:
         )
         pool = BUILT_IN | saved | {name: segment}
         for each in [segment, *(pool[other] for other in segments_leading_to(name, pool))]:
-            check_nesting(each.filters, pool, [each.name])
+            self._members(each, pool)
         await self._store.write(_version(segment, deleted=False), stored)
         return (await self._counted([segment], pool))[1][0], before is None
 

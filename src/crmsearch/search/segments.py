@@ -226,10 +226,9 @@ def members_of_all(
     for each in some:
         try:
             check_nesting(each.filters, segments, [each.name])
+            clauses[each.name] = build_members(each, segments, today)
         except InvalidRequestError as error:
             reasons[each.name] = error.detail
-        else:
-            clauses[each.name] = build_members(each, segments, today)
     return clauses, reasons
 
 

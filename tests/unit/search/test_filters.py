@@ -78,6 +78,13 @@ def test_a_resolved_segment_is_its_clause() -> None:
         msgspec.json.decode(b'{"segment":"vip","clause":{}}', type=Filter)
 
 
+@pytest.mark.parametrize("filter_", [Filter(segment="vip"), Filter(not_segment="vip"), Filter(field="created_at", lt="now-1d")])
+def test_what_was_not_resolved_is_no_query(filter_: Filter) -> None:
+    check_filter(filter_)
+    with pytest.raises(FilterSyntaxError, match="in filters only"):
+        build_filter(filter_)
+
+
 @pytest.mark.parametrize(
     "filter_",
     [
