@@ -10,6 +10,12 @@ import msgspec
 
 from crmsearch.contract import CONTRACT_VERSION, FIELDS, Customer
 from crmsearch.indexing.mappings import build_customers_body, load_customers_body
+from crmsearch.search.facet_request import MAX_RANGES
+from crmsearch.search.facets import FACET_SIZE, MAX_BINS
+from crmsearch.search.lookup import MAX_FOUND
+from crmsearch.search.query import TOTAL_LIMIT
+from crmsearch.search.request import MAX_LOOKUP
+from crmsearch.search.similar import LEAST_ALIKE, TRAITS
 from crmsearch.settings import ElasticsearchSettings, setting_rows
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +77,21 @@ def test_docs_list_every_field() -> None:
         kind = f"{field.type}{' list' if field.many else ''}"
         row = f"| `{field.name}` | {field.label} | {field.label_zh} | {kind} | {marks} | {field.sensitivity} |"
         assert row in page, field.name
+
+
+def test_docs_tell_the_limits_of_the_api_and_the_traits_of_look_alikes() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for sentence in (
+        f"the {FACET_SIZE} most frequent values",
+        f"up to {MAX_RANGES} ranges",
+        f"more than {MAX_BINS} bins",
+        f"up to {MAX_LOOKUP} values",
+        f"more than {MAX_FOUND:,} customers",
+        f"exact up to {TOTAL_LIMIT:,}",
+        f"below {LEAST_ALIKE} nobody",
+    ):
+        assert sentence in page
+    for trait in TRAITS:
+        near = [" or ".join([f"{each.share:.0%}"] * (each.share > 0) + [f"{each.amount:g}"] * (each.amount > 0)) for each in trait.near]
+        cells = [FIELDS[trait.field].label, f"{trait.points:g}", *near, *[""] * (2 - len(near)), trait.reason]
+        assert f"| {' | '.join(cells)} |" in page, trait.field

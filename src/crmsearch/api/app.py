@@ -12,15 +12,17 @@ import swagger_ui
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
 from crmsearch.api.access import make_key_guard, make_request_check
+from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
 from crmsearch.api.middleware import observed
+from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
@@ -40,6 +42,7 @@ from crmsearch.settings import ApiSettings, from_env
 __all__ = ["create_app", "create_app_from_env"]
 
 MAX_BODY_BYTES = 1_000_000  # a request with every limit used up is smaller
+_KEY = SecurityScheme(type="http", scheme="bearer", description="The key of CRMSEARCH_API_KEY")
 _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
@@ -86,6 +89,7 @@ def create_app(
         ],
         middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
+        security=[{"key": []}] if settings.key else [],
     )
     app = Litestar(
         route_handlers=[
@@ -103,20 +107,23 @@ def create_app(
         },
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
+        request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="crmsearch",
             version=__version__,
             path="/schema",
             use_handler_docstrings=True,
+            components=Components(security_schemes={"key": _KEY} if settings.key else {}),
             render_plugins=[
-                SwaggerRenderPlugin(
+                JsonPage(),
+                SwaggerPage(
                     js_url="/assets/swagger/swagger-ui-bundle.js",
                     css_url="/assets/swagger/swagger-ui.css",
                     standalone_preset_js_url="/assets/swagger/swagger-ui-standalone-preset.js",
                     favicon='<link rel="icon" href="/favicon.svg">',
                     path="/",
-                )
+                ),
             ],
         ),
         logging_config=None,

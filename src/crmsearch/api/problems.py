@@ -63,13 +63,6 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     return _respond(request, title, error.status_code, detail, code, error.headers)  # of which 405 has the methods that there are
 
 
-def _unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Bodies that are not UTF-8, or nested without end, come as these from the JSON decoder; from anywhere else they are a defect."""
-    if "serialization" in _place(error):
-        return _respond(request, InvalidRequestError.title, 400, "the body is not valid JSON in UTF-8", InvalidRequestError.code)
-    return _unexpected(request, error)
-
-
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A defect of ours. The log gets where it happened, not the text of the error, which may quote personal data."""
     logger.error("unexpected %s at %s", type(error).__name__, _place(error))
@@ -87,7 +80,5 @@ def _place(error: Exception) -> str:
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     CrmSearchError: _own,
     HTTPException: _framework,
-    UnicodeDecodeError: _unreadable,
-    RecursionError: _unreadable,
     Exception: _unexpected,
 }

@@ -5,6 +5,7 @@ from typing import Annotated
 from litestar import Response, Router, delete, get, put
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
@@ -24,6 +25,7 @@ IfMatch = Annotated[
     str | None, HeaderParameter(name="If-Match", description='The `ETag` of the version to replace, such as `"3"`; `*` for any')
 ]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if there is no such segment")]
+_ETAG = ResponseHeader(name="ETag", description="The version, to be named in `If-Match`", documentation_only=True)
 _LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left out for want of consent", documentation_only=True)
 Lang = Annotated[Language, QueryParameter(description="Language of the sentences: `en` or `zh`")]
 
@@ -34,13 +36,19 @@ async def list_segments(segments: Segments) -> SegmentList:
     return await segments.all()
 
 
-@get("/{name:str}", operation_id="GetSegment")
+@get("/{name:str}", operation_id="GetSegment", response_headers=[_ETAG])
 async def get_segment(name: FromPath[str], segments: Segments) -> Response[SegmentView]:
     """One segment with the number of its members; the `ETag` names its version."""
     return _tagged(await segments.get(name), 200)
 
 
-@put("/{name:str}", operation_id="PutSegment", status_code=200)
+@put(
+    "/{name:str}",
+    operation_id="PutSegment",
+    status_code=200,
+    response_headers=[_ETAG],
+    responses={201: ResponseSpec(SegmentView, generate_examples=False, description="A new segment")},
+)
 async def put_segment(
     name: FromPath[str],
     data: JSONBody[Definition],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmsearch.contract import FIELDS
-from crmsearch.errors import InvalidRequestError, UnknownFieldError
-from crmsearch.search.cursor import Position
+from crmsearch.errors import BackendError, InvalidRequestError, UnknownFieldError
+from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import PAGE, build_export_body, render_head, render_rows
 from crmsearch.search.filters import Filter
 from crmsearch.search.request import ExportFormat, ExportRequest, check_export
+from crmsearch.search.service import SearchService
 
 WANG: dict[str, Any] = {
     "customer_id": "C1",
@@ -110,3 +112,50 @@ def test_every_row_has_the_fields_in_their_order(format_: ExportFormat, fields: 
         assert [len(row) for row in _read(data)] == [len(fields)] * 2
     else:
         assert list(json.loads(data)) == [field for field in fields if field in WANG]
+
+
+class Paged:
+    """A base of so many customers, in pages of two; one short of them if told so."""
+
+    def __init__(self, total: int, lost: int = 0) -> None:
+        self._total = total
+        self._ids = [f"C{number}" for number in range(total - lost)]
+        self.asked = 0
+
+    async def search(self, body: dict[str, Any], position: Position | None = None) -> dict[str, Any]:
+        self.asked += 1
+        begin = 0 if position is None else self._ids.index(str(body["search_after"][0])) + 1
+        hits = [{"_index": "i", "sort": [each], "_source": {"customer_id": each}} for each in self._ids[begin : begin + 2]]
+        return {"hits": {"total": {"value": self._total}, "hits": hits}}
+
+    async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        return None
+
+    async def count(self) -> int:
+        return self._total
+
+    async def check(self) -> None:
+        return None
+
+
+def _export(backend: Paged) -> list[tuple[int, bytes]]:
+    """The pieces, each with the pages that had been asked for when it came."""
+
+    async def read() -> list[tuple[int, bytes]]:
+        service = SearchService(backend, Cursors("a key of the tests", 60, lambda: 0.0))
+        export = await service.export(ExportRequest(format="csv", fields=["customer_id"]))
+        assert export.total == backend._total
+        return [(backend.asked, piece) async for piece in export.pieces]
+
+    return asyncio.run(read())
+
+
+def test_a_page_is_asked_for_when_the_one_before_is_gone() -> None:
+    pieces = _export(Paged(5))
+    assert [asked for asked, _ in pieces] == [1, 1, 2, 3]
+    assert _read(b"".join(piece for _, piece in pieces)) == [["customer_id"], *([f"C{number}"] for number in range(5))]
+
+
+def test_a_file_that_lacks_somebody_is_an_error() -> None:
+    with pytest.raises(BackendError, match="4 customers were exported of 5"):
+        _export(Paged(5, lost=1))
