@@ -6,21 +6,19 @@ from typing import Annotated
 
 from litestar import get, post
 from litestar.datastructures import ResponseHeader
-from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.errors import CrmSearchError
 from crmsearch.search.export import MEDIA_TYPES
-from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import ExportFormat, ExportRequest
-from crmsearch.search.service import Export, SearchService
+from crmsearch.search.service import Export
 
 __all__ = ["EXPORT_HEADERS", "export_customers", "export_customers_by_url", "streamed"]
 
 logger = logging.getLogger("crmsearch.api")
 
-Service = NamedDependency[SkipValidation[SearchService]]
 EXPORT_HEADERS = [
     ResponseHeader(name="X-Total-Count", description="Customers in the file", documentation_only=True),
     ResponseHeader(name="Content-Disposition", description="A name for the file", documentation_only=True),
@@ -38,19 +36,17 @@ async def export_customers_by_url(
     service: Service,
     format_: Annotated[ExportFormat, QueryParameter(name="format")],
     q: FromQuery[str] = "",
-    filter_: Annotated[
-        list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
-    ] = None,
-    sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
+    filter_: FilterTexts = None,
+    sort: SortText = "",
     fields: Annotated[str, QueryParameter(description="Columns, separated by commas; all fields when left out")] = "",
 ) -> Stream:
     """All hits of a search as a file; the same as the ``POST`` form. ``format`` must be given: an id of a customer may be ``export``."""
     request = ExportRequest(
         q=q,
-        filters=[parse_filter(text) for text in filter_ or []],
-        sort=[name for name in sort.split(",") if name],
+        filters=read_filters(filter_),
+        sort=read_names(sort),
         format=format_,
-        fields=[name for name in fields.split(",") if name] or None,
+        fields=read_names(fields) or None,
     )
     return streamed(await service.export(request), request.format, "customers")
 

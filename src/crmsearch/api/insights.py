@@ -6,8 +6,8 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter, SkipValidation
 
+from crmsearch.api.parameters import FilterTexts, read_filters
 from crmsearch.search.campaigns import CampaignInsight, Response
-from crmsearch.search.filters import parse_filter
 from crmsearch.search.findings import Language
 from crmsearch.search.grouping import Grouping
 from crmsearch.search.insight_service import InsightService
@@ -18,7 +18,6 @@ __all__ = ["insights_router"]
 
 Insights = NamedDependency[SkipValidation[InsightService]]
 By = Annotated[str, QueryParameter(description="A facet to group by, or `segment`")]
-Filters = Annotated[list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `segment:vip`; may be repeated")]
 Size = Annotated[int, QueryParameter(description="Largest number of groups listed")]
 Lang = Annotated[Language, QueryParameter(description="Language of labels and sentences: `en` or `zh`")]
 
@@ -38,7 +37,7 @@ async def campaigns(
     by: By = "segment",
     order: Annotated[Response, QueryParameter(description="Response that ranks the groups")] = "converted",
     q: FromQuery[str] = "",
-    filter_: Filters = None,
+    filter_: FilterTexts = None,
     size: Size = 20,
     lang: Lang = "en",
 ) -> CampaignInsight:
@@ -52,7 +51,7 @@ async def service(
     by: By = "owner",
     order: Annotated[Measure, QueryParameter(description="Measure that ranks the groups")] = "resolution",
     q: FromQuery[str] = "",
-    filter_: Filters = None,
+    filter_: FilterTexts = None,
     size: Size = 20,
     lang: Lang = "en",
 ) -> ServiceInsight:
@@ -61,7 +60,7 @@ async def service(
 
 
 def _grouping(by: str, q: str, filters: list[str] | None, size: int, language: Language) -> Grouping:
-    return Grouping(by=by, q=q, filters=[parse_filter(text) for text in filters or []], size=size, language=language)
+    return Grouping(by=by, q=q, filters=read_filters(filters), size=size, language=language)
 
 
 insights_router = Router(path="/insights", route_handlers=[tour, campaigns, service], tags=["insights"])

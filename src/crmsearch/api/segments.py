@@ -10,6 +10,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter,
 from litestar.response import Stream
 
 from crmsearch.api.exports import EXPORT_HEADERS, streamed
+from crmsearch.api.parameters import read_names
 from crmsearch.search.compare import Comparison
 from crmsearch.search.consents import Channel, Purpose
 from crmsearch.search.findings import Language
@@ -101,7 +102,7 @@ async def export_segment(
     With `purpose=marketing` those are left out who have consented neither to the channel nor to marketing in general; the header
     `X-Left-Out-Count` says how many, in either format.
     """
-    found = await segments.export(name, format_, [each for each in fields.split(",") if each] or None, purpose, channel)
+    found = await segments.export(name, format_, read_names(fields) or None, purpose, channel)
     return streamed(found.export, format_, name, {"X-Left-Out-Count": str(found.left_out)})
 
 
