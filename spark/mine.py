@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from crmsearch.contract import ClusterReport
 from crmsearch.mining.churn import DEAF_AFTER, DISSATISFIED, LEAVES, MAX_LOG_ODDS, PRIOR_ORDERS, SIGNS, STAYS, USUAL_GAP_DAYS
-from crmsearch.mining.clusters import FEATURES, REACH, SAMPLE_SIZE, Clustering, fit_clusters
+from crmsearch.mining.clusters import REACH, SAMPLE_SIZE, Clustering, fit_clusters
+from crmsearch.mining.features import FEATURES
 from crmsearch.mining.rfm import LEADING_DIGITS, MIDDLE, SEGMENTS, quintile_limits
 
 __all__ = ["cluster_reports", "count_segments", "with_churn_risk", "with_clusters", "with_rfm"]

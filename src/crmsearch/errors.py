@@ -4,10 +4,15 @@
     ├── InvalidRequestError             400  exit 2   the caller asked for something impossible
     │   ├── UnknownFieldError           400           a field that is not in the catalogue, or not usable that way
     │   ├── FilterSyntaxError           400           a filter outside the closed grammar
+    │   ├── UnknownSegmentError         400           a filter by a segment that there is not
+    │   ├── SegmentNestingError         400           a segment that refers to itself, or nests too deep
     │   ├── CursorError                 400           a cursor that is malformed, or of another search
     │   └── ResultWindowError           400           a page beyond what one request may reach
     ├── UnauthorizedError               401           no key, or a wrong one
-    ├── NotFoundError                   404           no such customer, index or run
+    ├── NotFoundError                   404           no such customer, index, run or segment
+    ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
+    ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
+    ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
     ├── IndexNotReadyError              503           no customer index has been promoted yet
     ├── BackendError                    502  exit 4   Elasticsearch refused or failed
     │   ├── BackendUnavailableError     503           Elasticsearch cannot be reached
@@ -39,6 +44,7 @@ __all__ = [
     "BackendTimeoutError",
     "BackendUnavailableError",
     "ConfigError",
+    "ConflictError",
     "ContractMismatchError",
     "CountMismatchError",
     "CrmSearchError",
@@ -52,10 +58,14 @@ __all__ = [
     "NodeError",
     "NotFoundError",
     "PortInUseError",
+    "PreconditionFailedError",
+    "PreconditionRequiredError",
     "ResultWindowError",
+    "SegmentNestingError",
     "TooManyRejectedError",
     "UnauthorizedError",
     "UnknownFieldError",
+    "UnknownSegmentError",
 ]
 
 
@@ -84,6 +94,14 @@ class FilterSyntaxError(InvalidRequestError):
     code, title = "filter_syntax", "Malformed filter"
 
 
+class UnknownSegmentError(InvalidRequestError):
+    code, title = "unknown_segment", "Unknown segment"
+
+
+class SegmentNestingError(InvalidRequestError):
+    code, title = "segment_nesting", "Segments cannot be nested so"
+
+
 class CursorError(InvalidRequestError):
     code, title = "invalid_cursor", "Invalid cursor"
 
@@ -98,6 +116,18 @@ class UnauthorizedError(CrmSearchError):
 
 class NotFoundError(CrmSearchError):
     code, status, title = "not_found", 404, "Not found"
+
+
+class ConflictError(CrmSearchError):
+    code, status, exit_code, title = "conflict", 409, 2, "Conflict"
+
+
+class PreconditionFailedError(CrmSearchError):
+    code, status, exit_code, title = "precondition_failed", 412, 2, "Precondition failed"
+
+
+class PreconditionRequiredError(CrmSearchError):
+    code, status, exit_code, title = "precondition_required", 428, 2, "Precondition required"
 
 
 class IndexNotReadyError(CrmSearchError):

@@ -145,7 +145,7 @@ def test_doctor_tells_what_is_there(crmsearch: Crmsearch, loaded: Loaded) -> Non
         (["serch", "x"], 2, "serch"),
         (["search", "x", "--filter", "colour:red"], 2, "colour"),
         (["search", "x", "--filter", "age"], 2, "field:value"),
-        (["search", "x" * 300], 2, "256"),
+        (["search", "x" * 5000], 2, "4096"),
         (["stats", "name"], 2, "name is not numeric"),
         (["stats", "age", "--by", "notes"], 2, "notes"),
         (["ingest"], 2, "PATH"),

@@ -62,7 +62,7 @@ def _document() -> schemathesis.BaseSchema:
     Where it says text for a name of a field or for an id, those there are are put in; else hardly a request would get beyond them.
     """
     unused: Any = object()
-    with TestClient(create_app(unused, None, unused), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(unused, None, unused, unused), base_url="http://127.0.0.1") as client:
         document = client.get("/schema/openapi.json").json()
     sorts = [sign + name for name in _names("sortable") for sign in ("", "-")]
     named: dict[str, dict[str, list[str]]] = {
@@ -76,7 +76,14 @@ def _document() -> schemathesis.BaseSchema:
         for name, values in properties.items():
             described = document["components"]["schemas"][schema]["properties"][name]
             described.get("items", described)["enum"] = values
-    known = {"field": _names("statistic"), "customer_id": ["S0", "S1", "nobody"]}
+    known = {
+        "field": _names("statistic"),
+        "customer_id": ["S0", "S1", "nobody"],
+        "name": ["churn-high", "new-30-days", "vip", "nobody"],
+        "a": ["churn-high", "vip"],
+        "b": ["churn-low", "nobody"],
+        "by": ["segment", *_names("facet")],
+    }
     for operation in (each for path in document["paths"].values() for each in path.values()):
         for parameter in operation.get("parameters", []):
             if parameter["name"] in known:

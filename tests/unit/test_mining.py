@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmsearch.mining.churn import LEAVES, SIGNS, STAYS, ChurnInput, churn_risk, signs_of
-from crmsearch.mining.clusters import FEATURES, MIN_CUSTOMERS, fit_clusters, name_in_chinese
+from crmsearch.mining.clusters import MIN_CUSTOMERS, fit_clusters
+from crmsearch.mining.features import FEATURES, name_in_chinese
 from crmsearch.mining.rfm import SEGMENTS, leading_digits, quintile_limits, quintile_score, segment_of
 
 DOCS = (Path(__file__).parents[2] / "docs" / "mining.md").read_text(encoding="utf-8")

@@ -3,6 +3,8 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -18,16 +20,22 @@ from crmsearch.api.access import make_key_guard, make_request_check
 from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
+from crmsearch.api.insights import insights_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
+from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
+from crmsearch.indexing.segments import SegmentStore
 from crmsearch.keyfile import cursor_key
 from crmsearch.search.cursor import Cursors
+from crmsearch.search.insight_service import InsightService
+from crmsearch.search.resolver import Resolver, utc_now
+from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
 from crmsearch.settings import ApiSettings, from_env
 
@@ -39,14 +47,23 @@ _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
 
-def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs: RunStore | None = None) -> Litestar:
-    """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from.
+def create_app(
+    backend: SearchBackend,
+    settings: ApiSettings | None = None,
+    runs: RunStore | None = None,
+    segments: SegmentStore | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Litestar:
+    """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
     settings = settings or ApiSettings()
     cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
-    service = SearchService(backend, cursors)
+    resolver = Resolver(segments, clock)
+    service = SearchService(backend, cursors, resolver)
+    segment_service = SegmentService(backend, segments, service, resolver) if segments else None
+    insight_service = InsightService(backend, segments, resolver) if segments else None
 
     async def provide_service() -> SearchService:
         return service
@@ -54,9 +71,22 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
     async def provide_runs() -> RunStore | None:
         return runs
 
+    async def provide_segments() -> SegmentService | None:
+        return segment_service
+
+    async def provide_insights() -> InsightService | None:
+        return insight_service
+
     version_1 = Router(
         path="/v1",
-        route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
+        route_handlers=[
+            customers_router,
+            compute_stats,
+            compute_stats_by_url,
+            list_fields,
+            *([runs_router] if runs else []),
+            *([segments_router, insights_router] if segments else []),
+        ],
         middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
         security=[{"key": []}] if settings.key else [],
@@ -69,7 +99,12 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
             create_static_files_router("/assets/swagger", [_SWAGGER], include_in_schema=False, name="swagger"),
             create_static_files_router("/", [_CONSOLE], html_mode=True, include_in_schema=False, name="console"),
         ],
-        dependencies={"service": Provide(provide_service), "runs": Provide(provide_runs)},
+        dependencies={
+            "service": Provide(provide_service),
+            "runs": Provide(provide_runs),
+            "segments": Provide(provide_segments),
+            "insights": Provide(provide_insights),
+        },
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
         request_class=StrictRequest,
@@ -78,6 +113,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
             title="crmsearch",
             version=__version__,
             path="/schema",
+            use_handler_docstrings=True,
             components=Components(security_schemes={"key": _KEY} if settings.key else {}),
             render_plugins=[
                 JsonPage(),
@@ -107,6 +143,7 @@ def create_app_from_env() -> Litestar:
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         # Tries anew would each take up to the timeout, and here nothing bounds them together.
         RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
+        SegmentStore(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]
     # The client logs each request with its path, which may hold a customer's id.

@@ -3,23 +3,19 @@
 from typing import Annotated
 
 from litestar import Router, get, post
-from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from crmsearch.api.exports import export_customers, export_customers_by_url
+from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.contract import Customer
 from crmsearch.search.facet_request import parse_facet_list
-from crmsearch.search.filters import parse_filter
 from crmsearch.search.lineage import Lineage, build_lineage
 from crmsearch.search.lookup import LookupResponse
 from crmsearch.search.request import LookupRequest, SearchRequest, SuggestRequest
 from crmsearch.search.response import SearchResponse, SuggestResponse
-from crmsearch.search.service import SearchService
 from crmsearch.search.similar import MAX_SIMILAR, SimilarResponse
 
 __all__ = ["customers_router"]
-
-Service = NamedDependency[SkipValidation[SearchService]]
 
 
 @post("/search", operation_id="SearchCustomers", status_code=200)
@@ -32,14 +28,12 @@ async def search_customers(data: JSONBody[SearchRequest], service: Service) -> S
 async def search_customers_by_url(
     service: Service,
     q: FromQuery[str] = "",
-    filter_: Annotated[
-        list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
-    ] = None,
+    filter_: FilterTexts = None,
     facets: Annotated[
         str,
         QueryParameter(description="Separated by commas: `city`, `age:..<20|20..<40`, `revenue:100`, `revenue:auto`, `created_at:month`"),
     ] = "",
-    sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
+    sort: SortText = "",
     size: FromQuery[int] = 20,
     cursor: FromQuery[str | None] = None,
     highlight: FromQuery[bool] = True,
@@ -49,9 +43,9 @@ async def search_customers_by_url(
     """Search customers from the address bar; the same as the ``POST`` form."""
     request = SearchRequest(
         q=q,
-        filters=[parse_filter(text) for text in filter_ or []],
+        filters=read_filters(filter_),
         facets=parse_facet_list(facets),
-        sort=_names(sort),
+        sort=read_names(sort),
         size=size,
         cursor=cursor,
         highlight=highlight,
@@ -101,10 +95,6 @@ async def get_similar(
 ) -> SimilarResponse:
     """Customers who behave alike and have a like profile, with the reasons in words and the parts of the score."""
     return await service.similar(customer_id, size)
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
 
 
 customers_router = Router(

@@ -1,63 +1,60 @@
 """``/v1/customers/export``: a search as a file, streamed."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 
 from litestar import get, post
 from litestar.datastructures import ResponseHeader
-from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.errors import CrmSearchError
 from crmsearch.search.export import MEDIA_TYPES
-from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import ExportFormat, ExportRequest
-from crmsearch.search.service import Export, SearchService
+from crmsearch.search.service import Export
 
-__all__ = ["export_customers", "export_customers_by_url"]
+__all__ = ["EXPORT_HEADERS", "export_customers", "export_customers_by_url", "streamed"]
 
 logger = logging.getLogger("crmsearch.api")
 
-Service = NamedDependency[SkipValidation[SearchService]]
-_HEADERS = [
+EXPORT_HEADERS = [
     ResponseHeader(name="X-Total-Count", description="Customers in the file", documentation_only=True),
     ResponseHeader(name="Content-Disposition", description="A name for the file", documentation_only=True),
 ]
 
 
-@post("/export", operation_id="ExportCustomers", status_code=200, response_headers=_HEADERS)
+@post("/export", operation_id="ExportCustomers", status_code=200, response_headers=EXPORT_HEADERS)
 async def export_customers(data: JSONBody[ExportRequest], service: Service) -> Stream:
     """All hits of a search as CSV or NDJSON, however many. A file that ends early is an error: the connection is cut, not closed."""
-    return _streamed(data, await service.export(data))
+    return streamed(await service.export(data), data.format, "customers")
 
 
-@get("/export", operation_id="ExportCustomersByUrl", response_headers=_HEADERS)
+@get("/export", operation_id="ExportCustomersByUrl", response_headers=EXPORT_HEADERS)
 async def export_customers_by_url(
     service: Service,
     format_: Annotated[ExportFormat, QueryParameter(name="format")],
     q: FromQuery[str] = "",
-    filter_: Annotated[
-        list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")
-    ] = None,
-    sort: Annotated[str, QueryParameter(description="Fields, separated by commas; `-revenue` is descending")] = "",
+    filter_: FilterTexts = None,
+    sort: SortText = "",
     fields: Annotated[str, QueryParameter(description="Columns, separated by commas; all fields when left out")] = "",
 ) -> Stream:
     """All hits of a search as a file; the same as the ``POST`` form. ``format`` must be given: an id of a customer may be ``export``."""
     request = ExportRequest(
         q=q,
-        filters=[parse_filter(text) for text in filter_ or []],
-        sort=[name for name in sort.split(",") if name],
+        filters=read_filters(filter_),
+        sort=read_names(sort),
         format=format_,
-        fields=[name for name in fields.split(",") if name] or None,
+        fields=read_names(fields) or None,
     )
-    return _streamed(request, await service.export(request))
+    return streamed(await service.export(request), request.format, "customers")
 
 
-def _streamed(request: ExportRequest, export: Export) -> Stream:
-    headers = {"X-Total-Count": str(export.total), "Content-Disposition": f'attachment; filename="customers.{request.format}"'}
-    return Stream(_named(export.pieces), media_type=MEDIA_TYPES[request.format], headers=headers)
+def streamed(export: Export, format_: ExportFormat, name: str, headers: Mapping[str, str] | None = None) -> Stream:
+    """A file as an answer, under this name."""
+    own = {"X-Total-Count": str(export.total), "Content-Disposition": f'attachment; filename="{name}.{format_}"'}
+    return Stream(_named(export.pieces), media_type=MEDIA_TYPES[format_], headers={**own, **(headers or {})})
 
 
 async def _named(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

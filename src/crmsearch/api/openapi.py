@@ -21,15 +21,19 @@ Document = dict[str, Any]
 _PROBLEMS = {
     400: "The request cannot be answered as it is; `detail` says why",
     401: "No key, or a wrong one",
-    404: "There is none of this id",
+    404: "There is none of this id or name",
+    409: "It is built in, others use it, or somebody else writes it at the same moment; `detail` says which",
+    412: "It is not at the version that the request names",
     413: "The body is too large",
     415: "The body is not JSON",
+    428: "It is there, and the request does not name the version that it replaces",
     502: "Elasticsearch refused or failed",
     503: "Elasticsearch cannot be reached, or holds no customers yet; `Retry-After` says when to try again",
     504: "Elasticsearch did not answer in time; `Retry-After` says when to try again",
 }
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
-_FILES = {"/v1/customers/export"}
+_FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
+_NAMED_BY_QUERY = {"/v1/segments/compare"}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -62,15 +66,20 @@ def _body_types(app: Litestar) -> list[Any]:
         for handler in route.route_handlers if isinstance(route, HTTPRoute) and route.path.startswith(("/v1/", "/health/")) else []:
             signature = handler.parsed_fn_signature
             types += [signature.return_type, *(field for name, field in signature.parameters.items() if name == "data")]
-    return [each.annotation for each in types if not each.is_subclass_of(Response)]
+    # An answer with headers of its own is a response around what it says; a file says nothing in JSON.
+    inner = [each.inner_types[0] for each in types if each.is_subclass_of(Response) and each.inner_types]
+    return [each.annotation for each in [*types, *inner] if not each.is_subclass_of(Response)]
 
 
 def _operation(path: str, operation: Document) -> Document:
+    has_body, is_versioned = "requestBody" in operation, any(each["name"] == "If-Match" for each in operation.get("parameters", []))
     statuses = [
         400,
         *([401] if path.startswith("/v1/") else []),
-        *([404] if "{" in path else []),
-        *([413, 415] if "requestBody" in operation else []),
+        *([404] if ("{" in path and not (has_body and is_versioned)) or path in _NAMED_BY_QUERY else []),
+        *([409, 412] if is_versioned else []),
+        *([413, 415] if has_body else []),
+        *([428] if has_body and is_versioned else []),
         *([] if path in _WITHOUT_ELASTICSEARCH else [502, 503, 504]),
     ]
     responses = {**operation["responses"], **{str(status): _problem(status) for status in statuses}}

@@ -12,6 +12,7 @@ from crmsearch.cli.generations import index
 from crmsearch.cli.look import doctor, search, stats
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
+from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
 from crmsearch.errors import CrmSearchError
 
@@ -34,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, up, down, sample, ingest, clean, index, serve, search, stats, node, doctor):
+for command in (demo, up, down, sample, ingest, clean, index, serve, search, stats, segments, node, doctor):
     cli.add_command(command)
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -16,33 +16,56 @@ from crmsearch.cli.output import json_option, print_json, print_table, words
 from crmsearch.contract import FIELDS
 from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_async_client
+from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
 from crmsearch.keyfile import cursor_key
 from crmsearch.node import connection
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import SearchRequest, StatsRequest
+from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse
+from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
 from crmsearch.search.stats import FieldStats, StatsResponse
 from crmsearch.settings import Settings, from_env, setting_rows
 
-__all__ = ["ask", "doctor", "print_hits", "print_stats", "search", "stats"]
+__all__ = ["ask", "ask_segments", "doctor", "filter_option", "print_hits", "print_stats", "search", "stats"]
 
 Answer = TypeVar("Answer")
 MIN_FREE_GB = 5
-_filters = click.option("--filter", "-f", "filters", multiple=True, metavar="F", help="city:北京|上海, age:20..39, emails:*, -tags:test")
+filter_option = click.option(
+    "--filter", "-f", "filters", multiple=True, metavar="F", help="city:北京|上海, age:20..39, emails:*, -tags:test, segment:vip"
+)
+
+
+class Services(NamedTuple):
+    """What can be asked of a customer base."""
+
+    search: SearchService
+    segments: SegmentService
 
 
 def ask(settings: Settings, question: Callable[[SearchService], Awaitable[Answer]]) -> Answer:
     """Put one question to the search service, with a client of its own."""
+    return _asked(settings, lambda services: question(services.search))
 
+
+def ask_segments(settings: Settings, question: Callable[[SegmentService], Awaitable[Answer]]) -> Answer:
+    """Put one question to the segments, with a client of its own."""
+    return _asked(settings, lambda services: question(services.segments))
+
+
+def _asked(settings: Settings, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     async def answered() -> Answer:
         client = make_async_client(settings.elasticsearch)
         try:
             backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s)
             cursors = Cursors(cursor_key(settings), settings.api.cursor_ttl_s, time.time)
-            return await question(SearchService(backend, cursors))
+            store = SegmentStore(client, settings.elasticsearch)
+            resolver = Resolver(store)
+            search = SearchService(backend, cursors, resolver)
+            return await question(Services(search, SegmentService(backend, store, search, resolver)))
         finally:
             await client.close()
 
@@ -97,7 +120,7 @@ def print_stats(request: StatsRequest, answer: StatsResponse) -> None:
 
 @click.command()
 @click.argument("text")
-@_filters
+@filter_option
 @click.option("--size", type=int, default=10, show_default=True, help="Hits to show.")
 @click.option("--sort", default="", help="Fields, separated by commas; -revenue is descending.")
 @json_option
@@ -123,7 +146,7 @@ def search(text: str, filters: tuple[str, ...], size: int, sort: str, as_json: b
 @click.command()
 @click.argument("field")
 @click.option("--by", help="Field to group by.")
-@_filters
+@filter_option
 @click.option("--size", type=int, default=20, show_default=True, help="Largest number of groups.")
 @json_option
 def stats(field: str, by: str | None, filters: tuple[str, ...], size: int, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """Elasticsearch clients, and its errors turned into ours."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from crmsearch.errors import (
 )
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["make_async_client", "make_client", "translated_errors"]
+__all__ = ["exchange", "make_async_client", "make_client", "translated_errors"]
 
 
 def make_client(settings: ElasticsearchSettings) -> Elasticsearch:
@@ -53,6 +54,14 @@ def translated_errors() -> Iterator[None]:
         raise _from_api_error(error) from error
     except elasticsearch.TransportError as error:
         raise BackendError(f"the exchange with Elasticsearch failed ({type(error).__name__})") from error
+
+
+@asynccontextmanager
+async def exchange(timeout_s: float) -> AsyncIterator[None]:
+    """One question and its answer, within the time whatever happens: the client tries again when a connection breaks, however late."""
+    with translated_errors():
+        async with asyncio.timeout(timeout_s):
+            yield
 
 
 def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:

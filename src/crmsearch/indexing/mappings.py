@@ -9,7 +9,15 @@ from crmsearch.errors import ContractMismatchError
 from crmsearch.resources import mappings_dir
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["VERSIONS", "build_customers_body", "build_runs_body", "build_serving_settings", "check_versions", "load_customers_body"]
+__all__ = [
+    "VERSIONS",
+    "build_customers_body",
+    "build_runs_body",
+    "build_segments_body",
+    "build_serving_settings",
+    "check_versions",
+    "load_customers_body",
+]
 
 Body = dict[str, Any]
 
@@ -40,9 +48,12 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
 
 def build_runs_body(settings: ElasticsearchSettings) -> Body:
     """The body of ``crm-runs``: one shard, since it holds one document per run."""
-    body: Body = msgspec.json.decode((mappings_dir() / "runs.json").read_bytes())
-    body["settings"]["index"]["number_of_replicas"] = settings.replicas
-    return body
+    return _build_small_body("runs.json", settings)
+
+
+def build_segments_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-segments``: one shard, since it holds one document per version of a segment."""
+    return _build_small_body("segments.json", settings)
 
 
 def build_serving_settings(settings: ElasticsearchSettings) -> Body:
@@ -53,3 +64,9 @@ def build_serving_settings(settings: ElasticsearchSettings) -> Body:
             "refresh_interval": load_customers_body()["settings"]["index"]["refresh_interval"],
         }
     }
+
+
+def _build_small_body(file_name: str, settings: ElasticsearchSettings) -> Body:
+    body: Body = msgspec.json.decode((mappings_dir() / file_name).read_bytes())
+    body["settings"]["index"]["number_of_replicas"] = settings.replicas
+    return body

@@ -3,12 +3,13 @@
 crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
 crm-runs                            the reports of all runs
+crm-segments                        the saved segments, with all their versions
 """
 
 import re
 from datetime import UTC, datetime
 
-__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "runs_index"]
+__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "runs_index", "segments_index"]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
 
@@ -41,3 +42,8 @@ def generation_time(prefix: str, index: str) -> datetime | None:
 def runs_index(prefix: str) -> str:
     """Name of the index that holds one report per run."""
     return f"{prefix}-runs"
+
+
+def segments_index(prefix: str) -> str:
+    """Name of the index that holds the saved segments."""
+    return f"{prefix}-segments"

@@ -12,7 +12,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
-__all__ = ["FEATURES", "MIN_CUSTOMERS", "SAMPLE_SIZE", "Clustering", "Feature", "fit_clusters", "name_in_chinese"]
+from crmsearch.mining.features import AVERAGE, FEATURES
+
+__all__ = ["MIN_CUSTOMERS", "SAMPLE_SIZE", "Clustering", "fit_clusters"]
 
 MIN_CUSTOMERS = 50  # with behaviour; of fewer, clusters would be accidents
 SAMPLE_SIZE = 20_000  # customers; a mean of so many is off by less than 1% of a standard deviation
@@ -25,39 +27,6 @@ DISTINCT = 0.5  # standard deviations from the mean, from where a centre is call
 DIGITS = 6  # of scales and centres, so that the last bits of a sum decide nothing
 
 Matrix = NDArray[np.float64]
-
-
-class Feature(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that customers do more or less of.
-
-    Attributes:
-        name: a field of the customer, or ``open_rate``, the share of the campaigns sent that were opened.
-        is_count: many are small and few are large, so that it is compared by its logarithm, ``log(1 + x)``.
-        low: words for little of it.
-        high: words for much of it.
-        low_zh: the first in Chinese.
-        high_zh: the second in Chinese.
-    """
-
-    name: str
-    is_count: bool
-    low: str
-    high: str
-    low_zh: str
-    high_zh: str
-
-
-FEATURES: tuple[Feature, ...] = tuple(
-    Feature(name=name, is_count=is_count, low=low, high=high, low_zh=low_zh, high_zh=high_zh)
-    for name, is_count, low, high, low_zh, high_zh in (
-        ("revenue", True, "low revenue", "high revenue", "消费低", "消费高"),
-        ("order_count", True, "few orders", "many orders", "订单少", "订单多"),
-        ("recency_days", True, "recent orders", "long without orders", "近期下单", "久未下单"),
-        ("ticket_count", True, "few tickets", "many tickets", "工单少", "工单多"),
-        ("open_rate", False, "campaigns ignored", "campaigns opened", "不看营销", "常看营销"),
-    )
-)
-_AVERAGE, _AVERAGE_ZH = "average", "一般"
 
 
 class Clustering(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,15 +117,4 @@ def _traits(centre: Sequence[float]) -> list[str]:
 
 
 def _join(traits: Sequence[str]) -> str:
-    return ", ".join(traits) or _AVERAGE
-
-
-def name_in_chinese(name: str) -> str:
-    """The Chinese name of a cluster."""
-    words = {_AVERAGE: _AVERAGE_ZH}
-    for feature in FEATURES:
-        words |= {feature.low: feature.low_zh, feature.high: feature.high_zh}
-    bare, space, number = name.rpartition(" ")
-    if not (space and number.isdecimal()):
-        bare, number = name, ""
-    return "，".join(words[trait] for trait in bare.split(", ")) + number
+    return ", ".join(traits) or AVERAGE

@@ -5,9 +5,12 @@
     {"field": "age", "gte": 20, "lte": 39}          age:20..39      (both ends included; either may be left out)
     {"field": "age", "gte": 20, "lt": 40}           age:20..<40     (a sign beside the dots leaves that end out: 20<..<40)
     {"field": "emails", "exists": true}             emails:*        (-emails:* for those without)
+    {"field": "created_at", "gte": "now-90d"}       created_at:now-90d..    (days, weeks, months M, years back from today in UTC)
+    {"segment": "vip"}                              segment:vip     (its members)
+    {"not_segment": "vip"}                          -segment:vip    (all others)
 
 In a string a backslash takes the next character as it is, so ``company:A\\|B`` is one value. Nothing else is understood: no scripts, no
-wildcards, no nesting. Several filters must all hold.
+wildcards. Several filters must all hold.
 """
 
 import re
@@ -17,22 +20,40 @@ from typing import Any
 import msgspec
 
 from crmsearch.contract import FIELDS, Field
-from crmsearch.errors import FilterSyntaxError, UnknownFieldError
+from crmsearch.errors import FilterSyntaxError, InvalidRequestError, UnknownFieldError
+from crmsearch.search.days import is_relative_day, resolve_day
 
-__all__ = ["Filter", "build_filter", "check_filter", "format_filter", "parse_filter"]
+__all__ = [
+    "SEGMENT_NAME",
+    "Filter",
+    "ResolvedFilter",
+    "build_filter",
+    "check_filter",
+    "check_segment_name",
+    "format_filter",
+    "parse_filter",
+    "with_days",
+]
 
 MAX_VALUES = 1000
 MAX_VALUE = 256  # characters
 _RANGED = {"integer", "double", "date"}
 _BOUNDS = ("gte", "gt", "lte", "lt")
+SEGMENT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 _RANGE = re.compile(r"([^|<]*?)(<?)\.\.(<?)([^|<]*)")
 Scalar = str | int | float | bool
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename={"in_": "in"}):
-    """One condition on one field: exactly one of ``in``, ``not_in``, ``exists``, or bounds (``gte, gt, lte, lt``)."""
+    """One condition: on a ``field`` exactly one of ``in``, ``not_in``, ``exists``, or bounds (``gte, gt, lte, lt``); or a saved segment.
 
-    field: str
+    ``segment`` asks for the members of a segment, ``not_segment`` for all other customers. In bounds of a date ``now-90d`` and the like
+    are days of UTC, counted back from today.
+    """
+
+    field: str = ""
+    segment: str | None = None
+    not_segment: str | None = None
     in_: list[Scalar] | None = None
     not_in: list[Scalar] | None = None
     gte: int | float | str | None = None
@@ -46,17 +67,27 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         return {name: getattr(self, name) for name in _BOUNDS if getattr(self, name) is not None}
 
 
+class ResolvedFilter(Filter, frozen=True, kw_only=True):
+    """A filter by a segment, with what the segment means at this moment: the Elasticsearch clause of its members."""
+
+    clause: dict[str, Any]
+
+
 def parse_filter(text: str) -> Filter:
     """One filter from its string form.
 
     Raises:
         FilterSyntaxError: the text is not of the grammar; it says what is missing.
         UnknownFieldError: the field cannot be filtered.
+        InvalidRequestError: no segment can have the name.
     """
     negated = text.startswith("-")
     name, colon, rest = text.removeprefix("-").partition(":")
     if not colon or not name:
-        raise FilterSyntaxError("a filter is field:value, e.g. city:北京|上海, age:20..39, emails:*, -tags:test")
+        raise FilterSyntaxError("a filter is field:value, e.g. city:北京|上海, age:20..39, emails:*, -tags:test, segment:vip")
+    if name == "segment":
+        check_segment_name(rest)
+        return Filter(not_segment=rest) if negated else Filter(segment=rest)
     field = _filterable(name)
     if not rest:
         raise FilterSyntaxError(f"{name}: has no value; {name}:* asks for those that have one")
@@ -80,6 +111,10 @@ def parse_filter(text: str) -> Filter:
 
 def format_filter(filter_: Filter) -> str:
     """The string form; ``parse_filter`` of it gives the filter back."""
+    if filter_.segment is not None:
+        return f"segment:{filter_.segment}"
+    if filter_.not_segment is not None:
+        return f"-segment:{filter_.not_segment}"
     if filter_.exists is not None:
         return f"{'' if filter_.exists else '-'}{filter_.field}:*"
     if filter_.bounds:
@@ -93,6 +128,8 @@ def format_filter(filter_: Filter) -> str:
 
 def check_filter(filter_: Filter) -> None:
     """Raise ``FilterSyntaxError`` or ``UnknownFieldError`` with the reason if the filter cannot be applied."""
+    if _names_segment(filter_):
+        return
     field = _filterable(filter_.field)
     bounds = filter_.bounds
     given = [name for name, value in (("in", filter_.in_), ("not_in", filter_.not_in), ("exists", filter_.exists)) if value is not None]
@@ -111,8 +148,28 @@ def check_filter(filter_: Filter) -> None:
             _check_value(field, value)
 
 
+def check_segment_name(name: str) -> None:
+    """Raise ``InvalidRequestError`` if no segment can have this name."""
+    if re.fullmatch(SEGMENT_NAME, name) is None:
+        raise InvalidRequestError("the name of a segment has small letters, digits and hyphens, from 1 to 64, and no hyphen in front")
+
+
+def with_days(filter_: Filter, today: date) -> Filter:
+    """The filter with days in the place of ``now`` and the like."""
+    bounds = {name: resolve_day(value, today) for name, value in _relative_days(filter_).items()}
+    return msgspec.structs.replace(filter_, **bounds) if bounds else filter_
+
+
 def build_filter(filter_: Filter) -> dict[str, Any]:
-    """The Elasticsearch clause of a checked filter."""
+    """The Elasticsearch clause of a checked and resolved filter.
+
+    Raises:
+        FilterSyntaxError: a segment or a relative day is left in it, as where it was written into a text.
+    """
+    if isinstance(filter_, ResolvedFilter):
+        return filter_.clause
+    if not filter_.field or _relative_days(filter_):
+        raise FilterSyntaxError("segments, and days counted back from today, can be asked for in filters only")
     path = FIELDS[filter_.field].path
     if filter_.exists is not None:
         present: dict[str, Any] = {"exists": {"field": path}}
@@ -124,7 +181,24 @@ def build_filter(filter_: Filter) -> dict[str, Any]:
     return {"bool": {"must_not": [{"terms": {path: filter_.not_in}}]}}
 
 
+def _relative_days(filter_: Filter) -> dict[str, str]:
+    return {name: value for name, value in filter_.bounds.items() if isinstance(value, str) and is_relative_day(value)}
+
+
+def _names_segment(filter_: Filter) -> bool:
+    """Whether it is a filter by a segment, and a sound one."""
+    names = [name for name in (filter_.segment, filter_.not_segment) if name is not None]
+    if not names:
+        return False
+    if len(names) == 2 or filter_.field or filter_.bounds or any(x is not None for x in (filter_.in_, filter_.not_in, filter_.exists)):
+        raise FilterSyntaxError("a filter by a segment has segment or not_segment, and nothing else; use several filters")
+    check_segment_name(names[0])
+    return True
+
+
 def _filterable(name: str) -> Field:
+    if not name:
+        raise FilterSyntaxError("a filter names a field, or a segment")
     field = FIELDS.get(name)
     if field is None:
         raise UnknownFieldError(f"there is no field {name[:64]!r} to filter by; GET /v1/fields lists them")
@@ -139,7 +213,8 @@ def _check_bounds(field: Field, bounds: dict[str, int | float | str]) -> None:
     if {"gte", "gt"} <= bounds.keys() or {"lte", "lt"} <= bounds.keys():
         raise FilterSyntaxError(f"the range of {field.name} has two bounds on one side")
     for value in bounds.values():
-        _check_value(field, value)
+        if not (field.type == "date" and isinstance(value, str) and is_relative_day(value)):
+            _check_value(field, value)
     low, high = bounds.get("gte", bounds.get("gt")), bounds.get("lte", bounds.get("lt"))
     if field.type != "date" and low is not None and high is not None and float(low) > float(high):
         raise FilterSyntaxError(f"the range of {field.name} ends before it begins")
@@ -156,7 +231,10 @@ def _check_value(field: Field, value: Scalar) -> None:
             raise FilterSyntaxError(f"{field.name} goes up to 2147483647")
     elif field.type == "date":
         if not isinstance(value, str) or not _is_date(value):
-            raise FilterSyntaxError(f"{field.name} is a date, e.g. 2026-11-23 or 2026-11-23T10:15:00Z; the filter has another value")
+            raise FilterSyntaxError(
+                f"{field.name} is a date, e.g. 2026-11-23 or 2026-11-23T10:15:00Z, or in a range a day back from today: "
+                "now, now-90d, now-2w, now-6M, now-1y; the filter has another value"
+            )
     elif not isinstance(value, str):
         raise FilterSyntaxError(f"{field.name} is text; put its values in quotes")
     elif not 1 <= len(value) <= MAX_VALUE:

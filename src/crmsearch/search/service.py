@@ -1,19 +1,17 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import Customer
-from crmsearch.errors import BackendError, CrmSearchError, CursorError, NotFoundError
-from crmsearch.indexing.client import translated_errors
+from crmsearch.errors import BackendError, ContractMismatchError, CrmSearchError, CursorError, NotFoundError
+from crmsearch.indexing.client import exchange
 from crmsearch.indexing.mappings import check_versions
-from crmsearch.indexing.names import customers_alias, generation_time
+from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facets import close_facets, open_facets
@@ -31,13 +29,16 @@ from crmsearch.search.request import (
     check_search,
     check_stats,
 )
+from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
 from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
 from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
+from crmsearch.search.text import QueryText, parse_text
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
 Body = dict[str, Any]
+Request = TypeVar("Request", SearchRequest, ExportRequest, StatsRequest)
 
 
 class SearchBackend(Protocol):
@@ -45,6 +46,10 @@ class SearchBackend(Protocol):
 
     async def search(self, body: Body, position: Position | None = None) -> Body:
         """Answer of ``_search`` on the live generation, or on the one that a cursor began in."""
+        ...
+
+    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
+        """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
         ...
 
     async def count(self) -> int:
@@ -66,12 +71,14 @@ class Export(msgspec.Struct, frozen=True):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend, cursors: Cursors) -> None:
+    def __init__(self, backend: SearchBackend, cursors: Cursors, resolver: Resolver | None = None) -> None:
         self._backend = backend
         self._cursors = cursors
+        self._resolver = resolver or Resolver()
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
+        request = await self._resolved(request)
         position = self._cursors.read(request)
         if position is not None:
             stage = position.stage
@@ -117,6 +124,7 @@ class SearchService:
             CrmSearchError: also while the pieces are read; then the file is not whole.
         """
         check_export(request)
+        request = await self._resolved(request)
         for stage in stages_of(request.q):
             first = await self._backend.search(build_export_body(request, stage))
             total = first["hits"]["total"]["value"]
@@ -144,6 +152,7 @@ class SearchService:
 
     async def stats(self, request: StatsRequest) -> StatsResponse:
         check_stats(request)
+        request = await self._resolved(request)
         population = await self._backend.count()
         answer = await self._backend.search(build_stats_body(request, population))
         if cancelled := find_cancelled(request, answer):
@@ -152,6 +161,12 @@ class SearchService:
 
     async def check(self) -> None:
         await self._backend.check()
+
+    async def _resolved(self, request: Request) -> Request:
+        """A checked request with the conditions in its text among its filters, and what segments and relative days mean in their place."""
+        text: QueryText = parse_text(request.q)
+        filters = await self._resolver.resolve([*request.filters, *text.filters])
+        return msgspec.structs.replace(request, q=text.unfiltered if text.filters else request.q, filters=filters)
 
     async def _with_ranges(self, request: SearchRequest, stage: Stage, position: Position | None) -> SearchRequest:
         """The request with ranges in the place of numeric histograms, which needs a look at the values found."""
@@ -188,25 +203,37 @@ class ElasticsearchBackend:
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
 
+    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
+        async with exchange(self._timeout_s):
+            found = await self._client.indices.get(index=customers_pattern(self._prefix), features=["aliases", "mappings"])
+        live = [index for index, each in found.body.items() if self._alias in each.get("aliases", {})]
+        earlier = [
+            index for index, each in found.body.items() if live and index < live[0] and _is_fit(index, each["mappings"].get("_meta", {}))
+        ]
+        earlier = [index for index in earlier if generation_time(self._prefix, index) is not None]
+        return (max(earlier), await self._search(max(earlier), body)) if earlier else None
+
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
-        async with self._exchange():
+        async with exchange(self._timeout_s):
             answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
         return dict(answer.body)
 
     async def count(self) -> int:
-        async with self._exchange():
+        async with exchange(self._timeout_s):
             return int((await self._client.count(index=self._alias))["count"])
 
     async def check(self) -> None:
-        async with self._exchange():
+        async with exchange(self._timeout_s):
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
             check_versions(index, body["mappings"].get("_meta", {}))
 
-    @asynccontextmanager
-    async def _exchange(self) -> AsyncIterator[None]:
-        """One question and its answer, within the time whatever happens: the client tries again when a connection breaks, however late."""
-        with translated_errors():
-            async with asyncio.timeout(self._timeout_s):
-                yield
+
+def _is_fit(index: str, meta: Body) -> bool:
+    """Whether a generation is complete and of the versions that are spoken here."""
+    try:
+        check_versions(index, meta)
+    except ContractMismatchError:
+        return False
+    return bool(meta.get("complete"))

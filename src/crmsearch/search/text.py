@@ -54,6 +54,7 @@ class QueryText(msgspec.Struct, frozen=True):
         phrases: words that must stand next to each other.
         without: words and phrases that must not be found.
         filters: conditions written in the text.
+        unfiltered: the text without these conditions.
     """
 
     whole: str = ""
@@ -61,6 +62,7 @@ class QueryText(msgspec.Struct, frozen=True):
     phrases: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
+    unfiltered: str = ""
 
     @property
     def empty(self) -> bool:
@@ -103,7 +105,7 @@ def parse_text(raw: str) -> QueryText:
 
     def take(match: re.Match[str]) -> str:
         if match["field"]:
-            if match["field"].removeprefix("-").partition(":")[0] not in FIELDS:
+            if not _names_a_field(match):
                 return match[0]  # "re:" and "http:" are words
             filters.append(parse_filter(match["field"].replace('"', "")))
         elif match["word"] or match["minus"]:
@@ -112,7 +114,9 @@ def parse_text(raw: str) -> QueryText:
             phrases.append(match["phrase"])
         return " "
 
-    rest = " ".join(_OPERATOR.sub(take, normalise_text(raw).translate(_QUOTES)).split())
+    text = normalise_text(raw).translate(_QUOTES)
+    rest = " ".join(_OPERATOR.sub(take, text).split())
+    unfiltered = " ".join(_OPERATOR.sub(lambda match: " " if _names_a_field(match) else match[0], text).split())
     chunks = _chunks(rest)
     required = [chunk for chunk in chunks if not chunk.optional]
     if not required:
@@ -123,7 +127,13 @@ def parse_text(raw: str) -> QueryText:
         phrases=tuple(phrase for phrase in phrases if split_words(phrase)),
         without=tuple(word for word in without if split_words(word)),
         filters=tuple(filters),
+        unfiltered=unfiltered,
     )
+
+
+def _names_a_field(match: re.Match[str]) -> bool:
+    name = (match["field"] or "").removeprefix("-").partition(":")[0]
+    return name in FIELDS or name == "segment"
 
 
 def _chunks(text: str) -> tuple[Chunk, ...]:

@@ -52,6 +52,9 @@ class CannedBackend:
             "aggregations": aggregations,
         }
 
+    async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        return None
+
     async def count(self) -> int:
         self._fail()
         return 1

@@ -56,6 +56,9 @@ class Echo:
         hits = [{"_id": each, "_index": "i", "sort": ["x"], "_source": {"customer_id": each}} for each in ids]
         return {"took": 1, "hits": {"total": {"value": len(hits), "relation": "eq"}, "hits": hits}}
 
+    async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        return None
+
     async def count(self) -> int:
         return 1
 

@@ -128,6 +128,9 @@ class Paged:
         hits = [{"_index": "i", "sort": [each], "_source": {"customer_id": each}} for each in self._ids[begin : begin + 2]]
         return {"hits": {"total": {"value": self._total}, "hits": hits}}
 
+    async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        return None
+
     async def count(self) -> int:
         return self._total
 

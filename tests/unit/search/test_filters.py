@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 import msgspec
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from crmsearch.contract import FIELDS
 from crmsearch.errors import FilterSyntaxError, InvalidRequestError, UnknownFieldError
-from crmsearch.search.filters import Filter, build_filter, check_filter, format_filter, parse_filter
+from crmsearch.search.filters import Filter, ResolvedFilter, build_filter, check_filter, format_filter, parse_filter, with_days
+
+TODAY = date(2026, 11, 25)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,69 @@ def test_string_form_means_the_clause(text: str, parsed: Filter, clause: dict[st
 
 
 @pytest.mark.parametrize(
+    ("text", "parsed", "bounds"),
+    [
+        ("last_order_at:now-90d..", Filter(field="last_order_at", gte="now-90d"), {"gte": "2026-08-27"}),
+        (
+            "last_order_at:now-1y..now-2w",
+            Filter(field="last_order_at", gte="now-1y", lte="now-2w"),
+            {"gte": "2025-11-25", "lte": "2026-11-11"},
+        ),
+        ("created_at:2026-01-01..now", Filter(field="created_at", gte="2026-01-01", lte="now"), {"gte": "2026-01-01", "lte": "2026-11-25"}),
+    ],
+)
+def test_days_counted_back_from_today_are_bounds(text: str, parsed: Filter, bounds: dict[str, str]) -> None:
+    assert parse_filter(text) == parsed
+    assert format_filter(parsed) == text
+    assert build_filter(with_days(parsed, TODAY)) == {"range": {parsed.field: bounds}}
+
+
+def test_a_segment_is_a_filter_in_both_forms() -> None:
+    assert parse_filter("segment:vip") == Filter(segment="vip")
+    assert parse_filter("-segment:vip") == Filter(not_segment="vip")
+    assert msgspec.json.decode(b'{"segment":"vip"}', type=Filter) == Filter(segment="vip")
+    assert msgspec.json.encode(Filter(not_segment="vip")) == b'{"not_segment":"vip"}'
+    assert "segment" not in FIELDS
+
+
+def test_a_resolved_segment_is_its_clause() -> None:
+    clause = {"term": {"city": "Berlin"}}
+    assert build_filter(ResolvedFilter(segment="berlin", clause=clause)) == clause
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"segment":"vip","clause":{}}', type=Filter)
+
+
+@pytest.mark.parametrize("filter_", [Filter(segment="vip"), Filter(not_segment="vip"), Filter(field="created_at", lt="now-1d")])
+def test_what_was_not_resolved_is_no_query(filter_: Filter) -> None:
+    check_filter(filter_)
+    with pytest.raises(FilterSyntaxError, match="in filters only"):
+        build_filter(filter_)
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        Filter(),
+        Filter(segment="Vip"),
+        Filter(segment=""),
+        Filter(segment="x" * 65),
+        Filter(segment="-vip"),
+        Filter(segment="vip", not_segment="vip"),
+        Filter(segment="vip", field="city"),
+        Filter(segment="vip", exists=True),
+        Filter(not_segment="vip", in_=["x"]),
+        Filter(segment="vip", gte=1),
+        Filter(field="created_at", in_=["now-1d"]),
+        Filter(field="created_at", gte="now-1m"),
+        Filter(field="age", gte="now-1d"),
+    ],
+)
+def test_segments_and_relative_days_outside_the_grammar_are_refused(filter_: Filter) -> None:
+    with pytest.raises(InvalidRequestError):
+        check_filter(filter_)
+
+
+@pytest.mark.parametrize(
     ("text", "error"),
     [
         ("", FilterSyntaxError),
@@ -69,6 +134,12 @@ def test_string_form_means_the_clause(text: str, parsed: Filter, clause: dict[st
         ("colour:red", UnknownFieldError),
         ("notes:secret", UnknownFieldError),
         ("location:*", UnknownFieldError),
+        ("segment:", InvalidRequestError),
+        ("segment:*", InvalidRequestError),
+        ("segment:a|b", InvalidRequestError),
+        ("segment:潜客", InvalidRequestError),
+        ("created_at:now-90m..", FilterSyntaxError),
+        ("created_at:now-90d", FilterSyntaxError),
     ],
 )
 def test_other_strings_are_refused_with_a_reason(text: str, error: type[InvalidRequestError]) -> None:
@@ -103,7 +174,9 @@ def test_any_text_is_a_filter_or_a_client_error(text: str) -> None:
         parsed = parse_filter(text)
     except InvalidRequestError:
         return
-    build_filter(parsed)
+    check_filter(parsed)
+    if parsed.field:
+        build_filter(with_days(parsed, TODAY))
 
 
 @given(st.data(), st.sampled_from([name for name, field in FIELDS.items() if field.ranged]))
@@ -127,4 +200,24 @@ def test_ranges_survive_the_string_form(data: st.DataObject, name: str) -> None:
 )
 def test_values_survive_the_string_form(field: str, values: list[str], negated: bool) -> None:
     filter_ = Filter(field=field, not_in=list(values)) if negated else Filter(field=field, in_=list(values))
+    assert parse_filter(format_filter(filter_)) == filter_
+
+
+_days = st.one_of(
+    st.just("now"),
+    st.builds(lambda count, unit: f"now-{count}{unit}", st.integers(0, 200), st.sampled_from("dwMy")),
+    st.dates(min_value=date(1000, 1, 1)).map(date.isoformat),
+)
+
+
+@given(st.sampled_from([name for name, field in FIELDS.items() if field.type == "date"]), st.none() | _days, st.none() | _days)
+def test_ranges_of_days_survive_the_string_form(field: str, low: str | None, high: str | None) -> None:
+    filter_ = Filter(field=field, gte=low, lte=high)
+    if filter_.bounds:
+        assert parse_filter(format_filter(filter_)) == filter_
+
+
+@given(st.from_regex(r"[a-z0-9][a-z0-9-]{0,63}", fullmatch=True), st.booleans())
+def test_segments_survive_the_string_form(name: str, negated: bool) -> None:
+    filter_ = Filter(not_segment=name) if negated else Filter(segment=name)
     assert parse_filter(format_filter(filter_)) == filter_

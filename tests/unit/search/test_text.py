@@ -59,6 +59,7 @@ def test_a_form_of_address_need_not_be_found() -> None:
 def test_operators() -> None:
     text = parse_text('smith "new york" -vip -"acme corp" city:北京|上海 -tags:test age:20..39')
     assert text.whole == "smith"
+    assert text.unfiltered == 'smith "new york" -vip -"acme corp"'
     assert text.phrases == ("new york",)
     assert text.without == ("vip", "acme corp")
     assert text.filters == (
@@ -66,6 +67,12 @@ def test_operators() -> None:
         Filter(field="tags", not_in=["test"]),
         Filter(field="age", gte=20, lte=39),
     )
+
+
+def test_segments_and_relative_days_are_conditions_too() -> None:
+    text = parse_text("smith segment:at-risk last_order_at:now-90d..")
+    assert text.unfiltered == text.whole == "smith"
+    assert len(text.filters) == 2
 
 
 def test_quotes_hold_a_value_with_a_space() -> None:

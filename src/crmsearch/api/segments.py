@@ -1,0 +1,137 @@
+"""``/v1/segments``: saved and built-in segments, their versions, profiles, comparison and files."""
+
+from typing import Annotated
+
+from litestar import Response, Router, delete, get, put
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from litestar.response import Stream
+
+from crmsearch.api.exports import EXPORT_HEADERS, streamed
+from crmsearch.api.parameters import read_names
+from crmsearch.search.compare import Comparison
+from crmsearch.search.consents import Channel, Purpose
+from crmsearch.search.findings import Language
+from crmsearch.search.profile import Profile
+from crmsearch.search.request import ExportFormat
+from crmsearch.search.segment_service import MAX_VERSIONS, SegmentService
+from crmsearch.search.segments import Definition, SegmentList, SegmentView, VersionPage
+
+__all__ = ["segments_router"]
+
+Segments = NamedDependency[SkipValidation[SegmentService]]
+IfMatch = Annotated[
+    str | None, HeaderParameter(name="If-Match", description='The `ETag` of the version to replace, such as `"3"`; `*` for any')
+]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if there is no such segment")]
+_ETAG = ResponseHeader(name="ETag", description="The version, to be named in `If-Match`", documentation_only=True)
+_LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left out for want of consent", documentation_only=True)
+Lang = Annotated[Language, QueryParameter(description="Language of the sentences: `en` or `zh`")]
+
+
+@get("/", operation_id="ListSegments")
+async def list_segments(segments: Segments) -> SegmentList:
+    """All segments, built in and saved, with the number of their members at this moment."""
+    return await segments.all()
+
+
+@get("/{name:str}", operation_id="GetSegment", response_headers=[_ETAG])
+async def get_segment(name: FromPath[str], segments: Segments) -> Response[SegmentView]:
+    """One segment with the number of its members; the `ETag` names its version."""
+    return _tagged(await segments.get(name), 200)
+
+
+@put(
+    "/{name:str}",
+    operation_id="PutSegment",
+    status_code=200,
+    response_headers=[_ETAG],
+    responses={201: ResponseSpec(SegmentView, generate_examples=False, description="A new segment")},
+)
+async def put_segment(
+    name: FromPath[str],
+    data: JSONBody[Definition],
+    segments: Segments,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response[SegmentView]:
+    """Save a segment, as a new version if it is there. Then `If-Match` is needed: 428 without it, 412 if it is not the current version.
+
+    201 for a new segment. 409 if it is built in, or if somebody else has written it at the same moment.
+    """
+    view, created = await segments.put(name, data, if_match, if_none_match)
+    return _tagged(view, 201 if created else 200)
+
+
+@delete("/{name:str}", operation_id="DeleteSegment")
+async def delete_segment(name: FromPath[str], segments: Segments, if_match: IfMatch = None) -> None:
+    """Delete a saved segment; 409 with their names if others use it. Its versions stay readable."""
+    await segments.delete(name, if_match)
+
+
+@get("/{name:str}/versions", operation_id="ListSegmentVersions")
+async def list_versions(
+    name: FromPath[str],
+    segments: Segments,
+    size: Annotated[int, QueryParameter(ge=1, le=MAX_VERSIONS, description="Largest number of versions")] = 20,
+    before: Annotated[int | None, QueryParameter(description="A version, as in `next`: only those before it are listed")] = None,
+) -> VersionPage:
+    """What a segment was from when on, newest version first; a deletion is a version too."""
+    return await segments.versions(name, size, before)
+
+
+@get("/{name:str}/profile", operation_id="ProfileSegment")
+async def profile_segment(name: FromPath[str], segments: Segments, lang: Lang = "en") -> Profile:
+    """Facets and statistics of a segment against everyone, over-represented values, and what is more than noise in sentences."""
+    return await segments.profile(name, lang)
+
+
+@get("/{name:str}/export", operation_id="ExportSegment", response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
+async def export_segment(
+    name: FromPath[str],
+    segments: Segments,
+    format_: Annotated[ExportFormat, QueryParameter(name="format")],
+    purpose: Annotated[Purpose | None, QueryParameter(description="What the file is for; `marketing` asks for consent")] = None,
+    channel: Annotated[Channel | None, QueryParameter(description="By which way marketing goes out")] = None,
+    fields: Annotated[str, QueryParameter(description="Columns, separated by commas; all fields when left out")] = "",
+) -> Stream:
+    """All members of a segment as CSV or NDJSON, streamed.
+
+    With `purpose=marketing` those are left out who have consented neither to the channel nor to marketing in general; the header
+    `X-Left-Out-Count` says how many, in either format.
+    """
+    found = await segments.export(name, format_, read_names(fields) or None, purpose, channel)
+    return streamed(found.export, format_, name, {"X-Left-Out-Count": str(found.left_out)})
+
+
+@get("/compare", operation_id="CompareSegments")
+async def compare_segments(
+    segments: Segments,
+    a: Annotated[str, QueryParameter(description="Name of a segment")],
+    b: Annotated[str, QueryParameter(description="Name of another segment")],
+    lang: Lang = "en",
+) -> Comparison:
+    """Overlap of two segments, and their differences by field with tests and effect sizes."""
+    return await segments.compare(a, b, lang)
+
+
+def _tagged(view: SegmentView, status: int) -> Response[SegmentView]:
+    return Response(view, status_code=status, headers={"ETag": f'"{view.version}"'})
+
+
+segments_router = Router(
+    path="/segments",
+    route_handlers=[
+        list_segments,
+        get_segment,
+        put_segment,
+        delete_segment,
+        list_versions,
+        profile_segment,
+        export_segment,
+        compare_segments,
+    ],
+    tags=["segments"],
+)

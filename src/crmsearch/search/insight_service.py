@@ -1,0 +1,55 @@
+"""What the API and the command line offer about the base as a whole: campaigns, service, a tour."""
+
+from crmsearch.indexing.segments import SegmentStore
+from crmsearch.search.built_in import BUILT_IN
+from crmsearch.search.campaigns import CampaignInsight, Response, build_campaigns_body, parse_campaigns
+from crmsearch.search.findings import Language
+from crmsearch.search.grouping import BY_SEGMENT, Grouping, Meaning, check_grouping
+from crmsearch.search.resolver import Resolver
+from crmsearch.search.segments import members_of_all
+from crmsearch.search.service import SearchBackend
+from crmsearch.search.tickets import Measure, ServiceInsight, build_service_body, parse_service
+from crmsearch.search.tour import Tour, build_earlier_body, build_tour_body, build_values_body, listed_values, parse_tour
+
+__all__ = ["InsightService"]
+
+
+class InsightService:
+    """Insights, each from a fixed number of requests."""
+
+    def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver) -> None:
+        self._backend = backend
+        self._store = store
+        self._resolver = resolver
+
+    async def campaigns(self, grouping: Grouping, ranked_by: Response) -> CampaignInsight:
+        """Response rates by group.
+
+        Raises:
+            InvalidRequestError: this cannot be grouped by, or a filter cannot be applied.
+        """
+        meaning = await self._meaning(grouping)
+        return parse_campaigns(grouping, meaning, await self._backend.search(build_campaigns_body(grouping, meaning)), ranked_by)
+
+    async def service(self, grouping: Grouping, ranked_by: Measure) -> ServiceInsight:
+        """Service figures by group; raises as ``campaigns`` does."""
+        meaning = await self._meaning(grouping)
+        return parse_service(grouping, meaning, await self._backend.search(build_service_body(grouping, meaning)), ranked_by)
+
+    async def tour(self, language: Language) -> Tour:
+        """What is remarkable about the base."""
+        first = await self._backend.search(build_values_body())
+        listed = listed_values(first)
+        earlier = await self._backend.search_earlier(build_earlier_body(listed))
+        before = listed_values(earlier[1]) if earlier else {}
+        return parse_tour(first, earlier, await self._backend.search(build_tour_body(listed, before)), language)
+
+    async def _meaning(self, grouping: Grouping) -> Meaning:
+        check_grouping(grouping)
+        filters = await self._resolver.resolve(grouping.filters)
+        if grouping.by != BY_SEGMENT:
+            return Meaning(filters=filters)
+        segments = BUILT_IN | await self._store.all()
+        # A segment that cannot be resolved has no members to speak of; the list of segments says why.
+        clauses, _ = members_of_all(segments.values(), segments, self._resolver.today())
+        return Meaning(filters=filters, segments=segments, clauses=clauses)
