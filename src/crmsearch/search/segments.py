@@ -4,6 +4,7 @@ A segment may use others, as ``{"segment": "vip"}`` among its filters. Before a 
 members (``resolve_filters``), so that a segment is what its definition says at the moment of the question.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
