@@ -199,7 +199,8 @@ class ElasticsearchBackend:
             return await self._search(position.index, body)
         except CrmSearchError as error:
             # A generation that was pruned, or that a version before this one built with other fields to sort by.
-            if isinstance(error.__cause__, elasticsearch.NotFoundError | elasticsearch.BadRequestError):
+            unsorted = isinstance(error, BackendError) and isinstance(error.__cause__, elasticsearch.BadRequestError)
+            if unsorted or isinstance(error.__cause__, elasticsearch.NotFoundError):
                 raise CursorError("the cursor has expired; start the search again without it") from error
             raise
 
