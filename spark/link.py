@@ -18,6 +18,7 @@ __all__ = ["GENERIC", "INDEXED", "MERGED", "QUARANTINED", "Found", "Survey", "co
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
+_NAME = r"^[^0-9]+$"  # a key that nobody has and that holds no digit is somebody's name
 GENERIC = "generic"  # a file whose system is not told; its keys may be of any
 INDEXED, MERGED, QUARANTINED = "indexed", "merged", "quarantined"
 
@@ -31,6 +32,7 @@ _MOMENTS = {
 # Rules that only other rows can break -> the column that shows it, and the field by which it is masked.
 _EVIDENCE = {
     "customer_unknown": ("customer_key", "customer_id"),
+    "customer_named": ("customer_key", "name"),
     "customer_ambiguous": ("customer_key", "customer_id"),
     "currency_mixed": ("currency", "currency"),
     "key_reused": ("source_key", "order_id"),
@@ -202,9 +204,9 @@ def _owners_in(keyed: DataFrame, system: str) -> DataFrame:
 def _reason(kind: InputKind, currency: str | None) -> Column:
     """Why a row cannot count, whatever the other rows say; null if it can."""
     reason = F.when(F.size("rejections") > 0, F.element_at("rejections", 1))
-    reason = reason.when(F.coalesce("is_ambiguous", F.lit(False)), "customer_ambiguous").when(
-        F.col("customer_id").isNull(), "customer_unknown"
-    )
+    nobodys = F.col("customer_id").isNull()
+    reason = reason.when(F.coalesce("is_ambiguous", F.lit(False)), "customer_ambiguous")
+    reason = reason.when(nobodys & F.col("customer_key").rlike(_NAME), "customer_named").when(nobodys, "customer_unknown")
     if kind == "orders" and currency is not None:
         reason = reason.when(F.col("currency") != currency, "currency_mixed")
     return reason

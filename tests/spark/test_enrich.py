@@ -111,6 +111,8 @@ ORDERS: list[Cells] = [
     _order("X1", "C9"),
     _order("X2", None),
     _order("X3", "ada", "never"),
+    _order("X4", "Ada Lovelace"),
+    _order("X4", "王小明"),
 ]
 TICKETS: list[Cells] = [
     ("T1", "ada", "Refund", "closed", "2026-01-01 10:00", "2026-01-01 12:00", "4"),
@@ -174,7 +176,7 @@ def test_repeated_rows_count_once_and_reused_keys_are_set_aside(shop: Shop) -> N
     enriched, found = shop
     assert (found["fay"]["order_count"], found["fay"]["revenue"], found["gus"]["revenue"]) == (3, 145.0, 100.0)
     assert {key: reasons for key, reasons in _reasons(enriched).items() if key[0] == "F"} == {"F2": ["key_reused"], "F3": ["key_reused"]}
-    quarantined = 2 + 1 + 4  # reused keys, the other currency, and those of nobody
+    quarantined = 2 + 1 + 6  # reused keys, the other currency, and those of nobody
     assert enriched.tallies["orders", "orders.csv"] == Tally(
         read=len(ORDERS), indexed=len(ORDERS) - 3 - quarantined, merged=3, quarantined=quarantined
     )
@@ -249,9 +251,15 @@ def test_one_currency_counts(shop: Shop) -> None:
 def test_orphans_and_bad_rows_go_to_quarantine_with_the_row_as_read(shop: Shop) -> None:
     enriched, _ = shop
     reasons = {key: value for key, value in _reasons(enriched).items() if key[0] == "X"}
-    assert reasons == {"X1": ["customer_unknown"], "X2": ["customer_missing"], "X3": ["order_undated", "date_invalid"]}
+    assert reasons == {
+        "X1": ["customer_unknown"],
+        "X2": ["customer_missing"],
+        "X3": ["order_undated", "date_invalid"],
+        "X4": ["customer_named"],
+    }
     assert {each.code: (each.severity, each.rows) for each in enriched.reasons if each.kind == "orders"} == {
         "customer_unknown": ("reject", 2),
+        "customer_named": ("reject", 2),
         "key_reused": ("reject", 2),
         "currency_mixed": ("reject", 1),
         "customer_missing": ("reject", 1),
@@ -261,6 +269,7 @@ def test_orphans_and_bad_rows_go_to_quarantine_with_the_row_as_read(shop: Shop) 
     samples = {each.code: each.samples for each in enriched.reasons if each.kind == "orders"}
     assert samples == {
         "customer_unknown": ["C***"],
+        "customer_named": ["A*** L***", "王**"],
         "key_reused": ["F***"],
         "currency_mixed": ["USD"],
         "customer_missing": [],
