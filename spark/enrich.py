@@ -110,7 +110,7 @@ def _reach(records: DataFrame, surveys: Mapping[InputKind, Survey]) -> DataFrame
 def _of_orders(orders: DataFrame) -> list[DataFrame]:
     sold, day = F.col("is_sale"), F.substring("ordered_at", 1, 10)
     totals = orders.groupBy("customer_id").agg(
-        F.count_if(sold).alias("order_count"),
+        F.count_if(sold & F.col("leads")).alias("order_count"),
         F.sum(F.col("revenue_cents").cast(_CENTS)).alias("revenue_cents"),
         F.min(F.when(sold, F.col("ordered_at"))).alias("first_order_at"),
         F.max(F.when(sold, F.col("ordered_at"))).alias("last_order_at"),

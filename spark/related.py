@@ -55,6 +55,9 @@ RELATED_ARROW: dict[str, pa.Schema] = {
             ("is_refund", pa.bool_()),
             ("currency", pa.string()),
             ("category", pa.string()),
+            ("line", pa.string()),  # of an order of several rows
+            ("is_line_amount", pa.bool_()),  # for certain, since it was made of a price and a quantity
+            ("order_fingerprint", pa.string()),  # of a line without what differs between lines: equal where a row repeats the order
         ]
     ),
     "tickets": pa.schema(
@@ -143,8 +146,10 @@ def _clean_row(
     rejections = with_reasons(row.rejections, row.issues, cells)
     codes = dict.fromkeys((*row.issues, *rejections))
     samples = samples_of(codes, cells, columns, broken_by, wanted, _COLUMN_OF)
+    said = {name: value for name, value in row.values.items() if name not in {"line", "category"}}
     return {
         **row.values,
+        "order_fingerprint": fingerprint([row.source_key, row.customer_key, said]) if "line" in row.values else None,
         "source_key": row.source_key,
         "customer_key": row.customer_key,
         "stage": row.stage,

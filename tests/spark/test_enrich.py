@@ -111,6 +111,8 @@ ORDERS: list[Cells] = [
     _order("X1", "C9"),
     _order("X2", None),
     _order("X3", "ada", "never"),
+    _order("X4", "Ada Lovelace"),
+    _order("X4", "王小明"),
 ]
 TICKETS: list[Cells] = [
     ("T1", "ada", "Refund", "closed", "2026-01-01 10:00", "2026-01-01 12:00", "4"),
@@ -174,10 +176,70 @@ def test_repeated_rows_count_once_and_reused_keys_are_set_aside(shop: Shop) -> N
     enriched, found = shop
     assert (found["fay"]["order_count"], found["fay"]["revenue"], found["gus"]["revenue"]) == (3, 145.0, 100.0)
     assert {key: reasons for key, reasons in _reasons(enriched).items() if key[0] == "F"} == {"F2": ["key_reused"], "F3": ["key_reused"]}
-    quarantined = 2 + 1 + 4  # reused keys, the other currency, and those of nobody
+    quarantined = 2 + 1 + 6  # reused keys, the other currency, and those of nobody
     assert enriched.tallies["orders", "orders.csv"] == Tally(
         read=len(ORDERS), indexed=len(ORDERS) - 3 - quarantined, merged=3, quarantined=quarantined
     )
+
+
+LINE_COLUMNS = ("order_id", "customer_id", "ordered_at", "amount", "line", "category", "status", "quantity", "unit_price")
+LINES: list[Cells] = [
+    # Ada: an order of three lines, one repeated and one given back; an order of one; a refund of a line
+    ("L1", "ada", "2026-02-01", "10", "1", "Toys"),
+    ("L1", "ada", "2026-02-01", "20.50", "2", "Books"),
+    ("L1", "ada", "2026-02-01", "20.50", "2", "Books"),
+    ("L1", "ada", "2026-02-01", "99", "3", "Toys", "returned"),
+    ("L2", "ada", "2026-03-01", "5", "1", "Toys"),
+    ("L1", "ada", "2026-02-09", "-10", "1", "Toys"),
+    # Bob: two lines of one amount; a line that came again, cancelled; a row of the whole order beside its lines
+    ("L3", "bob", "2026-02-01", "7", "1", "Toys"),
+    ("L3", "bob", "2026-02-01", "7", "2", "Toys"),
+    ("L3", "bob", "2026-02-01", "8", "3", "Toys"),
+    ("L3", "bob", "2026-02-01", "8", "3", "Toys", "cancelled"),
+    ("L3", "bob", "2026-02-01", "22"),
+    # Cho's order bears a number of Dan's, which is newer
+    ("L4", "cho", "2026-02-01", "30", "1"),
+    ("L4", "cho", "2026-02-01", "31", "2"),
+    ("L4", "dan", "2026-05-01", "40", "1"),
+    ("L4", "dan", "2026-05-01", "41", "3"),
+]
+
+
+def _lines(spark: SparkSession, rows: Sequence[Cells], source: str = "lines.csv", parts: int = 2) -> DataFrame:
+    filled = [([*row, *[None] * (len(LINE_COLUMNS) - len(row))], None) for row in rows]
+    frame = spark.createDataFrame(filled, "cells array<string>, damaged string").repartition(parts)
+    cleaned = with_cleaned_related(frame, LINE_COLUMNS, LINE_COLUMNS, "orders", CONTEXT)
+    return cleaned.withColumns({"source": F.lit(source), "source_system": F.lit("generic"), "run_id": F.lit("run")})
+
+
+def test_lines_of_an_order_are_summed_and_every_row_is_accounted_for(spark: SparkSession) -> None:
+    records: list[Record] = [(name, "generic", name) for name in ("ada", "bob", "cho", "dan")]
+    orders = _lines(spark, LINES).unionByName(_related(spark, "orders", [_order("W1", "cho", amount="3"), _order("W1", "cho", amount="4")]))
+    enriched, found = _enrich(spark, records, {"orders": orders})
+    figures = {name: (row["order_count"], row["revenue"], row["average_order_value"]) for name, row in found.items()}
+    assert figures == {"ada": (2, 25.5, 12.75), "bob": (1, 14.0, 14.0), "cho": (1, 4.0, 4.0), "dan": (1, 81.0, 81.0)}
+    assert enriched.tallies["orders", "lines.csv"] == Tally(read=len(LINES), indexed=10, merged=1, quarantined=4)
+    assert enriched.tallies["orders", "orders.csv"] == Tally(read=2, indexed=1, merged=0, quarantined=1)
+    lost = Counter((row["source_key"], tuple(row["reasons"])) for row in enriched.rejected.collect())
+    assert lost == {("L3", ("key_reused",)): 2, ("L4", ("key_reused",)): 2, ("W1", ("key_reused",)): 1}
+
+
+def test_lines_that_bear_the_amount_of_the_order_repeat_it(spark: SparkSession) -> None:
+    rows: list[Cells] = [("T1", "ada", "2026-02-01", "30", str(line), f"Kind {line}") for line in (1, 2, 3)]
+    rows += [("T2", "ada", "2026-02-02", "12", str(line)) for line in (1, 2)]
+    rows += [("T3", "ada", "2026-02-03", "8", "1"), ("T3", "ada", "2026-02-04", "9", "2")]
+    enriched, found = _enrich(spark, [("ada", "generic", "ada")], {"orders": _lines(spark, rows)})
+    assert (found["ada"]["order_count"], found["ada"]["revenue"]) == (3, 51.0)
+    assert enriched.tallies["orders", "lines.csv"] == Tally(read=7, indexed=3, merged=3, quarantined=1)
+
+
+def test_a_price_and_a_quantity_are_of_a_line(spark: SparkSession) -> None:
+    priced = {"quantity": "2", "unit_price": "4.50"}
+    row = ("P1", "ada", "2026-02-01", None)
+    rows = [tuple((dict(zip(LINE_COLUMNS, (*row, line), strict=False)) | priced).get(name) for name in LINE_COLUMNS) for line in "12"]
+    enriched, found = _enrich(spark, [("ada", "generic", "ada")], {"orders": _lines(spark, rows)})
+    assert (found["ada"]["order_count"], found["ada"]["revenue"]) == (1, 18.0)
+    assert enriched.tallies["orders", "lines.csv"].indexed == 2
 
 
 def test_one_currency_counts(shop: Shop) -> None:
@@ -189,9 +251,15 @@ def test_one_currency_counts(shop: Shop) -> None:
 def test_orphans_and_bad_rows_go_to_quarantine_with_the_row_as_read(shop: Shop) -> None:
     enriched, _ = shop
     reasons = {key: value for key, value in _reasons(enriched).items() if key[0] == "X"}
-    assert reasons == {"X1": ["customer_unknown"], "X2": ["customer_missing"], "X3": ["order_undated", "date_invalid"]}
+    assert reasons == {
+        "X1": ["customer_unknown"],
+        "X2": ["customer_missing"],
+        "X3": ["order_undated", "date_invalid"],
+        "X4": ["customer_named"],
+    }
     assert {each.code: (each.severity, each.rows) for each in enriched.reasons if each.kind == "orders"} == {
         "customer_unknown": ("reject", 2),
+        "customer_named": ("reject", 2),
         "key_reused": ("reject", 2),
         "currency_mixed": ("reject", 1),
         "customer_missing": ("reject", 1),
@@ -201,6 +269,7 @@ def test_orphans_and_bad_rows_go_to_quarantine_with_the_row_as_read(shop: Shop) 
     samples = {each.code: each.samples for each in enriched.reasons if each.kind == "orders"}
     assert samples == {
         "customer_unknown": ["C***"],
+        "customer_named": ["A*** L***", "王**"],
         "key_reused": ["F***"],
         "currency_mixed": ["USD"],
         "customer_missing": [],

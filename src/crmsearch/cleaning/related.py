@@ -3,20 +3,20 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from crmsearch.cleaning.dates import clean_timestamp
+from crmsearch.cleaning.money import clean_currency, currency_beside, hundredths, line_amount
 from crmsearch.cleaning.numbers import clean_decimal
 from crmsearch.cleaning.record import RecordContext
-from crmsearch.cleaning.text import clean_code, clean_text, match_key, tidy, title_case
+from crmsearch.cleaning.text import clean_code, clean_text, match_key, title_case
 from crmsearch.cleaning.values import Clean, Notes, Outcome, Rejection
 from crmsearch.contract import InputKind
 
-__all__ = ["VOCABULARIES", "CleanRelated", "clean_currency", "clean_flag", "clean_related", "clean_satisfaction"]
+__all__ = ["VOCABULARIES", "CleanRelated", "clean_flag", "clean_related", "clean_satisfaction"]
 
 T = TypeVar("T")
 
@@ -103,31 +103,8 @@ _SATISFACTION = {
 }
 _STARS = re.compile(r"([★⭐]{1,5})☆*|([0-9]+(?:[.,][0-9]+)?) ?(?:/ ?5|stars?|星|分|points?)", re.IGNORECASE)
 
-_SIGNS = {"¥": "CNY", "元": "CNY", "圆": "CNY", "$": "USD", "€": "EUR", "£": "GBP", "₩": "KRW", "₹": "INR"}
-_CURRENCIES = {
-    "us$": "USD", "a$": "AUD", "hk$": "HKD", "nt$": "TWD", "rmb": "CNY", "人民币": "CNY", "yuan": "CNY", "chinese yuan": "CNY",
-    "renminbi": "CNY", "美元": "USD", "us dollar": "USD", "dollar": "USD", "dollars": "USD", "欧元": "EUR", "euro": "EUR", "euros": "EUR",
-    "英镑": "GBP", "pound": "GBP", "pounds": "GBP", "pound sterling": "GBP", "日元": "JPY", "yen": "JPY", "japanese yen": "JPY",
-    "港币": "HKD", "港元": "HKD", "hong kong dollar": "HKD", "新台币": "TWD", "台币": "TWD", "indian rupee": "INR", "rupees": "INR",
-}  # fmt: skip
-_CODE = re.compile(r"[a-z]{3}")
-_BESIDE_AMOUNT = re.compile(
-    r"[(+-]*(us\$|a\$|hk\$|cny|rmb|usd|eur|gbp|jpy|aud|hkd|[$€£¥₩₹])|(cny|rmb|usd|eur|gbp|jpy|aud|hkd|[$€£¥₩₹元圆])\)?$"
-)
-
 MAX_SATISFACTION = 500  # hundredths of a point; the scale is 1 to 5
 _ZONED = "T"  # stands between day and time where the time is known
-
-
-@lru_cache(maxsize=4_096)
-def clean_currency(raw: str) -> Outcome[str]:
-    """Clean a currency to its ISO 4217 code. ``¥`` is taken for the yuan and a bare ``$`` for the dollar of the United States."""
-    outcome = clean_code(raw)
-    if isinstance(outcome, Rejection) or outcome.value is None:
-        return outcome
-    text = outcome.value.casefold()
-    code = _SIGNS.get(text) or _CURRENCIES.get(text) or (text.upper() if _CODE.fullmatch(text) else None)
-    return Rejection("currency_unknown") if code is None else Clean(code, outcome.issues)
 
 
 @lru_cache(maxsize=4_096)
@@ -247,16 +224,25 @@ _Read = tuple[dict[str, Any], int, list[str]]
 
 
 def _order(row: _Row, _: str | None) -> _Read:
-    """An order; one that was cancelled or given back brings no revenue, and a negative amount is a refund."""
+    """An order or a line of one; what was cancelled or given back brings no revenue, and a negative amount is a refund.
+
+    A line is told by its number or, without one, by its product.
+    """
     ordered_at, amount = row.moment("ordered_at"), row.read("amount", clean_decimal)
+    priced = amount is None and {"quantity", "unit_price"} <= row.cells.keys()
+    if priced:
+        quantity, price = row.read("quantity", clean_decimal), row.read("unit_price", clean_decimal)
+        amount = line_amount(quantity, price) if quantity is not None and price is not None else None
     currency = row.read("currency", clean_currency)
     if currency is None and amount is not None and "currency_unknown" not in row.issues:
-        currency = _currency_beside(row.cells["amount"])
+        currency = currency_beside(row.cells["unit_price" if priced else "amount"])
+    product = row.read("product", _clean_category)
+    line = row.read("line", clean_code) or product
     state = row.read("status", _clean_order_state) or "placed"
     rejections = [code for code, value in (("order_undated", ordered_at), ("order_without_amount", amount)) if value is None]
     if "currency_unknown" in row.issues:
         rejections.append("currency_unknown")
-    cents = _hundredths(amount) if amount is not None else 0
+    cents = hundredths(amount) if amount is not None else 0
     is_sale, is_refund = state == "placed" and cents >= 0, state in {"placed", "refunded"} and cents < 0
     values = {
         "ordered_at": ordered_at,
@@ -265,23 +251,12 @@ def _order(row: _Row, _: str | None) -> _Read:
         "is_sale": is_sale,
         "is_refund": is_refund,
         "currency": currency,
-        "category": row.read("category", _clean_category),
+        "category": row.read("category", _clean_category) or product,
         "state": state,
+        "line": line,
+        "is_line_amount": True if priced and line is not None else None,
     }
     return values, ORDER_STATES.index(state), rejections
-
-
-def _currency_beside(amount: str) -> str | None:
-    """The currency written beside an amount, if one is."""
-    text = (tidy(amount.lower(), compatible=True).value or "").replace(" ", "")
-    match = _BESIDE_AMOUNT.match(text) or _BESIDE_AMOUNT.search(text)
-    sign = next((one for one in match.groups() if one), None) if match else None
-    return None if sign is None else _SIGNS.get(sign) or _CURRENCIES.get(sign) or sign.upper()
-
-
-def _hundredths(amount: float) -> int:
-    # By way of the shortest decimal: 1.005 * 100 is not 100.5 in binary.
-    return int((Decimal(repr(amount)) * 100).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _ticket(row: _Row, source_key: str | None) -> _Read:

@@ -147,6 +147,9 @@ RULES: dict[str, Rule] = {
         # rows of orders, tickets and campaign responses
         Rule("customer_missing", "row", "reject", "the row does not say whose it is", "an order with an empty customer id"),
         Rule("customer_unknown", "row", "reject", "no customer has the key that the row gives", "an order of C999, who is in no file"),
+        Rule(
+            "customer_named", "row", "reject", "the row names its customer, and names are not ids; export the id", "Customer: Jonas Weber"
+        ),
         Rule("customer_ambiguous", "row", "reject", "several customers have the key that the row gives", "customer 1 of two systems"),
         Rule("event_empty", "row", "reject", "the row says nothing but whose it is", "a ticket without number, subject and date"),
         Rule("key_reused", "row", "reject", "a row with the same key that is further on, or newer, says something else", "two orders O17"),

@@ -27,9 +27,10 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from crmsearch.cleaning.categories import clean_lifecycle
 from crmsearch.cleaning.dates import clean_age
 from crmsearch.cleaning.genders import clean_gender
+from crmsearch.cleaning.money import clean_currency
 from crmsearch.cleaning.names import is_salutation
 from crmsearch.cleaning.places import CITIES, clean_city, clean_country, clean_province, country_of_province
-from crmsearch.cleaning.related import VOCABULARIES, clean_currency
+from crmsearch.cleaning.related import VOCABULARIES
 from crmsearch.cleaning.text import HAN, is_formula, is_junk, is_nothing, match_key, neutralise_formula, tidy
 from crmsearch.cleaning.values import Clean
 
@@ -187,8 +188,10 @@ _MASKS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(
         ("birth_date", "created_at", "updated_at", "last_activity_at", "ordered_at", "opened_at", "closed_at", "sent_at"), _masked_date
     ),
-    **dict.fromkeys(("customer_id", "national_id", "postcode", "order_id", "ticket_id", "response_id", "source_records"), _masked_id),
-    **dict.fromkeys(("age", "amount", "satisfaction"), _masked_figure),
+    **dict.fromkeys(
+        ("customer_id", "national_id", "postcode", "line", "order_id", "ticket_id", "response_id", "source_records"), _masked_id
+    ),
+    **dict.fromkeys(("age", "amount", "quantity", "satisfaction", "unit_price"), _masked_figure),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmsearch.cleaning.money import clean_currency
 from crmsearch.cleaning.record import RecordContext
-from crmsearch.cleaning.related import CleanRelated, clean_currency, clean_flag, clean_related, clean_satisfaction
+from crmsearch.cleaning.related import CleanRelated, clean_flag, clean_related, clean_satisfaction
 from crmsearch.cleaning.rules import RULES
 from crmsearch.cleaning.values import Clean, Rejection
 from crmsearch.contract import InputKind
@@ -89,7 +90,17 @@ ORDERS: list[tuple[dict[str, str | None], dict[str, Any], list[str]]] = [
     ({"category": "ELECTRONICS"}, {"category": "Electronics"}, ["category_case"]),
     ({"category": "n/a"}, {"category": None}, ["placeholder"]),
     ({"category": "=A1"}, {"category": None}, ["formula_cell"]),
-]
+    ({"product": "Lamp"}, {"category": "Lamp", "line": "Lamp", "is_line_amount": None}, []),
+    ({"product": "Lamp", "category": "Home"}, {"category": "Home", "line": "Lamp"}, []),
+    ({"product": "Lamp", "line": "2.0"}, {"category": "Lamp", "line": "2"}, []),
+    ({"quantity": "3", "unit_price": "1"}, {"revenue_cents": 12050, "line": None}, []),
+    ({"amount": None, "quantity": "3", "unit_price": "€1.10", "line": "1"},
+     {"revenue_cents": 330, "currency": "EUR", "is_line_amount": True}, []),
+    ({"amount": None, "quantity": "-3", "unit_price": "1.10"}, {"revenue_cents": -330, "is_refund": True, "is_line_amount": None}, []),
+    ({"amount": None, "quantity": "3"}, {}, ["order_without_amount"]),
+    ({"amount": None, "quantity": "three", "unit_price": "1"}, {}, ["number_invalid", "order_without_amount"]),
+    ({"amount": None, "quantity": "1e9", "unit_price": "1e9"}, {}, ["order_without_amount"]),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("cells", "values", "expected"), ORDERS)
