@@ -19,6 +19,8 @@ __all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_fi
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
+# Names only: the functions of the table are cached ones, which cannot travel.
+_FORM_NAMES = list(FORMS)
 _FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in form.fields))
 
 QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
@@ -86,7 +88,7 @@ def _add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Only what forms are made of becomes Python values.
         rows = batch.select(_FORM_FIELDS).to_pylist()
         found = [search_forms(row) for row in rows]
-        forms = [pa.array([row.get(name) for row in found], pa.string()) for name in FORMS]
+        forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
         yield pa.RecordBatch.from_arrays([*batch.columns, *forms], schema=INDEXED_ARROW)
 
 
