@@ -7,6 +7,7 @@
     │   ├── CursorError                 400           a cursor that is malformed, or of another search
     │   └── ResultWindowError           400           a page beyond what one request may reach
     ├── UnauthorizedError               401           no key, or a wrong one
+    ├── SmallGroupError                 403           figures of so few customers that they are personal data
     ├── NotFoundError                   404           no such customer, index or run
     ├── IndexNotReadyError              503           no customer index has been promoted yet
     ├── BackendError                    502  exit 4   Elasticsearch refused or failed
@@ -51,6 +52,7 @@ __all__ = [
     "NotFoundError",
     "PortInUseError",
     "ResultWindowError",
+    "SmallGroupError",
     "TooManyRejectedError",
     "UnauthorizedError",
     "UnknownFieldError",
@@ -92,6 +94,10 @@ class ResultWindowError(InvalidRequestError):
 
 class UnauthorizedError(CrmSearchError):
     code, status, title = "unauthorized", 401, "Unauthorized"
+
+
+class SmallGroupError(CrmSearchError):
+    code, status, title = "small_group", 403, "Too few customers"
 
 
 class NotFoundError(CrmSearchError):

@@ -113,6 +113,9 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         str, Meta(description="Host names the API answers to, separated by commas (against DNS rebinding); loopback names always work")
     ] = ""
+    small_group: Annotated[
+        int, Meta(ge=1, description="Customers below which a group is shown only to those who may see personal data; 1 shows all")
+    ] = 5
 
 
 class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):

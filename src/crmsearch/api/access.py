@@ -13,7 +13,7 @@ from litestar.types import Guard
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
-__all__ = ["make_key_guard", "make_request_check"]
+__all__ = ["make_key_guard", "make_request_check", "provide_may_see_small"]
 
 
 def make_key_guard(key: Secret) -> Guard:
@@ -41,7 +41,9 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
         # A form on another site can be posted here without asking; JSON cannot.
         if request.method == "POST" and request.content_type[0] != "application/json":
             raise HTTPException(status_code=415, detail="send the body as Content-Type: application/json")
-        known = {name.rstrip("_") for name in request.route_handler.parsed_fn_signature.parameters}
+        handler = request.route_handler
+        given = [handler.parsed_fn_signature, *(each.parsed_fn_signature for each in handler.resolve_dependencies().values())]
+        known = {name.rstrip("_") for signature in given for name in signature.parameters}
         unknown = sorted(set(request.query_params.keys()) - known)
         if unknown:
             raise InvalidRequestError(
@@ -49,3 +51,8 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
             )
 
     return check
+
+
+async def provide_may_see_small(request: Request[Any, Any, Any]) -> bool:
+    """Whether the caller may see figures of a few customers. A guard that knows better says so in ``request.state.may_see_small``."""
+    return bool(request.state.get("may_see_small", True))

@@ -17,7 +17,7 @@ from crmsearch.api.health import live, ready
 from crmsearch.api.middleware import observed
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.runs import runs_router
-from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
+from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
@@ -33,7 +33,7 @@ _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs: RunStore | None = None) -> Litestar:
     """The API and console over any backend; ``/v1/runs`` is there if it has a store to read from."""
     settings = settings or ApiSettings()
-    service = SearchService(backend)
+    service = SearchService(backend, settings.small_group)
 
     async def provide_service() -> SearchService:
         return service
@@ -43,7 +43,7 @@ def create_app(backend: SearchBackend, settings: ApiSettings | None = None, runs
 
     version_1 = Router(
         path="/v1",
-        route_handlers=[customers_router, compute_stats, compute_stats_by_url, list_fields, *([runs_router] if runs else [])],
+        route_handlers=[customers_router, stats_router, list_fields, *([runs_router] if runs else [])],
         guards=[make_key_guard(settings.key)] if settings.key else [],
     )
     app = Litestar(

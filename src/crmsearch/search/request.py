@@ -1,6 +1,7 @@
 """What callers may ask: requests as Structs, their limits, and what is checked before a query is built."""
 
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -11,25 +12,20 @@ from crmsearch.errors import InvalidRequestError, ResultWindowError, UnknownFiel
 from crmsearch.search.filters import Filter, check_filter
 
 __all__ = [
-    "DEFAULT_PERCENTILES",
-    "HistogramRequest",
     "SearchRequest",
-    "StatsRequest",
     "SuggestRequest",
+    "check_filters",
     "check_search",
-    "check_stats",
+    "check_text",
     "normalise_text",
     "parse_sort",
+    "usable_field",
 ]
 
 MAX_TEXT = 256  # characters; a name, a number and a city fit many times over, and the cost of a query stays bounded
 MAX_SIZE = 100  # hits in one answer; the cursor reaches the rest
 MAX_FILTERS = 32
 MAX_FACETS = 16
-MAX_STATS_FIELDS = 10
-MAX_GROUPS = 200
-MIN_INTERVAL, MAX_INTERVAL = 1e-6, 1e15  # of a histogram; narrower bins than a double can tell apart have no bounds
-DEFAULT_PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,24 +48,6 @@ class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     size: Annotated[int, Meta(ge=1, le=20)] = 8
 
 
-class HistogramRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equal-width bins: ``interval`` in the field's unit (days for dates), from a multiple of itself."""
-
-    interval: float
-
-
-class StatsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Statistics of numeric or date fields, whole or in groups; ``size`` is the largest number of groups."""
-
-    fields: list[str]
-    q: str = ""
-    filters: list[Filter] = []
-    by: str | None = None
-    size: int = 20
-    percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
-    histogram: HistogramRequest | None = None
-
-
 def normalise_text(text: str) -> str:
     """The query as it is searched: control characters to spaces, compatibility forms folded (NFKC), spaces single."""
     folded = unicodedata.normalize("NFKC", text)
@@ -79,35 +57,15 @@ def normalise_text(text: str) -> str:
 
 def check_search(request: SearchRequest) -> None:
     """Raise the reason why this search cannot be answered, if there is one."""
-    _check_text(request.q)
-    _check_filters(request.filters)
+    check_text(request.q)
+    check_filters(request.filters)
     if not 0 <= request.size <= MAX_SIZE:
         raise ResultWindowError(f"size is {request.size}; it goes from 0 to {MAX_SIZE}, and next_cursor leads to the hits after these")
     if len(request.facets) > MAX_FACETS:
         raise InvalidRequestError(f"{len(request.facets)} facets; at most {MAX_FACETS} in one request")
     for name in request.facets:
-        _field(name, "facet", "a facet", [field.name for field in FIELDS.values() if field.facet])
+        usable_field(name, "a facet", lambda field: field.facet)
     parse_sort(request.sort)
-
-
-def check_stats(request: StatsRequest) -> None:
-    """Raise the reason why these statistics cannot be computed, if there is one."""
-    _check_text(request.q)
-    _check_filters(request.filters)
-    if not 1 <= len(request.fields) <= MAX_STATS_FIELDS:
-        raise InvalidRequestError(f"{len(request.fields)} fields; name from 1 to {MAX_STATS_FIELDS}")
-    for name in request.fields:
-        _field(
-            name, "statistic", "numeric or a date, so it has no statistics", [field.name for field in FIELDS.values() if field.statistic]
-        )
-    if request.by is not None:
-        _field(request.by, "facet", "a field to group by", [field.name for field in FIELDS.values() if field.facet])
-    if not 1 <= request.size <= MAX_GROUPS:
-        raise InvalidRequestError(f"size is {request.size}; from 1 to {MAX_GROUPS} groups can be asked for, other_count tells of the rest")
-    if any(not 0 <= percent <= 100 for percent in request.percentiles) or len(request.percentiles) > 20:
-        raise InvalidRequestError("percentiles are at most 20 numbers from 0 to 100")
-    if request.histogram is not None and not MIN_INTERVAL <= request.histogram.interval <= MAX_INTERVAL:
-        raise InvalidRequestError(f"the interval of a histogram is a number from {MIN_INTERVAL:g} to {MAX_INTERVAL:g}")
 
 
 def parse_sort(sort: list[str]) -> list[tuple[Field, str]]:
@@ -115,27 +73,34 @@ def parse_sort(sort: list[str]) -> list[tuple[Field, str]]:
     parsed = []
     for word in sort:
         name, order = (word[1:], "desc") if word.startswith("-") else (word, "asc")
-        field = _field(name, "sortable", "a field to sort by", [field.name for field in FIELDS.values() if field.sortable])
+        field = usable_field(name, "a field to sort by", lambda field: field.sortable)
         parsed.append((field, order))
     return parsed
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raise ``InvalidRequestError`` if the text is longer than can be searched."""
     if len(text) > MAX_TEXT:
         raise InvalidRequestError(f"q has {len(text)} characters; at most {MAX_TEXT} are searched")
 
 
-def _check_filters(filters: list[Filter]) -> None:
+def check_filters(filters: list[Filter]) -> None:
+    """Raise the reason if there are too many filters, or one of them cannot be applied."""
     if len(filters) > MAX_FILTERS:
         raise InvalidRequestError(f"{len(filters)} filters; at most {MAX_FILTERS} in one request")
     for each in filters:
         check_filter(each)
 
 
-def _field(name: str, flag: str, role: str, allowed: list[str]) -> Field:
+def usable_field(name: str, role: str, usable: Callable[[Field], bool]) -> Field:
+    """The field of the catalogue with this name.
+
+    Raises:
+        UnknownFieldError: there is none, or it is not ``role``; the text lists those that are ``usable``.
+    """
     field = FIELDS.get(name)
     if field is None:
         raise UnknownFieldError(f"there is no field {name[:64]!r}; GET /v1/fields lists them")
-    if not getattr(field, flag):
-        raise UnknownFieldError(f"{name} is not {role}; these are: {', '.join(allowed)}")
+    if not usable(field):
+        raise UnknownFieldError(f"{name} is not {role}; these are: {', '.join(each.name for each in FIELDS.values() if usable(each))}")
     return field

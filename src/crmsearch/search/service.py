@@ -11,9 +11,20 @@ from crmsearch.errors import ContractMismatchError, CrmSearchError, CursorError,
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.names import customers_alias, generation_time
 from crmsearch.search.query import Position, build_search_body, build_suggest_body
-from crmsearch.search.request import SearchRequest, StatsRequest, SuggestRequest, check_search, check_stats
+from crmsearch.search.request import SearchRequest, SuggestRequest, check_search
 from crmsearch.search.response import SearchResponse, SuggestResponse, decode_cursor, parse_search, parse_suggest
-from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
+from crmsearch.search.stats import (
+    SMALL_GROUP,
+    CorrelationRequest,
+    CorrelationResponse,
+    CrosstabRequest,
+    CrosstabResponse,
+    StatsRequest,
+    StatsResponse,
+    answer_correlation,
+    answer_crosstab,
+    answer_stats,
+)
 
 __all__ = ["ElasticsearchBackend", "SearchBackend", "SearchService"]
 
@@ -28,10 +39,6 @@ class SearchBackend(Protocol):
         """Answer of ``_search`` on the live generation, or on the one that a cursor began in."""
         ...
 
-    async def count(self) -> int:
-        """Customers in the live generation."""
-        ...
-
     async def get(self, customer_id: str) -> Body | None:
         """Source of one document, if there is one."""
         ...
@@ -44,8 +51,9 @@ class SearchBackend(Protocol):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend) -> None:
+    def __init__(self, backend: SearchBackend, small_group: int = SMALL_GROUP) -> None:
         self._backend = backend
+        self._small_group = small_group
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
@@ -64,13 +72,18 @@ class SearchService:
             raise NotFoundError("there is no customer with this id")
         return msgspec.convert(source, Customer)
 
-    async def stats(self, request: StatsRequest) -> StatsResponse:
-        check_stats(request)
-        population = await self._backend.count()
-        answer = await self._backend.search(build_stats_body(request, population))
-        if cancelled := find_cancelled(request, answer):
-            answer = await self._backend.search(build_stats_body(request, population, cancelled))
-        return parse_stats(request, answer, population)
+    async def stats(self, request: StatsRequest, *, may_see_small: bool = True) -> StatsResponse:
+        """Figures whole and in groups; who may not see small ones is not shown groups of fewer than ``small_group`` customers."""
+        return await answer_stats(self._backend.search, request, self._smallest(may_see_small))
+
+    async def correlation(self, request: CorrelationRequest, *, may_see_small: bool = True) -> CorrelationResponse:
+        return await answer_correlation(self._backend.search, request, self._smallest(may_see_small))
+
+    async def crosstab(self, request: CrosstabRequest, *, may_see_small: bool = True) -> CrosstabResponse:
+        return await answer_crosstab(self._backend.search, request, self._smallest(may_see_small))
+
+    def _smallest(self, may_see_small: bool) -> int | None:
+        return None if may_see_small else self._small_group
 
     async def check(self) -> None:
         await self._backend.check()
@@ -102,12 +115,14 @@ class ElasticsearchBackend:
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
         with translated_errors():
-            answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
+            answer = await self._client.search(
+                index=index,
+                body={**body, "timeout": self._timeout},
+                allow_partial_search_results=False,
+                # Figures without hits are kept until the index changes; the same question is answered from memory then.
+                request_cache=True if body["size"] == 0 else None,
+            )
         return dict(answer.body)
-
-    async def count(self) -> int:
-        with translated_errors():
-            return int((await self._client.count(index=self._alias))["count"])
 
     async def get(self, customer_id: str) -> Body | None:
         with translated_errors():
