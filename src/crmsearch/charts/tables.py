@@ -20,7 +20,7 @@ def draw_crosstab(answer: CrosstabResponse, kind: str | None = None, language: L
     title = say(language, "against", field_label(language, answer.row_field), field_label(language, answer.column_field))
     notes = [say(language, "missing", number(answer.missing))] if answer.missing else []
     if answer.suppressed:
-        notes.append(say(language, "few", str(answer.suppressed)))
+        notes.append(say(language, "few"))
     if answer.chi_square is not None and answer.p_value is not None and answer.cramers_v is not None:
         figures = number(answer.chi_square), str(answer.degrees_of_freedom), _p_text(answer.p_value), f"{answer.cramers_v:.2f}"
         notes.insert(0, say(language, "test", *figures))

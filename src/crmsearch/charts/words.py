@@ -34,7 +34,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ungrouped": ("{0} in no group", "{0} 位不属于任何分组"),
     "values": ("{0} times other values", "其他值 {0} 次"),
     "others": ("other values", "其他值"),
-    "few": ("{0} groups of few customers are among the others", "{0} 个客户很少的分组已并入其他"),
+    "few": ("groups of few customers are among the others", "客户很少的分组已并入其他"),
     "test": ("chi-square {0} with {1} degrees of freedom, p {2}, Cramér's V {3}", "卡方 {0}, 自由度 {1}, p {2}, Cramér V {3}"),
     "nothing": ("no customer here has a value", "此处没有客户有此值"),
     "too_few": ("too few customers to show", "客户太少, 不予显示"),

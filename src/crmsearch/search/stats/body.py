@@ -1,9 +1,10 @@
 """The main question and its answer: figures of every field, whole and in groups, over the whole filtered population. Pure.
 
-Three questions make an answer: ``build_probe`` looks at the index (``plan``), ``build_stats_body`` asks for everything, and what is left in
-doubt is asked once more (``refine``).
+``build_probe`` looks at the index (``plan``), ``build_stats_body`` asks for everything, and what is left in doubt is asked for further
+(``refine``).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -39,12 +40,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     missing_count: int | None = None
     error_bound: int | None = None
 
+    def figures(self, name: str) -> FieldStats:
+        """What is said of a numeric field."""
+        return _figures(self.fields[name])
+
 
 class StatsResponse(msgspec.Struct, frozen=True, kw_only=True):
     """``groups`` is ``None`` without ``by``; customers in no listed group are told by ``other_count`` and ``missing_count``.
 
-    ``error_bound`` is how many customers a group may lack (0 on a single shard: exact). ``withheld`` names fields whose figures would be
-    those of too few customers; with ``suppressed`` groups so small are part of ``other_count``, and ``missing_count`` is ``None`` if it is.
+    ``error_bound`` is how many customers a group may lack (0 on a single shard: exact). For those who may not see figures of few customers,
+    ``withheld`` names the fields that have no others, ``suppressed`` tells that small groups are part of ``other_count``, and
+    ``missing_count`` is ``None`` where it is part of it too.
     """
 
     population: int
@@ -54,8 +60,17 @@ class StatsResponse(msgspec.Struct, frozen=True, kw_only=True):
     missing_count: int | None = 0
     error_bound: int = 0
     withheld: list[str] = []
-    suppressed: int = 0
+    suppressed: bool = False
     took_ms: int = 0
+
+    def figures(self, name: str) -> FieldStats:
+        """What is said of a numeric field."""
+        return _figures(self.fields[name])
+
+
+def _figures(stats: AnyStats) -> FieldStats:
+    assert isinstance(stats, FieldStats), "categories have counts, no figures"
+    return stats
 
 
 def build_stats_body(request: StatsRequest, plan: Plan) -> Body:
@@ -73,19 +88,19 @@ def build_stats_body(request: StatsRequest, plan: Plan) -> Body:
     return {"size": 0, "track_total_hits": True, "query": build_population(request.q, request.filters), "aggs": aggs}
 
 
-def build_doubts(request: StatsRequest, plan: Plan, answer: Body) -> Body | None:
-    """The second request, or ``None`` if the first answer says it all."""
+def build_doubts(request: StatsRequest, plan: Plan, answer: Body, further: Sequence[Body] = ()) -> Body | None:
+    """The next question after the main ``answer`` and those to ``further`` ones, or ``None`` if these say it all."""
     parts = list(read_parts(request.groupings, answer).walk())
-    return build_refinement(build_population(request.q, request.filters), parts, _summaries(request, plan, parts))
+    return build_refinement(build_population(request.q, request.filters), parts, _summaries(request, plan, parts), further)
 
 
-def parse_stats(request: StatsRequest, plan: Plan, answer: Body, doubts: Body | None = None) -> StatsResponse:
-    """From the answers to ``build_stats_body`` and, if there was one, to ``build_doubts``."""
+def parse_stats(request: StatsRequest, plan: Plan, answer: Body, further: Sequence[Body] = ()) -> StatsResponse:
+    """From the answers to ``build_stats_body`` and to every ``build_doubts``."""
     whole = read_parts(request.groupings, answer)
-    if doubts is not None and doubts["hits"]["total"]["value"] != whole.population:
+    if any(each["hits"]["total"]["value"] != whole.population for each in further):
         raise BackendUnavailableError("the customers changed while they were being counted; ask again")
     parts = list(whole.walk())
-    summaries = settle(parts, _summaries(request, plan, parts), doubts)
+    summaries = settle(_summaries(request, plan, parts), further)
 
     def fields(part: Part) -> dict[str, AnyStats]:
         return {name: _field(name, part) for name in request.fields}
@@ -114,13 +129,9 @@ def parse_stats(request: StatsRequest, plan: Plan, answer: Body, doubts: Body | 
         other_count=whole.other_count,
         missing_count=whole.missing_count,
         error_bound=whole.error_bound,
-        took_ms=answer["took"] + (doubts["took"] if doubts is not None else 0),
+        took_ms=sum(each["took"] for each in (answer, *further)),
     )
 
 
 def _summaries(request: StatsRequest, plan: Plan, parts: list[Part]) -> Summaries:
-    return {
-        (part.number, name): read_summary(name, part, request.percentiles, plan.scope(whole=part.number == 0))
-        for part in parts
-        for name in request.numeric
-    }
+    return {(part.number, name): read_summary(name, part, request.percentiles, plan) for part in parts for name in request.numeric}

@@ -1,7 +1,8 @@
 """Pearson's correlation of every pair of fields, over the customers that have both. Pure.
 
-The co-moments are gathered in one pass by the method of Welford and Chan, which keeps its digits where sums of products lose them, as with
-dates. The interval is Fisher's: the inverse hyperbolic tangent of r is nearly normal with a standard error of 1 / sqrt(n - 3).
+The co-moments are gathered by the method of Welford and Chan, which keeps its digits where sums of products lose them, from the distances
+to the mean of each field, which a first question asks for: the method itself drops digits of values far from zero, as dates are. The
+interval is Fisher's: the inverse hyperbolic tangent of r is nearly normal with a standard error of 1 / sqrt(n - 3).
 """
 
 import itertools
@@ -15,7 +16,7 @@ from crmsearch.contract import FIELDS
 from crmsearch.search.stats.plan import build_population
 from crmsearch.search.stats.request import CorrelationRequest
 
-__all__ = ["CONFIDENCE", "Correlation", "CorrelationResponse", "build_correlation_body", "parse_correlation"]
+__all__ = ["CONFIDENCE", "Correlation", "CorrelationResponse", "build_correlation_body", "build_means_body", "parse_correlation"]
 
 Body = dict[str, Any]
 
@@ -74,9 +75,20 @@ class CorrelationResponse(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: int = 0
 
 
-def build_correlation_body(request: CorrelationRequest) -> Body:
-    """One script over all fields; in the order of the catalogue, so that the same fields make the same script."""
+def build_means_body(request: CorrelationRequest) -> Body:
+    """The first question: the mean of each field."""
+    return _over(request, {name: {"avg": {"field": FIELDS[name].path}} for name in _ordered(request)})
+
+
+def build_correlation_body(request: CorrelationRequest, means: Body) -> Body:
+    """One script over all fields; in the order of the catalogue, so that the same fields make the same script.
+
+    Args:
+        request: what is asked.
+        means: the answer to ``build_means_body(request)``.
+    """
     names = _ordered(request)
+    shifts = [means["aggregations"][name]["value"] or 0.0 for name in names]
     read = "".join(_read(number, name) for number, name in enumerate(names))
     pairs = list(itertools.combinations(range(len(names)), 2))
     update = "".join(_UPDATE % {"x": x, "y": y, "pair": pair} for pair, (x, y) in enumerate(pairs))
@@ -85,10 +97,9 @@ def build_correlation_body(request: CorrelationRequest) -> Body:
         "map_script": f"{read} double[] m;{update}",
         "combine_script": "return state",
         "reduce_script": _REDUCE,
-        "params": {"pairs": len(pairs), "moments": _MOMENTS},
+        "params": {"pairs": len(pairs), "moments": _MOMENTS, "shifts": shifts},
     }
-    aggs = {"moments": {"scripted_metric": moments}}
-    return {"size": 0, "track_total_hits": True, "query": build_population(request.q, request.filters), "aggs": aggs}
+    return _over(request, {"moments": {"scripted_metric": moments}})
 
 
 def parse_correlation(request: CorrelationRequest, answer: Body) -> CorrelationResponse:
@@ -122,6 +133,10 @@ def _correlation(fields: tuple[str, str], n: int, xx: float, yy: float, xy: floa
     return Correlation(fields=fields, n=n, r=r, low=low, high=high)
 
 
+def _over(request: CorrelationRequest, aggs: Body) -> Body:
+    return {"size": 0, "track_total_hits": True, "query": build_population(request.q, request.filters), "aggs": aggs}
+
+
 def _ordered(request: CorrelationRequest) -> list[str]:
     return [name for name in FIELDS if name in request.fields]
 
@@ -130,5 +145,5 @@ def _read(number: int, name: str) -> str:
     value = "value.toInstant().toEpochMilli()" if FIELDS[name].type == "date" else "value"
     return (
         f"def doc{number} = doc['{FIELDS[name].path}']; boolean has{number} = doc{number}.size() > 0;"
-        f" double x{number} = has{number} ? doc{number}.{value} : 0.0;\n"
+        f" double x{number} = has{number} ? doc{number}.{value} - params.shifts[{number}] : 0.0;\n"
     )

@@ -62,7 +62,7 @@ class CrosstabResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     ``chi_square`` is Pearson's, ``p_value`` the chance of one as large among customers where the two are independent, ``cramers_v`` the
     strength from 0 to 1; ``None`` with the reason in ``reason`` where there is none. ``sparse_cells`` are those with fewer than five
-    expected; with many of them the p value is rough. ``suppressed`` rows and columns of few customers are among the others.
+    expected; with many of them the p value is rough. With ``suppressed``, rows or columns of few customers are among the others.
     """
 
     population: int
@@ -79,7 +79,7 @@ class CrosstabResponse(msgspec.Struct, frozen=True, kw_only=True):
     cramers_v: float | None
     sparse_cells: int
     reason: str | None = None
-    suppressed: int = 0
+    suppressed: bool = False
     took_ms: int = 0
 
 
@@ -163,7 +163,7 @@ def parse_table(rows: Axis, columns: Axis, answer: Body) -> Table:
     )
 
 
-def make_crosstab(request: CrosstabRequest, table: Table, suppressed: int = 0) -> CrosstabResponse:
+def make_crosstab(request: CrosstabRequest, table: Table, suppressed: bool = False) -> CrosstabResponse:
     """What is answered: the table without empty lines of other values, its expected counts, and the test."""
     kept_rows, kept_columns = _kept(table.rows), _kept(table.columns)
     rows, columns = [table.rows[place] for place in kept_rows], [table.columns[place] for place in kept_columns]

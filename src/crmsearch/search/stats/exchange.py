@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from crmsearch.search.stats.body import StatsResponse, build_doubts, build_stats_body, parse_stats
-from crmsearch.search.stats.correlation import CorrelationResponse, build_correlation_body, parse_correlation
+from crmsearch.search.stats.correlation import CorrelationResponse, build_correlation_body, build_means_body, parse_correlation
 from crmsearch.search.stats.crosstab import (
     CrosstabResponse,
     Table,
@@ -35,12 +35,14 @@ Search = Callable[[Body], Awaitable[Body]]
 
 
 async def answer_stats(search: Search, request: StatsRequest, k: int | None = None) -> StatsResponse:
-    """A look at the index, the main question, and a second one where the first answer leaves something in doubt."""
+    """A look at the index, the main question, and further ones where its answer leaves something in doubt."""
     check_stats(request)
     plan = make_plan(request, await search(build_probe(request)))
     answer = await search(build_stats_body(request, plan))
-    doubts = build_doubts(request, plan, answer)
-    response = parse_stats(request, plan, answer, None if doubts is None else await search(doubts))
+    further: list[Body] = []
+    while doubts := build_doubts(request, plan, answer, further):
+        further.append(await search(doubts))
+    response = parse_stats(request, plan, answer, further)
     if k is None:
         return response
     table = None
@@ -52,7 +54,8 @@ async def answer_stats(search: Search, request: StatsRequest, k: int | None = No
 
 async def answer_correlation(search: Search, request: CorrelationRequest, k: int | None = None) -> CorrelationResponse:
     check_correlation(request)
-    response = parse_correlation(request, await search(build_correlation_body(request)))
+    means = await search(build_means_body(request))
+    response = parse_correlation(request, await search(build_correlation_body(request, means)))
     return response if k is None else protect_correlation(response, k)
 
 

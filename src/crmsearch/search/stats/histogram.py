@@ -68,7 +68,7 @@ def _round_width(low: float, high: float, most: int, *, whole: bool) -> float:
     """The narrowest round width that takes at most so many bins (two at least, since bins end at zero) and that a double can tell apart."""
     if low == high:
         return 1.0
-    power = math.floor(math.log10(max((high - low) / most, max(abs(low), abs(high)) * 2.0**-50)))
+    power = math.floor(math.log10(max((high - low) / most, max(abs(low), abs(high)) * 2.0**-50, 1e-300)))
     for exponent in range(power, power + 3):
         for factor in _ROUND:
             # Through text, since 2.5 * 0.1 is not 0.25 in binary.

@@ -16,36 +16,37 @@ from crmsearch.search.query import build_text_query
 from crmsearch.search.stats.histogram import Bins, choose_bins
 from crmsearch.search.stats.request import StatsRequest
 
-__all__ = ["EXACT_FACTOR", "Plan", "Scope", "build_population", "build_probe", "make_plan"]
+__all__ = ["Plan", "build_population", "build_probe", "make_plan"]
 
 Body = dict[str, Any]
 
 EXACT_FACTOR = 20  # values kept per unit of compression before the digest starts to merge them
 MAX_KEPT = 200_000  # values that one digest keeps: 1.6 MB, and so much again for all groups of a field together
-# Beyond that many the whole is summed up loosely, since the second question makes its percentiles exact again: a compression of 1,000 was
-# measured to miss the rank by 0.006% of a million values, and costs a quarter less than one of 10,000.
-LOOSE_COMPRESSION = 1_000
 COUNTED_VALUES = 256  # distinct values up to which a field is counted value by value
 MAX_COUNTED_BUCKETS = 20_000  # of all counted fields in all groups; Elasticsearch refuses 65,536
 
 
-class Scope(msgspec.Struct, frozen=True):
-    """How figures of the whole, or of its groups, are computed: fields that are counted, and the compression for the others."""
-
-    counted: frozenset[str]
-    compression: int
-
-
 class Plan(msgspec.Struct, frozen=True):
-    """``population`` is the whole index, an upper bound of the customers that a question covers."""
+    """How the figures of one question are computed.
+
+    Attributes:
+        population: customers of the whole index, an upper bound of those that the question covers.
+        compression: of the digests of fields that are not counted.
+        counted: fields that are counted value by value over the whole.
+        counted_in_groups: those that are counted in each group too; none if that would be too many buckets.
+        bins: the histograms, by field.
+    """
 
     population: int
-    whole: Scope
-    groups: Scope
+    compression: int
+    counted: frozenset[str]
+    counted_in_groups: frozenset[str]
     bins: dict[str, Bins]
 
-    def scope(self, *, whole: bool) -> Scope:
-        return self.whole if whole else self.groups
+    @property
+    def kept(self) -> int:
+        """From so many values on a digest is no longer exact."""
+        return EXACT_FACTOR * self.compression
 
 
 def build_population(q: str, filters: list[Filter]) -> Body:
@@ -77,12 +78,11 @@ def make_plan(request: StatsRequest, probe: Body) -> Plan:
     levels = [len(each.ranges) if each.ranges else request.size for each in request.groupings]
     groups = sum(math.prod(levels[: depth + 1]) for depth in range(len(levels)))
     buckets = groups * sum(distinct[name] for name in few)
-    kept = min(population, MAX_KEPT)
-    exact = max(100, kept // EXACT_FACTOR + 1)  # never below Elasticsearch's default of 100
     return Plan(
         population=population,
-        whole=Scope(frozenset(few), exact if population < MAX_KEPT else LOOSE_COMPRESSION),
-        groups=Scope(frozenset(few if buckets <= MAX_COUNTED_BUCKETS else ()), exact),
+        compression=max(100, min(population, MAX_KEPT) // EXACT_FACTOR + 1),  # never below Elasticsearch's default of 100
+        counted=frozenset(few),
+        counted_in_groups=frozenset(few if buckets <= MAX_COUNTED_BUCKETS else ()),
         bins=_plan_bins(request, aggregations.get("extent", {})),
     )
 

@@ -1,132 +1,166 @@
-"""The second question: what the first answer leaves in doubt, asked narrowly enough to cost little beside it. Pure.
+"""Further questions: what the main answer leaves in doubt, asked narrowly enough to cost little beside it. Pure.
 
-A percentile that a full TDigest only estimates is looked for between two values close to both sides of it: how many values lie below them
-tells the true ranks, and the values in between are counted one by one. So the exact percentile is found, or else a certain bound given.
-A variance that lost its digits to cancellation is computed again by the method of Welford and Chan, whose terms are small.
+A percentile that a full TDigest only estimates is looked for between two values: how many values lie below the lower one tells the true
+ranks, and the values from there on are counted one by one. Each count is a mark, "so many values lie before this one", and marks to both
+sides of a rank are certain bounds of the value there; where they meet, it is found. The first looks are taken where the digest points,
+further ones between the marks that are known by then.
+
+A variance that lost its digits to cancellation is computed again in a second pass, from the distances to the mean of the first.
 """
 
-import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from crmsearch.contract import FIELDS
-from crmsearch.search.stats.figures import Percentile, Summary, percentile_of_counts, ranks_of
+from crmsearch.search.stats.figures import Percentile, Summary, ranks_of
 from crmsearch.search.stats.groups import Part
 
 __all__ = ["Summaries", "build_refinement", "settle"]
 
 Body = dict[str, Any]
-Summaries = dict[tuple[int, str], Summary]
+Key = tuple[int, str]
+Summaries = dict[Key, Summary]
 """By number of the part and name of the field."""
+Mark = tuple[int, float]
+"""A count and a value: of all values in order, those from this place on are not smaller than it, and those before not greater."""
 
-MAX_LOOKED_INTO = 400  # brackets in one request; percentiles beyond have the minimum and maximum as bounds
-MAX_VALUES = 1_000  # distinct values counted in a bracket
-MAX_BUCKETS = 40_000  # of all brackets together; Elasticsearch refuses 65,536
+MAX_ROUNDS = 2  # further questions; the second is rarely needed, for values that lie in clouds with nothing in between
+MAX_LOOKS = 400  # in one request
+MAX_VALUES = 2_000  # distinct values counted in a look
+MAX_BUCKETS = 40_000  # of all looks together; Elasticsearch refuses 65,536
 
 _SQUARES = {
-    "init_script": "state.n = 0L; state.mean = 0.0; state.squares = 0.0",
+    "init_script": "state.n = 0L; state.sum = 0.0; state.squares = 0.0",
     "combine_script": "return state",
+    # The distances are exact to the last digit or nearly so, and what the mean was rounded by is taken off again.
     "reduce_script": """
-        long n = 0; double mean = 0; double squares = 0;
+        long n = 0; double sum = 0; double squares = 0;
         for (part in states) {
-            if (part == null || part.n == 0) continue;
-            long both = n + part.n; double gap = part.mean - mean;
-            squares += part.squares + gap * gap * n * part.n / both;
-            mean += gap * part.n / both;
-            n = both;
+            if (part != null) { n += part.n; sum += part.sum; squares += part.squares; }
         }
-        return squares
+        return n == 0 ? 0 : squares - sum * sum / n
     """,
 }
 _ADD_SQUARE = """
     def found = doc['%(path)s'];
-    if (found.size() > 0) {
-        double x = found.%(value)s; double gap = x - state.mean;
-        state.n++; state.mean += gap / state.n; state.squares += gap * (x - state.mean);
-    }
+    if (found.size() > 0) { double x = found.%(value)s - params.mean; state.n++; state.sum += x; state.squares += x * x; }
 """
 
 
-class _Bracket(msgspec.Struct, frozen=True):
-    """One percentile to be looked for."""
+class _Look(msgspec.Struct, frozen=True):
+    """Values from ``low`` to ``high`` to be counted one by one, from below or from above."""
 
-    part: Part
-    field: str
-    percent: float
-    estimate: Percentile
-
-    @property
-    def key(self) -> str:
-        return f"{self.part.number}|{self.field}|{self.percent:.12g}"
+    key: Key
+    low: float
+    high: float
+    from_above: bool = False
 
 
-def build_refinement(query: Body, parts: list[Part], summaries: Summaries) -> Body | None:
-    """The second request over the same customers, or ``None`` if nothing is in doubt. ``parts`` are in the order of their numbers."""
-    brackets = _brackets(parts, summaries)
+def build_refinement(query: Body, parts: list[Part], summaries: Summaries, answers: Sequence[Body]) -> Body | None:
+    """The next question over the same customers, or ``None`` if there is nothing more to be asked.
+
+    Args:
+        query: who is covered.
+        parts: in the order of their numbers.
+        summaries: what the main answer says.
+        answers: those to the questions that this has built before, in order.
+    """
+    if len(answers) == MAX_ROUNDS:
+        return None
+    looks = list(dict.fromkeys(_looks(summaries, _read_marks(summaries, answers), first=not answers)))[:MAX_LOOKS]
     aggs: Body = {}
-    for each in brackets:
-        low, high = each.estimate.low, each.estimate.high
-        path = FIELDS[each.field].path
-        values = {"terms": {"field": path, "size": min(MAX_VALUES, MAX_BUCKETS // len(brackets)), "order": {"_key": "asc"}}}
-        aggs[f"{each.key}|below"] = _within(each, {"lt": low})
-        aggs[f"{each.key}|inside"] = _within(each, {"gte": low, "lte": high}) | {"aggs": {"values": values}}
-    for number, name in _cancelled(summaries):
+    for place, look in enumerate(looks):
+        number, name = look.key
+        order = {"_key": "desc" if look.from_above else "asc"}
+        values = {"terms": {"field": FIELDS[name].path, "size": min(MAX_VALUES, MAX_BUCKETS // len(looks)), "order": order}}
+        # What is looked for comes back with the answer, which can so be read by itself.
+        inside = {**_within(parts[number], name, {"gte": look.low, "lte": look.high}), "aggs": {"values": values}}
+        aggs[f"{number}|{name}|{place}|below"] = _within(parts[number], name, {"lt": look.low})
+        aggs[f"{number}|{name}|{place}|inside"] = {**inside, "meta": msgspec.to_builtins(look)}
+    for number, name in _cancelled(summaries) if not answers else ():
         value = "value.toInstant().toEpochMilli()" if FIELDS[name].type == "date" else "value"
         script = _ADD_SQUARE % {"path": FIELDS[name].path, "value": value}
-        squares = {"scripted_metric": {**_SQUARES, "map_script": script}}
+        squares = {"scripted_metric": {**_SQUARES, "map_script": script, "params": {"mean": summaries[number, name].mean}}}
         aggs[f"{number}|{name}|squares"] = {"filter": _all_of(parts[number]), "aggs": {"squares": squares}}
     return {"size": 0, "track_total_hits": True, "query": query, "aggs": aggs} if aggs else None
 
 
-def settle(parts: list[Part], summaries: Summaries, answer: Body | None) -> Summaries:
-    """The summaries without doubts, by the answer to ``build_refinement``."""
-    found = {} if answer is None else answer["aggregations"]
-    percentiles: dict[tuple[int, str], dict[float, Percentile]] = {}
-    for key, summary in summaries.items():
-        # What is not looked into lies between the extremes, which is all that is certain.
-        ends = summary.min or 0.0, summary.max or 0.0
-        percentiles[key] = summary.percentiles | {percent: Percentile(each.value, *ends) for percent, each in summary.doubts.items()}
-    for each in _brackets(parts, summaries):
-        key = each.part.number, each.field
-        percentiles[key][each.percent] = _look(each, summaries[key], found[f"{each.key}|below"]["doc_count"], found[f"{each.key}|inside"])
-    squares = {(number, name): found[f"{number}|{name}|squares"]["squares"]["value"] for number, name in _cancelled(summaries)}
+def settle(summaries: Summaries, answers: Sequence[Body]) -> Summaries:
+    """The summaries without doubts, by the answers to ``build_refinement``: every percentile with its bounds."""
+    marks = _read_marks(summaries, answers)
+    squares = {key: answers[0]["aggregations"][f"{key[0]}|{key[1]}|squares"]["squares"]["value"] for key in _cancelled(summaries)}
     return {
-        key: msgspec.structs.replace(summary, percentiles=percentiles[key], doubts={}, squares=squares.get(key, summary.squares))
+        key: msgspec.structs.replace(
+            summary,
+            percentiles=summary.percentiles
+            | {percent: _bounded(marks[key], percent, summary.n, each.value) for percent, each in summary.doubts.items()},
+            doubts={},
+            squares=squares.get(key, summary.squares),
+        )
         for key, summary in summaries.items()
     }
 
 
-def _look(bracket: _Bracket, summary: Summary, below: int, inside: Body) -> Percentile:
-    """The percentile from the counts of values below its bracket and of each value inside, exact or with its bounds."""
-    counts = [(float(bucket["key"]), int(bucket["doc_count"])) for bucket in inside["values"]["buckets"]]
-    first, last, _ = ranks_of(bracket.percent, summary.n)
-    if below <= first and last < below + sum(count for _, count in counts):
-        return Percentile.of(percentile_of_counts(counts, bracket.percent, summary.n, before=below))
-    estimate = bracket.estimate
-    low = estimate.low if below <= first else summary.min or 0.0
-    high = estimate.high if last < below + inside["doc_count"] else summary.max or 0.0
-    return Percentile(min(max(estimate.value, low), high), low, high)
+def _looks(summaries: Summaries, marks: dict[Key, list[Mark]], *, first: bool) -> Iterator[_Look]:
+    for key, summary in summaries.items():
+        for percent, estimate in summary.doubts.items():
+            if first:
+                yield _Look(key, estimate.low, estimate.high)
+                continue
+            for rank in ranks_of(percent, summary.n)[:2]:
+                (before, low), (after, high) = _around(marks[key], rank)
+                if low < high:
+                    yield _Look(key, low, high, from_above=after - rank < rank - before)
 
 
-def _brackets(parts: list[Part], summaries: Summaries) -> list[_Bracket]:
-    found = (
-        _Bracket(parts[number], name, percent, estimate)
-        for (number, name), summary in summaries.items()
-        for percent, estimate in summary.doubts.items()
+def _read_marks(summaries: Summaries, answers: Sequence[Body]) -> dict[Key, list[Mark]]:
+    marks: dict[Key, list[Mark]] = {
+        key: [(0, summary.min or 0.0), (summary.n, summary.max or 0.0)] for key, summary in summaries.items() if summary.doubts
+    }
+    for answer in answers:
+        for name, found in answer["aggregations"].items():
+            if name.endswith("|inside"):
+                look = msgspec.convert(found["meta"], _Look)
+                below = answer["aggregations"][name.replace("|inside", "|below")]["doc_count"]
+                marks[look.key] += _marks_of(look, below, found)
+    return {key: sorted(each) for key, each in marks.items()}
+
+
+def _marks_of(look: _Look, below: int, inside: Body) -> Iterator[Mark]:
+    through = below + inside["doc_count"]
+    yield from ((below, look.low), (through, look.high))
+    place = through if look.from_above else below
+    for bucket in inside["values"]["buckets"]:
+        yield place, bucket["key"]
+        place += -bucket["doc_count"] if look.from_above else bucket["doc_count"]
+        yield place, bucket["key"]
+
+
+def _around(marks: list[Mark], rank: int) -> tuple[Mark, Mark]:
+    """The marks closest to a rank: the greatest value that is at it or before it, and the smallest that is behind it."""
+    return max((mark for mark in marks if mark[0] <= rank), key=lambda mark: mark[1]), min(
+        (mark for mark in marks if mark[0] > rank), key=lambda mark: mark[1]
     )
-    return list(itertools.islice(found, MAX_LOOKED_INTO))
 
 
-def _cancelled(summaries: Summaries) -> list[tuple[int, str]]:
+def _bounded(marks: list[Mark], percent: float, n: int, estimate: float) -> Percentile:
+    first, last, share = ranks_of(percent, n)
+    (_, low), (_, high) = _around(marks, first)
+    (_, next_low), (_, next_high) = _around(marks, last)
+    low, high = low + share * (next_low - low), high + share * (next_high - high)
+    return Percentile(min(max(estimate, low), high), low, high)
+
+
+def _cancelled(summaries: Summaries) -> list[Key]:
     return [key for key, summary in summaries.items() if summary.squares is None]
 
 
-def _within(bracket: _Bracket, bounds: Body) -> Body:
-    field = FIELDS[bracket.field]
-    if field.type == "date":
+def _within(part: Part, name: str, bounds: Body) -> Body:
+    if FIELDS[name].type == "date":
         bounds = {**bounds, "format": "epoch_millis"}
-    return {"filter": _all_of(bracket.part, {"range": {field.path: bounds}})}
+    return {"filter": _all_of(part, {"range": {FIELDS[name].path: bounds}})}
 
 
 def _all_of(part: Part, *more: Body) -> Body:

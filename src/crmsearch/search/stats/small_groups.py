@@ -42,17 +42,14 @@ def hide_small(counts: Sequence[int], k: int, other: int = 0, missing: int = 0, 
     """
     chosen = {place for place, count in enumerate(counts) if 0 < count < k} | hidden
     rest = sorted((place for place, count in enumerate(counts) if count and place not in chosen), key=lambda place: -counts[place])
-    while rest and not _is_safe([counts[place] for place in chosen], k, other, missing):
+    while rest and not _is_safe(other + sum(counts[place] for place in chosen), missing, k):
         chosen.add(rest.pop())
     return chosen
 
 
-def _is_safe(chosen: list[int], k: int, other: int, missing: int) -> bool:
-    unseen = other + sum(chosen)
-    # A single small group among the others would be what is left of the total.
-    several = sum(count > 0 for count in chosen) + (other > 0) > 1
-    counted = not unseen or (unseen >= k and (several or not any(0 < count < k for count in chosen)))
-    return counted and (not unseen + missing or unseen + missing >= k)
+def _is_safe(unseen: int, missing: int, k: int) -> bool:
+    """Whether what the totals leave is no small group; so it is none alone either, as one that is hidden for its size is smaller than k."""
+    return all(left == 0 or left >= k for left in (unseen, unseen + missing))
 
 
 def protect_stats(response: StatsResponse, k: int, table: Table | None = None) -> StatsResponse:
@@ -98,7 +95,8 @@ def _protect_groups(part: StatsResponse | Group, k: int, seen: Sequence[Values])
     if hidden and not kept:
         # With no group left to go with it, the rest takes in those without a value.
         changes |= {"other_count": other + missing, "missing_count": None}
-    return changes | ({"suppressed": len(hidden)} if isinstance(part, StatsResponse) else {})
+    # How many were hidden would tell that each has one customer, where there are no more than that.
+    return changes | ({"suppressed": bool(hidden)} if isinstance(part, StatsResponse) else {})
 
 
 def _withheld_in_groups(part: StatsResponse | Group, groups: list[Group], k: int) -> list[set[str]]:
@@ -159,21 +157,15 @@ def protect_correlation(response: CorrelationResponse, k: int) -> CorrelationRes
     )
 
 
-def protect_table(table: Table, k: int) -> tuple[Table, int]:
-    """The table without small cells, and how many rows and columns have gone to the others."""
+def protect_table(table: Table, k: int) -> tuple[Table, bool]:
+    """The table without small cells, and whether rows or columns have gone to the others."""
     _check_population(table.population, k)
     _check_population(table.n, k)
     rows, columns = coarsen(table.counts, k)
-    gone = len(table.rows) + len(table.columns) - 2 - len(rows) - len(columns)
-    return (
-        msgspec.structs.replace(
-            table,
-            rows=_merge_lines(table.rows, rows),
-            columns=_merge_lines(table.columns, columns),
-            counts=merged(table.counts, rows, columns),
-        ),
-        gone,
+    protected = msgspec.structs.replace(
+        table, rows=_merge_lines(table.rows, rows), columns=_merge_lines(table.columns, columns), counts=merged(table.counts, rows, columns)
     )
+    return protected, len(rows) + len(columns) < len(table.rows) + len(table.columns) - 2
 
 
 def coarsen(counts: Matrix, k: int) -> tuple[list[int], list[int]]:
