@@ -9,6 +9,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Response
 
 from crmsearch.charts import Language
+from crmsearch.errors import InvalidRequestError
 
 __all__ = ["Picture", "provide_picture"]
 
@@ -42,5 +43,7 @@ async def provide_picture(
     lang: FromQuery[Language] = "en",
 ) -> Picture:
     """What the query and the ``Accept`` header ask for; naming a chart asks for one too."""
+    if format_ == "json" and chart is not None:
+        raise InvalidRequestError("format=json has no chart; leave one of the two out")
     wanted = format_ == "svg" if format_ is not None else chart is not None or request.accept.best_match(["application/json", SVG]) == SVG
     return Picture(wanted, chart, lang)
