@@ -1,7 +1,7 @@
 """Figures as a chart: what the caller wants, and the answer in that form."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request
@@ -14,7 +14,6 @@ from crmsearch.errors import InvalidRequestError
 __all__ = ["Picture", "provide_picture"]
 
 SVG = "image/svg+xml"
-Figures = TypeVar("Figures")
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -24,7 +23,7 @@ class Picture(msgspec.Struct, frozen=True):
     chart: str | None
     language: Language
 
-    def respond(self, figures: Figures, draw: Callable[[], str]) -> Response[Figures | str]:
+    def respond(self, figures: Any, draw: Callable[[], str]) -> Response[Any]:
         """The figures, or what ``draw`` makes of them."""
         headers = {"Vary": "Accept"}
         if not self.wanted:

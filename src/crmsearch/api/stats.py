@@ -38,7 +38,7 @@ By = "Fields separated by commas, at most two; a number or a date is cut into ra
 @post("/", operation_id="ComputeStats", status_code=200)
 async def compute_stats(
     data: JSONBody[StatsRequest], service: Service, may_see_small: MaySeeSmall, picture: Wanted
-) -> Response[StatsResponse | str]:
+) -> Response[StatsResponse]:
     """Statistics over the filtered customers, whole and in groups, computed inside Elasticsearch; a chart with `format=svg`."""
     return await _stats(data, service, may_see_small, picture)
 
@@ -57,7 +57,7 @@ async def compute_stats_by_url(
     histogram: Annotated[
         str | None, QueryParameter(description="Width of a bin (days for dates), `hour` to `year` for dates, `auto` or `auto:50`")
     ] = None,
-) -> Response[StatsResponse | str]:
+) -> Response[StatsResponse]:
     """Statistics of one field; the same as the `POST` form."""
     request = StatsRequest(
         fields=[field],
@@ -71,7 +71,7 @@ async def compute_stats_by_url(
     return await _stats(request, service, may_see_small, picture)
 
 
-async def _stats(request: StatsRequest, service: SearchService, may_see_small: bool, picture: Picture) -> Response[StatsResponse | str]:
+async def _stats(request: StatsRequest, service: SearchService, may_see_small: bool, picture: Picture) -> Response[StatsResponse]:
     wanted = prepare_stats(request, picture.chart) if picture.wanted else request
     answer = await service.stats(wanted, may_see_small=may_see_small)
     return picture.respond(answer, lambda: draw_stats(wanted, answer, picture.chart, picture.language))
@@ -80,7 +80,7 @@ async def _stats(request: StatsRequest, service: SearchService, may_see_small: b
 @post("/correlation", operation_id="ComputeCorrelation", status_code=200)
 async def compute_correlation(
     data: JSONBody[CorrelationRequest], service: Service, may_see_small: MaySeeSmall, picture: Wanted
-) -> Response[CorrelationResponse | str]:
+) -> Response[CorrelationResponse]:
     """Pearson's correlation of every pair of numeric fields, with its interval; a heat map with `format=svg`."""
     answer = await service.correlation(data, may_see_small=may_see_small)
     return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
@@ -94,7 +94,7 @@ async def compute_correlation_by_url(
     picture: Wanted,
     q: FromQuery[str] = "",
     filter_: Filters = None,
-) -> Response[CorrelationResponse | str]:
+) -> Response[CorrelationResponse]:
     """Correlation of every pair of fields; the same as the `POST` form."""
     names = [name for name in fields.split(",") if name]
     request = CorrelationRequest(fields=names, q=q, filters=[parse_filter(text) for text in filter_ or []])
@@ -105,7 +105,7 @@ async def compute_correlation_by_url(
 @post("/crosstab", operation_id="ComputeCrosstab", status_code=200)
 async def compute_crosstab(
     data: JSONBody[CrosstabRequest], service: Service, may_see_small: MaySeeSmall, picture: Wanted
-) -> Response[CrosstabResponse | str]:
+) -> Response[CrosstabResponse]:
     """Two fields against each other: observed and expected counts, lift, shares and the chi-square test; a heat map with `format=svg`."""
     answer = await service.crosstab(data, may_see_small=may_see_small)
     return picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
@@ -121,7 +121,7 @@ async def compute_crosstab_by_url(
     q: FromQuery[str] = "",
     filter_: Filters = None,
     size: Annotated[int, QueryParameter(description="Largest number of values of each field")] = 20,
-) -> Response[CrosstabResponse | str]:
+) -> Response[CrosstabResponse]:
     """Two fields against each other; the same as the `POST` form."""
     request = CrosstabRequest(
         rows=parse_grouping(rows),

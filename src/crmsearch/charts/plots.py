@@ -38,6 +38,7 @@ from crmsearch.charts.svg import literal
 __all__ = ["Bar", "Box", "Frame", "Mark", "bars", "boxes", "heatmap", "histogram", "lines", "notice", "shorten", "stacks"]
 
 WIDTH = 720  # pixels
+PLOT = 540  # pixels of it that bars have, more or less
 ROW = 26  # pixels of a row of bars, boxes or cells
 LONGEST = 40  # characters of a label; longer ones end in …
 ACCENT, INK, SOFT, LINE, PAPER = "#1f6feb", "#1c2430", "#5b6675", "#d9dee6", "#ffffff"
@@ -80,7 +81,7 @@ class Mark(msgspec.Struct, frozen=True):
     """A line across the chart."""
 
     at: float
-    colour: str = SOFT
+    colour: str = INK
 
 
 def histogram(frame: Frame, bins: Sequence[tuple[float, float, int]], mark: Mark | None = None) -> str:
@@ -94,10 +95,14 @@ def histogram(frame: Frame, bins: Sequence[tuple[float, float, int]], mark: Mark
 
 def lines(frame: Frame, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], labels: Sequence[str] | None = None) -> str:
     """Points joined by lines, one line for each series; ``labels`` name the places 0, 1, 2 … where x is not a number."""
-    points = [(name, x, y) for name, line in series for x, y in line]
-    names, xs, ys = zip(*points, strict=True)
-    plot = ggplot({"series": [_label(name) for name in names], "x": xs, "y": ys}, aes("x", "y", color="series"))
-    plot += geom_line(size=1.1) + geom_point(size=2.5)
+    points = [(_label(name), x, y) for name, line in series for x, y in line]
+    xs = [x for _, x, _ in points]
+    plot = ggplot(_columns(points), aes("x", "y", color="series"))
+    # Of a line of one point the library would write a remark to the standard output.
+    joined = [(_label(name), x, y) for name, line in series if len(line) > 1 for x, y in line]
+    if joined:
+        plot += geom_line(data=_columns(joined), size=1.1)
+    plot += geom_point(size=2.5)
     plot += scale_color_manual(values=_colours(len(series)), limits=[_label(name) for name, _ in series], name="")
     plot += scale_y_continuous(format=",~g")
     if labels is None:
@@ -115,7 +120,8 @@ def bars(
     middle = [row.row + (row.part - (bands - 1) / 2) * 0.8 / bands for row in rows]
     reach = 0.4 / bands
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None] + ([0.0] if from_zero else [])
-    room = (max(ends) - min(ends) or 1.0) * 0.14  # for the text beside the longest bar
+    span = max(ends) - min(ends) or 1.0
+    share = min(0.5, (14 + 7 * max(len(row.text) for row in rows)) / PLOT)  # of the width, for the text beside the longest bar
     data = {
         "y": middle,
         "top": [y - reach for y in middle],
@@ -124,7 +130,7 @@ def bars(
         "zero": [0.0] * len(rows),
         "low": [row.value if row.low is None else row.low for row in rows],
         "high": [row.value if row.high is None else row.high for row in rows],
-        "beside": [room / 14 + (row.value if row.high is None else max(row.high, row.value)) for row in rows],
+        "beside": [span / 100 + (row.value if row.high is None else max(row.high, row.value)) for row in rows],
         "text": [literal(row.text) for row in rows],
         "part": [_label(parts[row.part]) if parts else "" for row in rows],
     }
@@ -139,7 +145,7 @@ def bars(
         plot += geom_errorbar(aes(y="y", xmin="low", xmax="high"), width=reach, size=0.8, color=INK)
     if any(row.text for row in rows):
         plot += geom_text(aes("beside", "y", label="text"), hjust=0, size=6, color=INK)
-    plot += _across(frame, min(ends), max(ends) + room) + _down(labels)
+    plot += _across(frame, min(ends), max(ends)) + _down(labels) + coord_cartesian(xlim=[min(ends), min(ends) + span / (1 - share)])
     height = ROW * len(labels) * (1 if bands == 1 else 0.35 + 0.45 * bands)
     return _draw(plot, frame, height, grid="x", legend=bool(parts), mark=mark)
 
@@ -188,6 +194,8 @@ def heatmap(
         scale: the values that have the lowest, the middle (white) and the highest colour.
     """
     low, middle, high = scale
+    if low == high:
+        low, high = middle - 1, middle + 1
     data: dict[str, list[Any]] = {"x": [], "y": [], "value": [], "text": [], "ink": []}
     for place, row in enumerate(cells):
         for column, (value, text) in enumerate(row):
@@ -215,7 +223,7 @@ def notice(frame: Frame, text: str) -> str:
 def _across(frame: Frame, low: float, high: float) -> Plot:
     """The x axis; dates no finer than their span needs."""
     if not frame.dates:
-        return scale_x_continuous(format=",~g") + coord_cartesian(xlim=None if low < high else [low - 1, high + 1])
+        return scale_x_continuous(format=",~g")
     days = (high - low) / 86_400_000
     form = "%Y" if days > 3 * 366 else "%Y-%m" if days > 100 else "%Y-%m-%d" if days > 3 else "%m-%d %H:%M"
     return scale_x_datetime(format=form)
@@ -250,8 +258,12 @@ def _draw(plot: Plot, frame: Frame, height: float, grid: str, legend: bool = Fal
         plot_caption_position="plot",
         legend_position="bottom" if legend else "none",
     )
-    around = 72 + 22 * bool(frame.subtitle) + 22 * bool(frame.caption) + 20 * bool(frame.x) + 44 * legend
+    around = 52 + 22 * bool(frame.subtitle) + 26 * bool(frame.caption) + 20 * bool(frame.x) + 44 * legend
     return str((plot + ggsize(WIDTH, round(height + around))).to_svg())
+
+
+def _columns(points: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
+    return dict(zip(("series", "x", "y"), zip(*points, strict=True), strict=True))
 
 
 def _colours(count: int) -> list[str]:

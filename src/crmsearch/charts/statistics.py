@@ -23,7 +23,9 @@ from crmsearch.search.stats import (
 
 __all__ = ["draw_stats", "prepare_stats"]
 
-BINS = 30  # of a histogram that was not asked for otherwise
+BINS = 200  # of a histogram that was not asked for otherwise; more than are drawn, so that a long tail can be left out
+DRAWN = 40  # bins of numbers
+TAIL = 0.005  # share of values at each end that are left out where this makes the picture much wider
 BOX = (5.0, 25.0, 50.0, 75.0, 95.0)
 MOST_PARTS = 7  # colours of stacked bars that can be told apart; the rest is one more
 TOLD = 40  # rows that the description tells of one by one
@@ -133,12 +135,13 @@ def _whole(ask: _Ask, stats: FieldStats, kind: str) -> Drawn:
         values = _box(stats)
         told = [f"{percent:g}%: {ask.shown(value)}" for percent, value in zip(BOX, values, strict=True)]
         return boxes(ask.framed(ask.say("box")), [Box(ask.say("all"), values)]), told
-    bins = stats.histogram or []
+    bins, beyond = _visible(stats.histogram or [], whole_width=ask.frame.dates)
     told = [f"{ask.shown(each.low)} – {ask.shown(each.high)}: {each.count:,}" for each in bins]
     note = ask.say("median", _marked(ask, stats))
     if kind == "line":
         return lines(ask.framed(ask.say("customers")), [("", list(_outline(bins)))]), told
-    frame = ask.framed(ask.say("customers"), note, x=field_label(ask.language, ask.name))
+    notes = [note, *([ask.say("beyond", number(beyond))] if beyond else [])]
+    frame = ask.framed(ask.say("customers"), *notes, x=field_label(ask.language, ask.name))
     return histogram(frame, [(each.low, each.high, each.count) for each in bins], Mark(stats.median)), told
 
 
@@ -181,7 +184,7 @@ def _by_two(ask: _Ask, whole: FieldStats, kind: str) -> Drawn:
         for row in rows
     ]
     frame = ask.framed(ask.say("mean_only"))
-    return heatmap(frame, rows, columns, cells, (min(means.values()), whole.mean, max(means.values()))), told
+    return heatmap(frame, rows, columns, cells, (min(*means.values(), whole.mean), whole.mean, max(*means.values(), whole.mean))), told
 
 
 def _values(ask: _Ask, stats: CategoryStats) -> Drawn:
@@ -213,7 +216,7 @@ def _values_by_group(ask: _Ask, whole: CategoryStats, kind: str) -> Drawn:
         return stacks(frame, stacked, [*labels, ask.say("others")]), told
     cells = [[(share, _percent(share)) for share in shares] for _, shares in rows]
     most = max(share or 0.0 for _, shares in rows for share in shares)
-    return heatmap(frame, [label for label, _ in rows], labels, cells, (0.0, 0.0, most)), told
+    return heatmap(frame, [label for label, _ in rows], labels, cells, (0.0, 0.0, max(0.5, most))), told
 
 
 def _figures(group: Group, name: str) -> FieldStats | None:
@@ -258,6 +261,31 @@ def _told(ask: _Ask, stats: FieldStats) -> str:
     interval = mean_interval(stats)
     within = f" ({ask.shown(interval[0])} – {ask.shown(interval[1])})" if interval else ""
     return f"{ask.shown(stats.mean)}{within}, n {stats.n:,}"
+
+
+def _visible(bins: list[HistogramBin], *, whole_width: bool) -> tuple[list[HistogramBin], int]:
+    """Bins as they are drawn, few enough to be seen and without a tail that would press them together, and how many values lie beyond."""
+    if whole_width or len(bins) <= DRAWN:
+        return bins, 0
+    n = sum(each.count for each in bins)
+    begin, end = 0, len(bins)
+    for at_end in (True, False):
+        beyond = 0
+        while end - begin > 1 and beyond + bins[end - 1 if at_end else begin].count <= TAIL * n:
+            beyond += bins[end - 1 if at_end else begin].count
+            begin, end = (begin, end - 1) if at_end else (begin + 1, end)
+    if bins[end - 1].high - bins[begin].low > (bins[-1].high - bins[0].low) / 2:
+        begin, end = 0, len(bins)
+    width = bins[0].high - bins[0].low
+    most = math.ceil((bins[end - 1].high - bins[begin].low) / width / DRAWN) * width
+    drawn: list[HistogramBin] = []
+    for each in bins[begin:end]:
+        low = math.floor(each.low / most + 1e-9) * most
+        if drawn and drawn[-1].low == low:
+            drawn[-1] = HistogramBin(low, low + most, drawn[-1].count + each.count)
+        else:
+            drawn.append(HistogramBin(low, low + most, each.count))
+    return drawn, n - sum(each.count for each in drawn)
 
 
 def _outline(bins: Sequence[HistogramBin]) -> Iterator[tuple[float, float]]:

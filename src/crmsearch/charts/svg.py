@@ -46,7 +46,8 @@ def finish(charts: Sequence[str], title: str, description: str) -> str:
         part = ET.Element("g", {"transform": f"translate(0 {height:g})"} if height else {})
         part.extend(clean for child in root if (clean := _clean(child, rules)) is not None)
         parts.append(part)
-        width, height = max(width, float(root.get("width", 0))), height + float(root.get("height", 0)) + GAP
+        # A plot that cannot be drawn comes as a text about it, without a size; that is a defect, and no picture.
+        width, height = max(width, float(root.attrib["width"])), height + float(root.attrib["height"]) + GAP
     height -= GAP
     named = _with_stable_ids("".join(ET.tostring(part, encoding="unicode") for part in parts)).replace(_MARK, "")
     svg = ET.Element("svg")

@@ -36,6 +36,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "others": ("other values", "其他值"),
     "few": ("groups of few customers are among the others", "客户很少的分组已并入其他"),
     "test": ("chi-square {0} with {1} degrees of freedom, p {2}, Cramér's V {3}", "卡方 {0}, 自由度 {1}, p {2}, Cramér V {3}"),
+    "beyond": ("{0} values beyond are not drawn", "另有 {0} 个值超出图外"),
     "nothing": ("no customer here has a value", "此处没有客户有此值"),
     "too_few": ("too few customers to show", "客户太少, 不予显示"),
     "more": ("and {0} more", "另有 {0} 项"),

@@ -38,13 +38,14 @@ class CannedBackend:
         }
         numbers = {"min": 1.0, "max": 3.0, "avg": 2.0, "sum": 4.0, "variance_population": 1.0}
         bands = [{"key": band["key"], "doc_count": 1} for band in body.get("aggs", {}).get("by", {}).get("range", {}).get("ranges", [])]
-        figures = {
+        figures: dict[str, Any] = {
             "age.stats": {"count": 2, **numbers},
             "age.percentiles": {"values": [{"key": percent, "value": 2.0} for percent in (5.0, 25.0, 50.0, 75.0, 95.0)]},
             "age.histogram": {"buckets": [{"key": 0.0, "doc_count": 2}]},
         }
         both = {"buckets": [{"key": "a", "doc_count": 3, "columns": {"buckets": [{"key": "a", "doc_count": 3}]}}]}
-        aggregations |= figures | {
+        aggregations |= {
+            **figures,
             "age.distinct": {"value": 1000},
             "extent": {"age.min": {"value": 1.0}, "age.max": {"value": 3.0}},
             "by": {
