@@ -9,6 +9,7 @@
     │   ├── CursorError                 400           a cursor that is malformed, or of another search
     │   └── ResultWindowError           400           a page beyond what one request may reach
     ├── UnauthorizedError               401           no key, or a wrong one
+    ├── SmallGroupError                 403           figures of so few customers that they are personal data
     ├── NotFoundError                   404           no such customer, index, run or segment
     ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
@@ -62,6 +63,7 @@ __all__ = [
     "PreconditionRequiredError",
     "ResultWindowError",
     "SegmentNestingError",
+    "SmallGroupError",
     "TooManyRejectedError",
     "UnauthorizedError",
     "UnknownFieldError",
@@ -112,6 +114,10 @@ class ResultWindowError(InvalidRequestError):
 
 class UnauthorizedError(CrmSearchError):
     code, status, title = "unauthorized", 401, "Unauthorized"
+
+
+class SmallGroupError(CrmSearchError):
+    code, status, title = "small_group", 403, "Too few customers"
 
 
 class NotFoundError(CrmSearchError):

@@ -117,6 +117,9 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret, Meta(description="Signs cursors, 16 characters or more; on several machines the same. When empty, one is made and kept")
     ] = Secret()
     cursor_ttl_s: Annotated[int, Meta(gt=0, description="How long the cursor of a page leads to the next, in seconds")] = 24 * 3600
+    small_group: Annotated[
+        int, Meta(ge=1, description="Customers below which a group is shown only to those who may see personal data; 1 shows all")
+    ] = 5
 
 
 class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):

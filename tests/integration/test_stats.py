@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -17,8 +17,8 @@ from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.search.filters import Filter, parse_filter
-from crmsearch.search.request import MAX_INTERVAL, MIN_INTERVAL, StatsRequest
-from crmsearch.search.stats import FieldStats, StatsResponse
+from crmsearch.search.stats import FieldStats, StatsRequest, StatsResponse
+from crmsearch.search.stats.request import MAX_INTERVAL, MIN_INTERVAL, CalendarUnit
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
 from tests.documents import own_prefix, put_documents
@@ -40,6 +40,14 @@ REVENUE: dict[str, list[float]] = {
     "around zero": [-1e-6, 0.0, 1e-6],
     "far apart": [1e-9, 1e12],
 }
+# More than a digest keeps where the tests make it small.
+LARGE: dict[str, list[float]] = {
+    "wide": [float(value) for value in _random.lognormal(6, 1.5, 5000)],
+    "step": [0.0] * 1500 + [100.0] * 1501,
+    "two clouds": [*map(float, _random.normal(0, 1e-3, 1500)), *map(float, _random.normal(100, 1e-3, 1501))],
+    "offset, many": [1e9 + float(value) for value in _random.normal(0, 1, 2500)],
+}
+REVENUE |= LARGE
 # A second apart in a year's distance from the epoch, as a run writes them: the variance has no digit in sums of squares.
 SAME_DAY = [datetime(2026, 3, 4, 5, 6, second, tzinfo=UTC) for second in range(40)]
 
@@ -85,7 +93,9 @@ def _assert_equal(found: FieldStats, values: list[float], population: int) -> No
     assert found.mean == pytest.approx(math.fsum(values) / len(values), rel=DIGITS, abs=1e-15)
     assert found.median == pytest.approx(np.median(array), rel=DIGITS)
     expected = np.percentile(array, PERCENTILES, method="linear")
-    assert found.percentiles == pytest.approx({f"{percent:g}": value for percent, value in zip(PERCENTILES, expected, strict=True)})
+    assert found.percentiles == pytest.approx(
+        {f"{percent:g}": value for percent, value in zip(PERCENTILES, expected, strict=True)}, rel=DIGITS, abs=1e-15
+    )
     if len(values) == 1:
         assert (found.variance, found.std_deviation) == (None, None)
         assert found.reason
@@ -110,7 +120,7 @@ def test_the_sample_agrees_with_numpy(loaded: Loaded, customers: list[Source], f
     answer = _stats(loaded.settings, fields=[field])
     assert answer.population == len(customers)
     assert answer.groups is None
-    _assert_equal(answer.fields[field], _numbers(customers, field), len(customers))
+    _assert_equal(answer.figures(field), _numbers(customers, field), len(customers))
 
 
 def test_groups_of_the_sample_agree_with_numpy_and_add_up(loaded: Loaded, customers: list[Source]) -> None:
@@ -126,14 +136,14 @@ def test_groups_of_the_sample_agree_with_numpy_and_add_up(loaded: Loaded, custom
         members = [customer for customer in chosen if customer.get("city") == group.value]
         assert group.population == len(members)
         for field in ("age", "quality_score"):
-            _assert_equal(group.fields[field], _numbers(members, field), len(members))
+            _assert_equal(group.figures(field), _numbers(members, field), len(members))
     assert answer.missing_count == sum("city" not in customer for customer in chosen)
-    assert sum(group.population for group in answer.groups) + answer.other_count + answer.missing_count == answer.population
+    assert sum(group.population for group in answer.groups) + answer.other_count + (answer.missing_count or 0) == answer.population
 
 
 def test_dates_are_counted_in_milliseconds(loaded: Loaded, customers: list[Source]) -> None:
     values = [_milliseconds(customer["created_at"]) for customer in customers if customer.get("created_at")]
-    _assert_equal(_stats(loaded.settings, fields=["created_at"]).fields["created_at"], values, len(customers))
+    _assert_equal(_stats(loaded.settings, fields=["created_at"]).figures("created_at"), values, len(customers))
 
 
 def test_a_text_narrows_the_population(loaded: Loaded) -> None:
@@ -146,8 +156,8 @@ def test_difficult_numbers_agree_with_numpy(made: Settings, city: str) -> None:
     answer = _stats(made, fields=["revenue", "order_count"], filters=[{"field": "city", "in": [city]}])
     population = len(REVENUE[city]) + (city == "none")
     assert answer.population == population
-    _assert_equal(answer.fields["revenue"], REVENUE[city], population)
-    _assert_equal(answer.fields["order_count"], [1 + int(abs(value)) % 9 for value in REVENUE[city]], population)
+    _assert_equal(answer.figures("revenue"), REVENUE[city], population)
+    _assert_equal(answer.figures("order_count"), [1 + int(abs(value)) % 9 for value in REVENUE[city]], population)
 
 
 def test_difficult_numbers_agree_in_groups_too(made: Settings) -> None:
@@ -156,9 +166,9 @@ def test_difficult_numbers_agree_in_groups_too(made: Settings) -> None:
     groups = {str(group.value): group for group in answer.groups}
     assert set(groups) == {*REVENUE, "dates"}
     for city, values in REVENUE.items():
-        _assert_equal(groups[city].fields["revenue"], values, groups[city].population)
+        _assert_equal(groups[city].figures("revenue"), values, groups[city].population)
     everything = [*(value for values in REVENUE.values() for value in values), 7.0]
-    _assert_equal(answer.fields["revenue"], everything, answer.population)
+    _assert_equal(answer.figures("revenue"), everything, answer.population)
     assert (answer.other_count, answer.missing_count) == (0, 1)
 
 
@@ -166,31 +176,54 @@ def test_dates_of_one_minute_keep_their_variance(made: Settings) -> None:
     values = [moment.timestamp() * 1000 for moment in SAME_DAY]
     for given in ({"filters": [{"field": "city", "in": ["dates"]}]}, {"q": "dates"}):
         answer = _stats(made, fields=["created_at"], **given)
-        _assert_equal(answer.fields["created_at"], values, len(values))
+        _assert_equal(answer.figures("created_at"), values, len(values))
 
 
 def test_nobody_has_no_figures(made: Settings) -> None:
     answer = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": ["nowhere"]}], by="city")
     assert (answer.population, answer.groups, answer.other_count, answer.missing_count) == (0, [], 0, 0)
-    _assert_equal(answer.fields["revenue"], [], 0)
+    _assert_equal(answer.figures("revenue"), [], 0)
 
 
 def test_histogram_bins_hold_every_value(loaded: Loaded, customers: list[Source]) -> None:
     answer = _stats(loaded.settings, fields=["age", "created_at"], histogram={"interval": 10})
     expected = Counter(age // 10 * 10 for age in _numbers(customers, "age"))
-    bins = answer.fields["age"].histogram
+    bins = answer.figures("age").histogram
     assert bins is not None
     assert {each.low: each.count for each in bins} == expected
     assert {each.high - each.low for each in bins} == {10}
-    days = answer.fields["created_at"].histogram
+    days = answer.figures("created_at").histogram
     assert days is not None
-    assert sum(each.count for each in days) == answer.fields["created_at"].n
+    assert sum(each.count for each in days) == answer.figures("created_at").n
     assert {each.high - each.low for each in days} == {10 * 86_400_000}
+
+
+@pytest.mark.parametrize("unit", get_args(CalendarUnit))
+def test_bins_of_the_calendar_hold_every_value(loaded: Loaded, customers: list[Source], unit: str) -> None:
+    bins = _stats(loaded.settings, fields=["created_at"], histogram={"calendar": unit}).figures("created_at").histogram
+    assert bins is not None
+    values = sorted(_milliseconds(customer["created_at"]) for customer in customers if customer.get("created_at"))
+    assert [each.count for each in bins] == [sum(each.low <= value < each.high for value in values) for each in bins]
+    assert sum(each.count for each in bins) == len(values)
+
+
+def test_automatic_bins_fit_what_was_asked_for(loaded: Loaded, customers: list[Source]) -> None:
+    young = [customer for customer in customers if customer.get("age", 99) < 30]
+    filters = [{"field": "age", "lt": 30}]
+    answer = _stats(loaded.settings, fields=["age", "quality_score", "created_at"], histogram={"bins": 20}, filters=filters)
+    for field in ("age", "quality_score", "created_at"):
+        bins = answer.figures(field).histogram
+        assert bins is not None
+        assert 2 <= len(bins) <= 20
+        assert sum(each.count for each in bins) == sum(customer.get(field) is not None for customer in young)
+    ages = answer.figures("age").histogram
+    assert ages is not None
+    assert {each.high - each.low for each in ages} == {1}, "of the young alone, not of all"
 
 
 @pytest.mark.parametrize("interval", [MIN_INTERVAL, MAX_INTERVAL])
 def test_the_narrowest_and_the_widest_bins_hold_every_value(made: Settings, interval: float) -> None:
-    found = _stats(made, fields=["revenue"], histogram={"interval": interval}).fields["revenue"]
+    found = _stats(made, fields=["revenue"], histogram={"interval": interval}).figures("revenue")
     assert found.histogram is not None
     assert sum(each.count for each in found.histogram) == found.n
 
@@ -206,16 +239,58 @@ def few_buckets(loaded: Loaded) -> Iterator[None]:
 
 @pytest.mark.usefixtures("few_buckets")
 def test_a_histogram_of_too_many_bins_is_refused(loaded: Loaded) -> None:
-    with pytest.raises(InvalidRequestError, match="widen the interval"):
+    with pytest.raises(InvalidRequestError, match=r"more than 50 histogram bins and groups.*widen the interval"):
         _stats(loaded.settings, fields=["age"], histogram={"interval": 1})
 
 
-def test_beyond_its_capacity_the_median_is_said_to_be_approximate(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crmsearch.search.stats.MAX_COMPRESSION", 100)
-    found = _stats(loaded.settings, fields=["age"]).fields["age"]
-    assert found.n > 2000
+@pytest.fixture
+def small_digests(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Digests that keep 2,000 values, as if there were a hundred times as many customers; nothing is counted."""
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_KEPT", 1999)
+    monkeypatch.setattr("crmsearch.search.stats.plan.COUNTED_VALUES", 0)
+    # So coarse a digest misses by more than one of a million values would.
+    monkeypatch.setattr("crmsearch.search.stats.figures.BRACKET", 5.0)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("small_digests")
+@pytest.mark.parametrize("city", LARGE)
+def test_what_a_digest_cannot_keep_is_exact_all_the_same(made: Settings, city: str) -> None:
+    whole = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": [city]}])
+    _assert_equal(whole.figures("revenue"), LARGE[city], len(LARGE[city]))
+    grouped = _stats(made, fields=["revenue"], by="city")
+    assert grouped.groups is not None
+    group = next(group for group in grouped.groups if group.value == city)
+    _assert_equal(group.figures("revenue"), LARGE[city], len(LARGE[city]))
+    everything = [*(value for values in REVENUE.values() for value in values), 7.0]
+    _assert_equal(grouped.figures("revenue"), everything, grouped.population)
+
+
+@pytest.mark.parametrize("city", LARGE)
+def test_where_too_many_values_are_close_the_bound_holds(made: Settings, small_digests: pytest.MonkeyPatch, city: str) -> None:
+    small_digests.setattr("crmsearch.search.stats.refine.MAX_VALUES", 3)
+    values = LARGE[city]
+    found = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": [city]}]).figures("revenue")
+    bounds = found.error_bound.percentiles if found.error_bound else {}
+    assert (city == "step") == found.exact.percentiles, "a step has two values, which can be counted"
+    for percent in PERCENTILES:
+        value = found.percentiles[f"{percent:g}"]
+        assert value is not None
+        assert abs(value - np.percentile(values, percent)) <= bounds.get(f"{percent:g}", 0.0) + 1e-9 * max(values)
+    if found.error_bound is not None:
+        assert found.median is not None
+        assert abs(found.median - np.median(values)) <= found.error_bound.median + 1e-9 * max(values)
+
+
+def test_a_digest_alone_would_be_wrong(made: Settings, small_digests: pytest.MonkeyPatch) -> None:
+    """Or the tests above would prove nothing: without looks, the estimate is off and says so."""
+    small_digests.setattr("crmsearch.search.stats.refine.MAX_LOOKS", 0)
+    found = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": ["two clouds"]}]).figures("revenue")
+    assert found.median is not None
+    assert abs(found.median - np.median(LARGE["two clouds"])) > 1e-3
     assert not found.exact.median
-    assert not found.exact.percentiles
+    assert found.error_bound is not None
+    assert found.error_bound.median > 50
 
 
 def test_every_statistic_of_the_catalogue_can_be_asked_for(made: Settings) -> None:
@@ -229,10 +304,10 @@ def test_every_statistic_of_the_catalogue_can_be_asked_for(made: Settings) -> No
 def test_every_facet_can_be_grouped_by(made: Settings, field: str) -> None:
     answer = _stats(made, fields=["revenue"], by=field, size=200)
     assert answer.groups is not None
-    assert sum(group.population for group in answer.groups) + answer.other_count + answer.missing_count == answer.population
+    assert sum(group.population for group in answer.groups) + answer.other_count + (answer.missing_count or 0) == answer.population
 
 
 def test_filters_and_text_hold_together(made: Settings) -> None:
     request = StatsRequest(fields=["revenue"], q="usual", filters=[Filter(field="revenue", gt=100.0)])
     answer = ask(made, lambda service: service.stats(request))
-    assert answer.fields["revenue"].n == sum(value > 100 for value in REVENUE["usual"])
+    assert answer.figures("revenue").n == sum(value > 100 for value in REVENUE["usual"])

@@ -15,7 +15,7 @@ from litestar.types import Guard
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
-__all__ = ["make_key_guard", "make_request_check"]
+__all__ = ["make_key_guard", "make_request_check", "provide_may_see_small"]
 
 
 def make_key_guard(key: Secret) -> Guard:
@@ -61,6 +61,12 @@ def _check_query(request: Request[Any, Any, Any]) -> None:
 @cache
 def _query_parameters(handler: BaseRouteHandler) -> dict[str, bool]:
     """The query parameters of a handler, and whether one may be repeated."""
-    fields = handler.parsed_fn_signature.parameters.items()
+    signatures = [handler.parsed_fn_signature, *(each.parsed_fn_signature for each in handler.resolve_dependencies().values())]
+    fields = [each for signature in signatures for each in signature.parameters.items()]
     kinds = {name: (field, field.kwarg_definition) for name, field in fields}
     return {kind.name or name: field.is_non_string_sequence for name, (field, kind) in kinds.items() if isinstance(kind, QueryParameter)}
+
+
+async def provide_may_see_small(request: Request[Any, Any, Any]) -> bool:
+    """Whether the caller may see figures of a few customers. A guard that knows better says so in ``request.state.may_see_small``."""
+    return bool(request.state.get("may_see_small", True))

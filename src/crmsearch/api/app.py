@@ -27,7 +27,7 @@ from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
-from crmsearch.api.stats import compute_stats, compute_stats_by_url, list_fields
+from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
@@ -61,7 +61,7 @@ def create_app(
     settings = settings or ApiSettings()
     cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
     resolver = Resolver(segments, clock)
-    service = SearchService(backend, cursors, resolver)
+    service = SearchService(backend, cursors, resolver, settings.small_group)
     segment_service = SegmentService(backend, segments, service, resolver) if segments else None
     insight_service = InsightService(backend, segments, resolver) if segments else None
 
@@ -81,8 +81,7 @@ def create_app(
         path="/v1",
         route_handlers=[
             customers_router,
-            compute_stats,
-            compute_stats_by_url,
+            stats_router,
             list_fields,
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),

@@ -9,11 +9,12 @@ import click
 from crmsearch import __version__
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
-from crmsearch.cli.look import doctor, search, stats
+from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
+from crmsearch.cli.statistics import stats
 from crmsearch.errors import CrmSearchError
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""``search``, ``stats`` and ``doctor``: a quick look from the terminal."""
+"""``search`` and ``doctor``: a quick look from the terminal."""
 
 import asyncio
 import shutil
@@ -13,7 +13,6 @@ import click
 from crmsearch.artifacts import CONNECTOR, artifact_path
 from crmsearch.background import running_api
 from crmsearch.cli.output import json_option, print_json, print_table, words
-from crmsearch.contract import FIELDS
 from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.segments import SegmentStore
@@ -22,15 +21,14 @@ from crmsearch.keyfile import cursor_key
 from crmsearch.node import connection
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
-from crmsearch.search.request import SearchRequest, StatsRequest
+from crmsearch.search.request import SearchRequest
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
-from crmsearch.search.stats import FieldStats, StatsResponse
 from crmsearch.settings import Settings, from_env, setting_rows
 
-__all__ = ["ask", "ask_segments", "doctor", "filter_option", "print_hits", "print_stats", "search", "stats"]
+__all__ = ["ask", "ask_segments", "doctor", "filter_option", "print_hits", "search"]
 
 Answer = TypeVar("Answer")
 MIN_FREE_GB = 5
@@ -92,32 +90,6 @@ def print_hits(title: str, answer: SearchResponse) -> None:
     words.print(f"{relation}{answer.total:,} found in {answer.took_ms} ms", highlight=False)
 
 
-def print_stats(request: StatsRequest, answer: StatsResponse) -> None:
-    """Statistics for people; an approximate median is marked with ~."""
-    for name in request.fields:
-        groups: list[tuple[str, FieldStats]] = [("all", answer.fields[name])]
-        groups += [(group.label, group.fields[name]) for group in answer.groups or []]
-        rows = [
-            (
-                label,
-                each.n,
-                each.missing,
-                each.mean,
-                each.median if each.exact.median or each.median is None else f"~{each.median:,.2f}",
-                each.variance,
-                each.std_deviation,
-                each.min,
-                each.max,
-            )
-            for label, each in groups
-        ]
-        by = f" by {FIELDS[request.by].label.lower()}" if request.by else ""
-        columns = [request.by or "", "n", "missing", "mean", "median", "sample variance", "std deviation", "min", "max"]
-        print_table(f"{FIELDS[name].label}{by}", columns, rows)
-    if answer.other_count:
-        words.print(f"{answer.other_count:,} customers are in groups not shown; --size shows more", highlight=False)
-
-
 @click.command()
 @click.argument("text")
 @filter_option
@@ -141,28 +113,6 @@ def search(text: str, filters: tuple[str, ...], size: int, sort: str, as_json: b
         print_json(answer)
     else:
         print_hits(f"Customers for {text!r}", answer)
-
-
-@click.command()
-@click.argument("field")
-@click.option("--by", help="Field to group by.")
-@filter_option
-@click.option("--size", type=int, default=20, show_default=True, help="Largest number of groups.")
-@json_option
-def stats(field: str, by: str | None, filters: tuple[str, ...], size: int, as_json: bool) -> None:
-    """Mean, median, sample variance and standard deviation of a field.
-
-    \b
-    Examples:
-      crmsearch stats age
-      crmsearch stats age --by city --filter gender:female
-    """
-    request = StatsRequest(fields=[field], by=by, filters=[parse_filter(each) for each in filters], size=size)
-    answer = ask(connection(from_env()), lambda service: service.stats(request))
-    if as_json:
-        print_json(answer)
-    else:
-        print_stats(request, answer)
 
 
 @click.command()

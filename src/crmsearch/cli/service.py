@@ -11,11 +11,13 @@ import uvicorn
 from crmsearch import node as local_node
 from crmsearch.background import check_binding, start_api, stop_api
 from crmsearch.cli.generations import make_lifecycle, make_run_store
-from crmsearch.cli.look import ask, print_hits, print_stats
+from crmsearch.cli.look import ask, print_hits
 from crmsearch.cli.output import print_report, stages, words
+from crmsearch.cli.statistics import print_stats
 from crmsearch.loading import IngestOptions, load_customers, report_page
 from crmsearch.sample import make_sample
-from crmsearch.search.request import SearchRequest, StatsRequest
+from crmsearch.search.request import SearchRequest
+from crmsearch.search.stats import StatsRequest
 from crmsearch.settings import Settings, child_environment, from_env
 
 __all__ = ["demo", "down", "serve", "up"]

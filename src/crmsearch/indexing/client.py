@@ -79,8 +79,10 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
     if kind == "search_timeout_exception":
         return BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")
     if kind == "too_many_buckets_exception":
+        most = _cause(error).get("max_buckets", 65_536)
         return InvalidRequestError(
-            "the answer would have too many histogram bins or groups; widen the interval, narrow by a filter, or ask for fewer"
+            f"the answer would have more than {most:,} histogram bins and groups, Elasticsearch's limit; widen the interval, ask for fewer "
+            "groups or fields, or filter"
         )
     if error.status_code == 404:
         return NotFoundError("not found in Elasticsearch")
@@ -92,13 +94,17 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
 
 
 def _error_type(error: elasticsearch.ApiError) -> str:
+    return str(_cause(error).get("type", "unknown"))
+
+
+def _cause(error: elasticsearch.ApiError) -> dict[str, Any]:
     body: Any = error.body
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        # A search that fails says so; why it failed is the root cause on a shard, or the cause where shards are brought together.
-        whole = body["error"]
-        causes = whole.get("root_cause") or [whole.get("caused_by") or whole]
-        return str(causes[0].get("type", "unknown"))
-    return "unknown"
+    if not isinstance(body, dict) or not isinstance(body.get("error"), dict):
+        return {}
+    # A search that fails says so; why it failed is the root cause on a shard, or the cause where shards are brought together.
+    whole = body["error"]
+    causes: list[dict[str, Any]] = whole.get("root_cause") or [whole.get("caused_by") or whole]
+    return causes[0]
 
 
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:

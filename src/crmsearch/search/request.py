@@ -1,6 +1,6 @@
 """What callers may ask: requests as Structs, their limits, and what is checked before a query is built."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,19 +13,18 @@ from crmsearch.search.filters import Filter, check_filter
 from crmsearch.search.text import parse_text
 
 __all__ = [
-    "DEFAULT_PERCENTILES",
     "ExportFormat",
     "ExportRequest",
-    "HistogramRequest",
     "LookupRequest",
     "SearchRequest",
-    "StatsRequest",
     "SuggestRequest",
     "check_export",
+    "check_filters",
     "check_lookup",
     "check_search",
-    "check_stats",
+    "check_text",
     "parse_sort",
+    "usable_field",
 ]
 
 MAX_TEXT = 4096  # characters; more than anybody types, so that a pasted mail is still searched, at a bounded cost
@@ -34,11 +33,7 @@ MAX_FILTERS = 32
 MAX_FACETS = 16
 MAX_LOOKUP = 500  # ids, e-mails and phones together; three lists of it still make one Elasticsearch request
 MAX_VALUE = 512  # characters of one of them; no id is longer, in bytes at that
-MAX_STATS_FIELDS = 10
-MAX_GROUPS = 200
-MIN_INTERVAL, MAX_INTERVAL = 1e-6, 1e15  # of a histogram; narrower bins than a double can tell apart have no bounds
 ExportFormat = Literal["csv", "ndjson"]
-DEFAULT_PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,28 +83,10 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fields: list[str] | None = None
 
 
-class HistogramRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equal-width bins: ``interval`` in the field's unit (days for dates), from a multiple of itself."""
-
-    interval: float
-
-
-class StatsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Statistics of numeric or date fields, whole or in groups; ``size`` is the largest number of groups."""
-
-    fields: list[str]
-    q: str = ""
-    filters: list[Filter] = []
-    by: str | None = None
-    size: int = 20
-    percentiles: tuple[float, ...] = DEFAULT_PERCENTILES
-    histogram: HistogramRequest | None = None
-
-
 def check_search(request: SearchRequest) -> None:
     """Raise the reason why this search cannot be answered, if there is one."""
-    _check_text(request.q)
-    _check_filters(request.filters)
+    check_text(request.q)
+    check_filters(request.filters)
     if not 0 <= request.size <= MAX_SIZE:
         raise ResultWindowError(f"size is {request.size}; it goes from 0 to {MAX_SIZE}, and next_cursor leads to the hits after these")
     if len(request.facets) > MAX_FACETS:
@@ -122,26 +99,6 @@ def check_search(request: SearchRequest) -> None:
     parse_sort(request.sort)
 
 
-def check_stats(request: StatsRequest) -> None:
-    """Raise the reason why these statistics cannot be computed, if there is one."""
-    _check_text(request.q)
-    _check_filters(request.filters)
-    if not 1 <= len(request.fields) <= MAX_STATS_FIELDS:
-        raise InvalidRequestError(f"{len(request.fields)} fields; name from 1 to {MAX_STATS_FIELDS}")
-    for name in request.fields:
-        _field(
-            name, "statistic", "numeric or a date, so it has no statistics", [field.name for field in FIELDS.values() if field.statistic]
-        )
-    if request.by is not None:
-        _field(request.by, "facet", "a field to group by", [field.name for field in FIELDS.values() if field.facet])
-    if not 1 <= request.size <= MAX_GROUPS:
-        raise InvalidRequestError(f"size is {request.size}; from 1 to {MAX_GROUPS} groups can be asked for, other_count tells of the rest")
-    if any(not 0 <= percent <= 100 for percent in request.percentiles) or len(request.percentiles) > 20:
-        raise InvalidRequestError("percentiles are at most 20 numbers from 0 to 100")
-    if request.histogram is not None and not MIN_INTERVAL <= request.histogram.interval <= MAX_INTERVAL:
-        raise InvalidRequestError(f"the interval of a histogram is a number from {MIN_INTERVAL:g} to {MAX_INTERVAL:g}")
-
-
 def check_lookup(request: LookupRequest) -> None:
     """Raise the reason why this cannot be looked up, if there is one."""
     count = len(request.ids) + len(request.emails) + len(request.phones)
@@ -151,8 +108,8 @@ def check_lookup(request: LookupRequest) -> None:
 
 def check_export(request: ExportRequest) -> None:
     """Raise the reason why this cannot be exported, if there is one."""
-    _check_text(request.q)
-    _check_filters(request.filters)
+    check_text(request.q)
+    check_filters(request.filters)
     parse_sort(request.sort)
     fields = list(FIELDS) if request.fields is None else request.fields
     if not fields or len(set(fields)) < len(fields):
@@ -166,28 +123,35 @@ def parse_sort(sort: list[str]) -> list[tuple[Field, str]]:
     parsed = []
     for word in sort:
         name, order = (word[1:], "desc") if word.startswith("-") else (word, "asc")
-        field = _field(name, "sortable", "a field to sort by", [field.name for field in FIELDS.values() if field.sortable])
+        field = usable_field(name, "a field to sort by", lambda field: field.sortable)
         parsed.append((field, order))
     return parsed
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raise ``InvalidRequestError`` if the text is longer than can be searched."""
     if len(text) > MAX_TEXT:
         raise InvalidRequestError(f"q has {len(text)} characters; at most {MAX_TEXT} are searched")
     parse_text(text)
 
 
-def _check_filters(filters: list[Filter]) -> None:
+def check_filters(filters: list[Filter]) -> None:
+    """Raise the reason if there are too many filters, or one of them cannot be applied."""
     if len(filters) > MAX_FILTERS:
         raise InvalidRequestError(f"{len(filters)} filters; at most {MAX_FILTERS} in one request")
     for each in filters:
         check_filter(each)
 
 
-def _field(name: str, flag: str, role: str, allowed: list[str]) -> Field:
+def usable_field(name: str, role: str, usable: Callable[[Field], bool]) -> Field:
+    """The field of the catalogue with this name.
+
+    Raises:
+        UnknownFieldError: there is none, or it is not ``role``; the text lists those that are ``usable``.
+    """
     field = FIELDS.get(name)
     if field is None:
         raise UnknownFieldError(f"there is no field {name[:64]!r}; GET /v1/fields lists them")
-    if not getattr(field, flag):
-        raise UnknownFieldError(f"{name} is not {role}; these are: {', '.join(allowed)}")
+    if not usable(field):
+        raise UnknownFieldError(f"{name} is not {role}; these are: {', '.join(each.name for each in FIELDS.values() if usable(each))}")
     return field

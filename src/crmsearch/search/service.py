@@ -22,23 +22,34 @@ from crmsearch.search.request import (
     ExportRequest,
     LookupRequest,
     SearchRequest,
-    StatsRequest,
     SuggestRequest,
     check_export,
+    check_filters,
     check_lookup,
     check_search,
-    check_stats,
+    check_text,
 )
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
 from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
-from crmsearch.search.stats import StatsResponse, build_stats_body, find_cancelled, parse_stats
+from crmsearch.search.stats import (
+    SMALL_GROUP,
+    CorrelationRequest,
+    CorrelationResponse,
+    CrosstabRequest,
+    CrosstabResponse,
+    StatsRequest,
+    StatsResponse,
+    answer_correlation,
+    answer_crosstab,
+    answer_stats,
+)
 from crmsearch.search.text import QueryText, parse_text
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
 Body = dict[str, Any]
-Request = TypeVar("Request", SearchRequest, ExportRequest, StatsRequest)
+Request = TypeVar("Request", SearchRequest, ExportRequest, StatsRequest, CorrelationRequest, CrosstabRequest)
 
 
 class SearchBackend(Protocol):
@@ -71,10 +82,11 @@ class Export(msgspec.Struct, frozen=True):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend, cursors: Cursors, resolver: Resolver | None = None) -> None:
+    def __init__(self, backend: SearchBackend, cursors: Cursors, resolver: Resolver | None = None, small_group: int = SMALL_GROUP) -> None:
         self._backend = backend
         self._cursors = cursors
         self._resolver = resolver or Resolver()
+        self._small_group = small_group
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         check_search(request)
@@ -150,14 +162,24 @@ class SearchService:
         customer = await self.customer(customer_id)
         return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
 
-    async def stats(self, request: StatsRequest) -> StatsResponse:
-        check_stats(request)
-        request = await self._resolved(request)
-        population = await self._backend.count()
-        answer = await self._backend.search(build_stats_body(request, population))
-        if cancelled := find_cancelled(request, answer):
-            answer = await self._backend.search(build_stats_body(request, population, cancelled))
-        return parse_stats(request, answer, population)
+    async def stats(self, request: StatsRequest, *, may_see_small: bool = True) -> StatsResponse:
+        """Figures whole and in groups; who may not see small ones is not shown groups of fewer than ``small_group`` customers."""
+        return await answer_stats(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+
+    async def correlation(self, request: CorrelationRequest, *, may_see_small: bool = True) -> CorrelationResponse:
+        return await answer_correlation(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+
+    async def crosstab(self, request: CrosstabRequest, *, may_see_small: bool = True) -> CrosstabResponse:
+        return await answer_crosstab(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+
+    async def _checked(self, request: Request) -> Request:
+        """A request of figures with its text and filters checked and resolved; the figures check the rest."""
+        check_text(request.q)
+        check_filters(request.filters)
+        return await self._resolved(request)
+
+    def _smallest(self, may_see_small: bool) -> int | None:
+        return None if may_see_small else self._small_group
 
     async def check(self) -> None:
         await self._backend.check()
@@ -217,7 +239,13 @@ class ElasticsearchBackend:
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
         async with exchange(self._timeout_s):
-            answer = await self._client.search(index=index, body={**body, "timeout": self._timeout}, allow_partial_search_results=False)
+            answer = await self._client.search(
+                index=index,
+                body={**body, "timeout": self._timeout},
+                allow_partial_search_results=False,
+                # Figures without hits are kept until the index changes; the same question is answered from memory then.
+                request_cache=True if body.get("size") == 0 else None,
+            )
         return dict(answer.body)
 
     async def count(self) -> int:

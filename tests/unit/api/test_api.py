@@ -31,19 +31,35 @@ class CannedBackend:
     async def search(self, body: dict[str, Any], position: Position | None = None) -> dict[str, Any]:
         self._fail()
         self.bodies.append(body)
-        if body["query"].get("ids", {"values": ["C1"]})["values"] != ["C1"]:
+        if body.get("query", {}).get("ids", {"values": ["C1"]})["values"] != ["C1"]:
             return {"took": 1, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}
         hit = {"_index": "i", "_id": "C1", "_score": 1.0, "_source": {"customer_id": "C1", "name": "王小明"}, "sort": [1.0, "c1"]}
         aggregations = {
             name: {"values": {"buckets": [], "sum_other_doc_count": 0, "doc_count_error_upper_bound": 0}, "missing": {"doc_count": 0}}
             for name in body.get("aggs", {})
-            if "." not in name
         }
-        figures = dict.fromkeys(("min", "max", "avg", "variance_sampling", "std_deviation_sampling"), 1.0)
+        numbers = {"min": 1.0, "max": 3.0, "avg": 2.0, "sum": 4.0, "variance_population": 1.0}
+        bands = [{"key": band["key"], "doc_count": 1} for band in body.get("aggs", {}).get("by", {}).get("range", {}).get("ranges", [])]
+        figures: dict[str, Any] = {
+            "age.stats": {"count": 2, **numbers},
+            "age.percentiles": {"values": [{"key": percent, "value": 2.0} for percent in (5.0, 25.0, 50.0, 75.0, 95.0)]},
+            "age.histogram": {"buckets": [{"key": 0.0, "doc_count": 2}]},
+        }
+        both = {"buckets": [{"key": "a", "doc_count": 3, "columns": {"buckets": [{"key": "a", "doc_count": 3}]}}]}
         aggregations |= {
-            "age.stats": {"count": 2, "sum": 2.0, **figures},
-            "age.missing": {"doc_count": 0},
-            "age.percentiles": {"values": {"50.0": 1.0}},
+            **figures,
+            "age.distinct": {"value": 1000},
+            "extent": {"age.min": {"value": 1.0}, "age.max": {"value": 3.0}},
+            "by": {
+                "buckets": [band | figures for band in bands] or [{"key": "a", "doc_count": 2, **figures}],
+                "sum_other_doc_count": 0,
+                "doc_count_error_upper_bound": 0,
+            },
+            "by_missing": {"doc_count": 0},
+            "age": {"value": 2.0},
+            "revenue": {"value": 2.0},
+            "moments": {"value": [[9.0, 0.0, 0.0, 1.0, 1.0, 0.5]]},
+            "both": {"doc_count": 3, "rows": both, "columns": both},
         }
         return {
             "took": 1,
@@ -124,12 +140,110 @@ def test_suggest_in_both_forms(client: TestClient[Litestar]) -> None:
     assert client.post("/v1/customers/suggest", json={"q": "王"}).json() == expected
 
 
-def test_stats_in_both_forms(client: TestClient[Litestar], backend: CannedBackend) -> None:
-    posted = client.post("/v1/stats", json={"fields": ["age"]}).json()
-    got = client.get("/v1/stats/age").json()
-    assert posted == got
-    assert backend.bodies[0] == backend.bodies[1]
-    assert set(posted["fields"]["age"]) >= {"n", "missing", "mean", "median", "variance", "std_deviation", "percentiles", "exact"}
+@pytest.mark.parametrize(
+    ("path", "body", "query"),
+    [
+        ("/v1/stats", {"fields": ["age"]}, "/v1/stats/age"),
+        (
+            "/v1/stats",
+            {
+                "fields": ["age"],
+                "q": "wang",
+                "filters": [{"field": "city", "in": ["北京"]}],
+                "by": {"field": "age", "ranges": [{"lt": 30}, {"gte": 30}]},
+                "percentiles": [5, 25, 50],
+                "histogram": {"bins": 9},
+                "size": 3,
+            },
+            "/v1/stats/age?q=wang&filter=city:北京&by=age:30&percentiles=5,25,50&histogram=auto:9&size=3",
+        ),
+        (
+            "/v1/stats/correlation",
+            {"fields": ["age", "revenue"], "q": "wang", "filters": [{"field": "age", "gte": 20}]},
+            "/v1/stats/correlation?fields=age,revenue&q=wang&filter=age:20..",
+        ),
+        (
+            "/v1/stats/crosstab",
+            {"rows": "city", "columns": "gender", "size": 5, "q": "wang", "filters": [{"field": "age", "gte": 20}]},
+            "/v1/stats/crosstab?rows=city&columns=gender&size=5&q=wang&filter=age:20..",
+        ),
+    ],
+)
+def test_statistics_in_both_forms(
+    client: TestClient[Litestar], backend: CannedBackend, path: str, body: dict[str, Any], query: str
+) -> None:
+    posted, sent = client.post(path, json=body), list(backend.bodies)
+    backend.bodies.clear()
+    got = client.get(query)
+    assert posted.status_code == got.status_code == 200, got.text
+    assert posted.json() == got.json()
+    assert backend.bodies == sent
+
+
+def test_statistics_have_the_shape_that_is_promised(client: TestClient[Litestar]) -> None:
+    answer = client.post("/v1/stats", json={"fields": ["age"], "by": "city"}).json()
+    assert set(answer) >= {"population", "fields", "groups", "other_count", "missing_count"}
+    figures = {"n", "missing", "min", "max", "sum", "mean", "median", "variance", "std_deviation", "percentiles", "histogram", "exact"}
+    assert set(answer["fields"]["age"]) >= figures
+    assert set(answer["fields"]["age"]["exact"]) == {"median", "percentiles"}
+    assert set(answer["groups"][0]) == {"value", "label", "population", "fields"}
+
+
+def test_small_groups_are_kept_from_a_caller_that_a_guard_has_marked(backend: CannedBackend) -> None:
+    """Until there are roles, everybody who has the key may see them."""
+    app = create_app(backend, ApiSettings(allowed_hosts=HOST, small_group=4))
+    inner = app.asgi_handler
+
+    async def marked(scope: Any, receive: Any, send: Any) -> None:
+        scope.setdefault("state", {})["may_see_small"] = False
+        await inner(scope, receive, send)
+
+    paths = ("/v1/stats/age", "/v1/stats/correlation?fields=age,revenue", "/v1/stats/crosstab?rows=city&columns=gender")
+    with TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False) as client:
+        for path in paths:
+            assert client.get(path).status_code == 200
+    app.asgi_handler = marked
+    with TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False) as client:
+        for path in paths:
+            _assert_problem(client.get(path), 403, "small_group")
+            _assert_problem(client.get(path, headers={"Accept": "image/svg+xml"}), 403, "small_group")
+
+
+def test_no_field_is_called_like_a_path_of_statistics() -> None:
+    assert not {"correlation", "crosstab"} & set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("path", "kinds"),
+    [
+        ("/v1/stats/age", ["", "histogram", "box", "line"]),
+        ("/v1/stats/age?by=city", ["", "bars", "box", "line"]),
+        ("/v1/stats/correlation?fields=age,revenue", ["", "heatmap", "bars"]),
+        ("/v1/stats/crosstab?rows=city&columns=gender", ["", "heatmap", "bars"]),
+    ],
+)
+def test_every_statistic_is_a_picture_too(client: TestClient[Litestar], path: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        joint = "&" if "?" in path else "?"
+        url = f"{path}{joint}format=svg" + (f"&chart={kind}" if kind else "")
+        picture = client.get(url)
+        assert picture.status_code == 200, picture.text
+        assert picture.headers["content-type"].startswith("image/svg+xml")
+        assert "script-src" not in picture.headers["content-security-policy"]
+        assert picture.text.startswith("<svg")
+        assert client.get(url).text == picture.text
+    assert client.get(path, headers={"Accept": "image/svg+xml"}).text.startswith("<svg")
+    assert client.get(path, headers={"Accept": "image/avif,image/svg+xml,image/*,*/*;q=0.8"}).text.startswith("<svg")
+    for accept in ("*/*", "application/json", "text/html,application/xhtml+xml,*/*;q=0.8"):
+        answer = client.get(path, headers={"Accept": accept})
+        assert answer.headers["content-type"].startswith("application/json"), accept
+        assert answer.headers["vary"] == "Accept"
+    assert client.get(path, params={"format": "json"}, headers={"Accept": "image/svg+xml"}).json()
+
+
+def test_pictures_are_drawn_from_posts_and_in_chinese(client: TestClient[Litestar]) -> None:
+    picture = client.post("/v1/stats?format=svg&lang=zh", json={"fields": ["age"], "by": "city"})
+    assert "<title>年龄 · 按城市</title>" in picture.text
 
 
 def test_the_field_catalogue_is_whole(client: TestClient[Litestar]) -> None:
@@ -168,6 +282,23 @@ def test_the_field_catalogue_is_whole(client: TestClient[Litestar]) -> None:
         ("GET", "/v1/stats/age?by=notes", {}, 400, "unknown_field"),
         ("GET", "/v1/stats/age?percentiles=x", {}, 400, "invalid_request"),
         ("GET", "/v1/stats/age?histogram=0", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?histogram=wide", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?histogram=month", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?by=age", {}, 400, "unknown_field"),
+        ("GET", "/v1/stats/age?by=city,gender,kind", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?format=svg&chart=pie", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/nothing?format=svg", {}, 400, "unknown_field"),
+        ("GET", "/v1/stats/age?format=pdf", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?format=json&chart=box", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/age?lang=fr", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/correlation?fields=age", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/correlation?fields=age,city", {}, 400, "unknown_field"),
+        ("GET", "/v1/stats/crosstab?rows=city&columns=city", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/crosstab?rows=city&columns=tags", {}, 400, "invalid_request"),
+        ("GET", "/v1/stats/crosstab?rows=city&columns=gender&chart=box", {}, 400, "invalid_request"),
+        ("POST", "/v1/stats", {"json": {"fields": ["age"], "histogram": {"bins": 1}}}, 400, "invalid_request"),
+        ("POST", "/v1/stats", {"json": {"fields": ["age"], "by": 5}}, 400, "invalid_request"),
+        ("POST", "/v1/stats/correlation", {"json": {"fields": ["age", "age"]}}, 400, "invalid_request"),
         ("POST", "/v1/stats", {"json": {"fields": []}}, 400, "invalid_request"),
         ("GET", "/v1/nothing/here", {}, 404, "not_found"),
         ("DELETE", "/v1/fields", {}, 405, "method_not_allowed"),
@@ -263,12 +394,16 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/v1/customers/{customer_id}/lineage",
         "/v1/stats",
         "/v1/stats/{field}",
+        "/v1/stats/correlation",
+        "/v1/stats/crosstab",
         "/v1/fields",
         "/health/live",
         "/health/ready",
     }
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
     assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total"}
+    parameters = {each["name"] for each in document["paths"]["/v1/stats/{field}"]["get"]["parameters"]}
+    assert parameters == {"field", "by", "q", "filter", "size", "percentiles", "histogram", "format", "chart", "lang"}
 
 
 def test_every_answer_has_a_request_id_and_security_headers(client: TestClient[Litestar]) -> None:

@@ -1,0 +1,48 @@
+"""Figures as a chart: what the caller wants, and the answer in that form."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Response
+
+from crmsearch.charts import Language
+from crmsearch.errors import InvalidRequestError
+
+__all__ = ["Picture", "provide_picture"]
+
+SVG = "image/svg+xml"
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """Whether a chart is wanted instead of JSON, of which kind (``None``: one that fits), and in which language."""
+
+    wanted: bool
+    chart: str | None
+    language: Language
+
+    def respond(self, figures: Any, draw: Callable[[], str]) -> Response[Any]:
+        """The figures, or what ``draw`` makes of them."""
+        headers = {"Vary": "Accept"}
+        if not self.wanted:
+            return Response(figures, headers=headers)
+        return Response(draw(), media_type=SVG, headers=headers)
+
+
+async def provide_picture(
+    request: Request[Any, Any, Any],
+    format_: Annotated[
+        Literal["json", "svg"] | None, QueryParameter(name="format", description="`svg` for a chart, as does `Accept: image/svg+xml`")
+    ] = None,
+    chart: Annotated[
+        str | None, QueryParameter(description="`histogram`, `bars`, `box`, `line` or `heatmap`; one that fits by default")
+    ] = None,
+    lang: FromQuery[Language] = "en",
+) -> Picture:
+    """What the query and the ``Accept`` header ask for; naming a chart asks for one too."""
+    if format_ == "json" and chart is not None:
+        raise InvalidRequestError("format=json has no chart; leave one of the two out")
+    wanted = format_ == "svg" if format_ is not None else chart is not None or request.accept.best_match(["application/json", SVG]) == SVG
+    return Picture(wanted, chart, lang)
