@@ -70,9 +70,11 @@ def proxy(base: Settings) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def api(base: Settings, proxy: Proxy) -> Iterator[httpx.Client]:
+def api(base: Settings, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     through = msgspec.structs.replace(base.elasticsearch, url=f"http://127.0.0.1:{proxy.port}", timeout_s=TIMEOUT_S)
-    settings = msgspec.structs.replace(base, elasticsearch=through)
+    # A state directory of its own: in the session's one another API may be running, which would answer instead.
+    paths = msgspec.structs.replace(base.paths, state_dir=str(tmp_path_factory.mktemp("api")))
+    settings = msgspec.structs.replace(base, elasticsearch=through, paths=paths)
     url = start_api(settings, any_port=True).url
     with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_S) as client:
         yield client
