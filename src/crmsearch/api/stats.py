@@ -8,9 +8,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from litestar.response import Response
 
 from crmsearch.api.access import provide_may_see_small
+from crmsearch.api.parameters import FilterTexts, Service, read_filters, read_names
 from crmsearch.api.picture import Picture, provide_picture
 from crmsearch.charts import draw_correlation, draw_crosstab, draw_stats, prepare_stats
-from crmsearch.search.filters import parse_filter
 from crmsearch.search.response import FieldInfo, field_infos
 from crmsearch.search.service import SearchService
 from crmsearch.search.stats import (
@@ -28,10 +28,8 @@ from crmsearch.search.stats import (
 
 __all__ = ["list_fields", "stats_router"]
 
-Service = NamedDependency[SkipValidation[SearchService]]
 Wanted = NamedDependency[SkipValidation[Picture]]
 MaySeeSmall = NamedDependency[bool]
-Filters = Annotated[list[str] | None, QueryParameter(name="filter", description="`city:北京|上海`, `age:20..39`; may be repeated")]
 By = "Fields separated by commas, at most two; a number or a date is cut into ranges: `age:18|30|45`"
 
 
@@ -51,7 +49,7 @@ async def compute_stats_by_url(
     picture: Wanted,
     by: Annotated[str, QueryParameter(description=By)] = "",
     q: FromQuery[str] = "",
-    filter_: Filters = None,
+    filter_: FilterTexts = None,
     size: Annotated[int, QueryParameter(description="Largest number of groups, and of values of a category")] = 20,
     percentiles: Annotated[str, QueryParameter(description="Numbers from 0 to 100, separated by commas")] = "",
     histogram: Annotated[
@@ -62,7 +60,7 @@ async def compute_stats_by_url(
     request = StatsRequest(
         fields=[field],
         q=q,
-        filters=[parse_filter(text) for text in filter_ or []],
+        filters=read_filters(filter_),
         by=parse_groupings(by),
         size=size,
         percentiles=parse_percentiles(percentiles),
@@ -93,11 +91,11 @@ async def compute_correlation_by_url(
     may_see_small: MaySeeSmall,
     picture: Wanted,
     q: FromQuery[str] = "",
-    filter_: Filters = None,
+    filter_: FilterTexts = None,
 ) -> Response[CorrelationResponse]:
     """Correlation of every pair of fields; the same as the `POST` form."""
-    names = [name for name in fields.split(",") if name]
-    request = CorrelationRequest(fields=names, q=q, filters=[parse_filter(text) for text in filter_ or []])
+    names = read_names(fields)
+    request = CorrelationRequest(fields=names, q=q, filters=read_filters(filter_))
     answer = await service.correlation(request, may_see_small=may_see_small)
     return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
 
@@ -119,7 +117,7 @@ async def compute_crosstab_by_url(
     may_see_small: MaySeeSmall,
     picture: Wanted,
     q: FromQuery[str] = "",
-    filter_: Filters = None,
+    filter_: FilterTexts = None,
     size: Annotated[int, QueryParameter(description="Largest number of values of each field")] = 20,
 ) -> Response[CrosstabResponse]:
     """Two fields against each other; the same as the `POST` form."""
@@ -127,7 +125,7 @@ async def compute_crosstab_by_url(
         rows=parse_grouping(rows),
         columns=parse_grouping(columns),
         q=q,
-        filters=[parse_filter(text) for text in filter_ or []],
+        filters=read_filters(filter_),
         size=size,
     )
     answer = await service.crosstab(request, may_see_small=may_see_small)

@@ -1,9 +1,7 @@
 """How a word is looked up: the ways of ``relevance`` as Elasticsearch clauses. Pure."""
 
-from itertools import pairwise
 from typing import Any
 
-from crmsearch.cleaning.spelling import is_han
 from crmsearch.search.relevance import ANOTHER_WAY, PLACE_WORD, PRECISE, TOLERANT, Way
 from crmsearch.search.text import Chunk, QueryText, Word
 
@@ -70,7 +68,7 @@ def most_chunks(text: QueryText, chunks: list[Chunk]) -> Body:
     of two words would outweigh a name. Neighbours are also looked up as one word, where a gap has got into it: "rei d" is Reid.
     """
     words = [word for chunk in chunks for reading in chunk.readings for word in reading]
-    pairs = [Word(one + two, "latin") for one, two in pairwise(text.words) if not is_han(one) and not is_han(two)]
+    pairs = [Word(pair, "latin") for pair in text.pairs]
     clauses = [_most_of(chunk) for chunk in chunks]
     clauses += [best_of(_by_rarity(pair, _JOINED), 0) for pair in pairs]
     if places := [best_of(found, 0) for word in (*words, *pairs) if (found := _by_rarity(word, _PLACES))]:

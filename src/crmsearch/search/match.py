@@ -4,7 +4,7 @@ Elasticsearch finds and orders; this tells why, from the document itself and the
 page, since Elasticsearch's highlighter neither knows helper forms (a pinyin, the end of a phone) nor is cheap.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -13,13 +13,14 @@ import msgspec
 from crmsearch.cleaning.chinese import to_simplified
 from crmsearch.cleaning.forms import FORMS, Form, values_of
 from crmsearch.cleaning.spelling import is_han, split_words, word_spans
-from crmsearch.search.relevance import PRECISE, TOLERANT, Stage, Way
+from crmsearch.contract import FIELDS
+from crmsearch.search.relevance import PHRASE_FIELDS, PRECISE, TOLERANT, Stage, Way
 from crmsearch.search.text import QueryText, Word
 
 __all__ = ["Match", "Matcher", "Reason"]
 
 FRAGMENT = 80  # characters of a long text shown on each side of the first mark
-PHRASE_FIELDS = frozenset({"name", "company", "job_title", "address", "notes", "last_ticket_subject", "city", "province", "tags"})
+_IN_PHRASES = frozenset(path.partition(".")[0] for path in PHRASE_FIELDS)
 WHOLE = 240  # characters up to which a text is shown whole
 Spans = list[tuple[int, int]]
 _Plan = list[tuple[Way, tuple[str, ...], tuple[str, ...]]]  # a way, its tokens, and what is looked for in a text of tokens
@@ -59,8 +60,10 @@ class Matcher:
     def __init__(self, text: QueryText, stage: Stage, *, highlight: bool = True) -> None:
         self._highlight = highlight
         self._chunks = [] if text.long else text.chunks
-        self._pasted = frozenset(text.words) if text.long else frozenset[str]()
-        self._phrases = [word for phrase in text.phrases for word in split_words(phrase)]
+        # Words of phrases, which are looked for in some fields only, and of a pasted text.
+        plain = {_plain_word(each): _IN_PHRASES for phrase in text.phrases for each in split_words(phrase)}
+        plain |= {_plain_word(each): frozenset(FIELDS) for each in text.words if text.long}
+        self._plain = [(word, _plan(word, PRECISE), fields) for word, fields in plain.items()]
         words = {word for chunk in self._chunks for reading in chunk.readings for word in reading}
         self._precise = {word: _plan(word, PRECISE) for word in words}
         self._tolerant = {word: _plan(word, TOLERANT) for word in words} if stage != "precise" else {}
@@ -78,14 +81,16 @@ class Matcher:
                 found += [each for each_word in best for each in each_word]
             elif not chunk.optional:
                 unmatched.append(chunk.written)
-        found += self._plain(document, held)
-        ordered = sorted(found, key=lambda each: -each.way.weight)
+        for word, plan, fields in self._plain:
+            found += [each for each in _holding(word, plan, document, held) if each.field in fields]
+        ordered, best_ways = sorted(found, key=lambda each: -each.way.weight), _best_of_each(found)
         return Match(
             matched=list(dict.fromkeys(each.field for each in ordered)),
             highlights=_highlights(found, document) if self._highlight else {},
-            reasons=[Reason(each.word.text, each.way.says, each.field, each.way.weight) for each in _best_of_each(found)],
+            reasons=[Reason(each.word.text, each.way.says, each.field, each.way.weight) for each in best_ways],
             unmatched=unmatched,
-            similar={each.word.text: like for each in _best_of_each(found) if (like := _taken_for(each, document))},
+            # Nothing is similar where only precise ways were looked for.
+            similar={each.word.text: like for each in best_ways if self._tolerant and (like := _taken_for(each, document))},
         )
 
     def _find(self, word: Word, document: Mapping[str, Any], held: _Held) -> list[_Found]:
@@ -95,12 +100,9 @@ class Matcher:
         similar = _holding(word, self._tolerant.get(word, []), document, held)
         return sorted(similar, key=lambda each: -each.way.weight)[:1]
 
-    def _plain(self, document: Mapping[str, Any], held: _Held) -> Iterator[_Found]:
-        """Words of phrases, where phrases are looked for, and of a pasted text."""
-        for text in (*self._phrases, *self._pasted):
-            word = Word(text, "han" if is_han(text) else "latin")
-            found = _holding(word, _plan(word, PRECISE), document, held)
-            yield from (each for each in found if text in self._pasted or each.field in PHRASE_FIELDS)
+
+def _plain_word(text: str) -> Word:
+    return Word(text, "han" if is_han(text) else "latin")
 
 
 def _plan(word: Word, ways: tuple[Way, ...]) -> _Plan:

@@ -4,9 +4,6 @@ What counts for what is in ``relevance``; here the ways become clauses. A search
 similar forms too, where that finds too little; ``partial``, where not every word needs to be found, only if nothing else is left.
 """
 
-from collections.abc import Iterable
-from itertools import pairwise
-
 from crmsearch.cleaning.forms import grams
 from crmsearch.cleaning.spelling import deletions, is_han, split_words
 from crmsearch.search.clauses import Body, all_of, any_of, best_of, constant, every_chunk, most_chunks
@@ -19,6 +16,8 @@ from crmsearch.search.relevance import (
     FAMILY_PAIR,
     PAIR_BEGINNING,
     PHRASE,
+    PHRASE_FIELDS,
+    STAGES,
     TOGETHER,
     TOGETHER_SIMILAR,
     WHOLE_NAME,
@@ -32,7 +31,6 @@ __all__ = ["Body", "build_search_body", "build_suggest_body", "build_text_query"
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
 NEEDED_OF_LONG = "10%"  # of the words of a pasted text
-PHRASE_FIELDS = ("name", "company", "job_title", "address", "notes", "last_ticket_subject", "city.words", "province.words", "tags.words")
 PLAIN_FORMS = ("name_words", "place_words", "work_words", "prose_words", "email_parts", "id_forms")  # where an excluded word must not be
 
 
@@ -40,8 +38,8 @@ def stages_of(q: str) -> tuple[Stage, ...]:
     """The stages that a text may go through, in their order; a text without words, or a pasted one, has but one."""
     text = parse_text(q)
     if text.long or not text.chunks:
-        return ("precise",)
-    return ("precise", "tolerant", "partial") if sum(not chunk.optional for chunk in text.chunks) > 1 else ("precise", "tolerant")
+        return STAGES[:1]
+    return STAGES if sum(not chunk.optional for chunk in text.chunks) > 1 else STAGES[:2]
 
 
 def is_enough(q: str, stage: Stage, total: int) -> bool:
@@ -102,10 +100,9 @@ def _wholes(text: QueryText, stage: Stage) -> list[Body]:
     words = text.words
     if len(words) > 1 and all(map(is_han, words)):
         bonuses.append(constant({"term": {"name_words": "".join(words)}}, WHOLE_NAME))
-    for one, two in pairwise(words):
-        if not is_han(one) and not is_han(two):
-            bonuses.append(constant({"term": {"name_joined": one + two}}, FAMILY_PAIR))
-            bonuses.append(constant({"term": {"name_joined.edges": one + two}}, PAIR_BEGINNING))
+    for pair in text.pairs:
+        bonuses.append(constant({"term": {"name_joined": pair}}, FAMILY_PAIR))
+        bonuses.append(constant({"term": {"name_joined.edges": pair}}, PAIR_BEGINNING))
     return bonuses
 
 
@@ -165,16 +162,12 @@ def build_search_body(request: SearchRequest, position: Position | None = None, 
         "track_total_hits": request.exact_total or TOTAL_LIMIT,
     }
     if selections:
-        body["post_filter"] = _filters(build_filter(each) for each in selections.values())
+        body["post_filter"] = {"bool": {"filter": [build_filter(each) for each in selections.values()]}}
     if request.facets:
         body["aggs"] = build_facets(request.facets, selections)
     if position is not None:
         body["search_after"] = position.after
     return body
-
-
-def _filters(clauses: Iterable[Body]) -> Body:
-    return {"bool": {"filter": list(clauses)}}
 
 
 def build_suggest_body(request: SuggestRequest, stage: Stage = "precise") -> Body:

@@ -25,6 +25,7 @@ __all__ = [
     "FAMILY_PAIR",
     "PAIR_BEGINNING",
     "PHRASE",
+    "PHRASE_FIELDS",
     "PLACE_WORD",
     "PRECISE",
     "STAGES",
@@ -53,6 +54,7 @@ PAIR_BEGINNING = 2.5  # they begin such a whole: "j smi" is rather John Smith th
 TOGETHER = 9.0  # for each word, when together they are one name typed with gaps: above syllables, below literal words
 TOGETHER_SIMILAR = 5.6  # the same with a slip in it
 PHRASE = 10.0  # a phrase in quotes
+PHRASE_FIELDS = ("name", "company", "job_title", "address", "notes", "last_ticket_subject", "city.words", "province.words", "tags.words")
 
 _ONE_LETTER, _TWO_LETTERS = 1, 2
 
@@ -160,7 +162,7 @@ def _slips_so_far(word: Word) -> tuple[str, ...]:
     return start_deletions(word.text) if len(word.text) in STARTS else ()
 
 
-def _far_slips_of_read(word: Word) -> tuple[str, ...]:
+def _slips_of_read(word: Word) -> tuple[str, ...]:
     return tuple(token for reading in readings(word.text) for token in deletions(reading))
 
 
@@ -239,7 +241,7 @@ TOLERANT: tuple[Way, ...] = (
     Way("name_joined", "any", 7.5, _HAN, _read, "sounds the same as", "a wrong character of the same sound: below a literal one"),
     Way("name_readings", "any", 7, _HAN, _read, "sounds the same as", "of the given name or one character"),
     Way("name_sounds", "any", 6.5, ("han", "latin"), _soft, "sounds nearly like", "zh and z, ng and n, as misheard"),
-    Way("name_spellings", "any", 5.5, _HAN, _far_slips_of_read, "sounds nearly like", "a wrong character of a similar sound"),
+    Way("name_spellings", "any", 5.5, _HAN, _slips_of_read, "sounds nearly like", "a wrong character of a similar sound"),
     Way("name_far_spellings", "any", 5.7, _LATIN, _far_slips, "is spelt a little like", "two slips in one word"),
     Way("name_sounds", "any", 5.2, _LATIN, _sounds, "sounds like", "misheard; a code is shared by names that are quite unlike"),
     Way("name_starts", "any", 4.3, _LATIN, _slips_so_far, "nearly begins a word of", "a slip in what is typed so far"),

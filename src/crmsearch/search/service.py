@@ -63,10 +63,6 @@ class SearchBackend(Protocol):
         """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
         ...
 
-    async def count(self) -> int:
-        """Customers in the live generation."""
-        ...
-
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
         ...
@@ -247,10 +243,6 @@ class ElasticsearchBackend:
                 request_cache=True if body.get("size") == 0 else None,
             )
         return dict(answer.body)
-
-    async def count(self) -> int:
-        async with exchange(self._timeout_s):
-            return int((await self._client.count(index=self._alias))["count"])
 
     async def check(self) -> None:
         async with exchange(self._timeout_s):

@@ -10,6 +10,7 @@ city:北京  -tags:test       a filter of the closed grammar, on a field that ca
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -76,6 +77,11 @@ class QueryText(msgspec.Struct, frozen=True):
     def words(self) -> tuple[str, ...]:
         """The folded words of the whole."""
         return split_words(self.whole)
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Neighbouring words in Latin letters, each two as one: a given name with its family name, or a word that a gap has got into."""
+        return tuple(one + two for one, two in pairwise(self.words) if not is_han(one) and not is_han(two))
 
 
 _QUOTES = str.maketrans("“”„«»「」", '"' * 7)

@@ -71,10 +71,6 @@ class CannedBackend:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def count(self) -> int:
-        self._fail()
-        return 1
-
     async def check(self) -> None:
         self._fail()
 

@@ -59,9 +59,6 @@ class Echo:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def count(self) -> int:
-        return 1
-
     async def check(self) -> None:
         return None
 

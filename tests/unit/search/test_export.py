@@ -131,9 +131,6 @@ class Paged:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def count(self) -> int:
-        return self._total
-
     async def check(self) -> None:
         return None
 
