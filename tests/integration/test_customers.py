@@ -75,9 +75,7 @@ def base(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def http(base: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    # A state directory of its own: in the session's one another API may be running, which would answer instead.
-    base = msgspec.structs.replace(base, paths=msgspec.structs.replace(base.paths, state_dir=str(tmp_path_factory.mktemp("api"))))
+def http(base: Settings) -> Iterator[httpx.Client]:
     url = start_api(base, any_port=True).url
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
         yield client

@@ -87,7 +87,8 @@ def _document() -> schemathesis.BaseSchema:
     for operation in (each for path in document["paths"].values() for each in path.values()):
         for parameter in operation.get("parameters", []):
             if parameter["name"] in known:
-                parameter["schema"]["enum"] = known[parameter["name"]]
+                default = parameter["schema"].get("default")
+                parameter["schema"]["enum"] = [*known[parameter["name"]], *([default] if default == "" else [])]
     return schemathesis.openapi.from_dict(document)
 
 

@@ -52,6 +52,7 @@ MODES: list[tuple[Mode, int, str]] = [
 
 @pytest.fixture(scope="module")
 def base(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A state directory of its own, so that the API of other tests is not taken for this one's."""
     state = tmp_path_factory.mktemp("state")
     node_settings = msgspec.structs.replace(node_settings, paths=msgspec.structs.replace(node_settings.paths, state_dir=str(state)))
     with own_prefix(node_settings, "resilience") as (settings, lifecycle):
@@ -70,11 +71,9 @@ def proxy(base: Settings) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def api(base: Settings, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def api(base: Settings, proxy: Proxy) -> Iterator[httpx.Client]:
     through = msgspec.structs.replace(base.elasticsearch, url=f"http://127.0.0.1:{proxy.port}", timeout_s=TIMEOUT_S)
-    # A state directory of its own: in the session's one another API may be running, which would answer instead.
-    paths = msgspec.structs.replace(base.paths, state_dir=str(tmp_path_factory.mktemp("api")))
-    settings = msgspec.structs.replace(base, elasticsearch=through, paths=paths)
+    settings = msgspec.structs.replace(base, elasticsearch=through)
     url = start_api(settings, any_port=True).url
     with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_S) as client:
         yield client

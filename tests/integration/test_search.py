@@ -573,7 +573,7 @@ def test_a_cursor_visits_every_hit_once(loaded: Loaded, customers: list[Source],
 
 def test_ids_that_differ_by_case_alone_are_two_hits(people: Settings) -> None:
     assert [hit.id.removeprefix(KEY) for hit in _all_hits(people, size=1)] == sorted(PEOPLE)
-    assert {hit.id.removeprefix(KEY) for hit in _all_hits(people, "same", size=1)} == {"CASE", "case"}
+    assert {hit.id.removeprefix(KEY) for hit in _all_hits(people, "same id", size=1)} == {"CASE", "case"}
 
 
 def test_a_cursor_reads_on_in_the_generation_it_began_in(node_settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -47,11 +47,14 @@ def test_the_address_is_taken_apart(url: str, expected: dict[str, str]) -> None:
     assert ("es.nodes.path.prefix" in options) == ("/search" in url)
 
 
+def _documents(spark: SparkSession, document: dict[str, Any]) -> DataFrame:
+    row = tuple(document.get(name) for name in DOCUMENT_COLUMNS)
+    return spark.createDataFrame([row], StructType([CLEANED[name] for name in DOCUMENT_COLUMNS]))
+
+
 def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> None:
     document = {"customer_id": "C1", "name": "曾小明", "emails": ["zeng@qq.com"], "age": 30, "location": {"lat": 1.0, "lon": 2.0}}
-    rows = [tuple(document.get(name) for name in DOCUMENT_COLUMNS)]
-    frame = spark.createDataFrame(rows, StructType([CLEANED[name] for name in DOCUMENT_COLUMNS]))
-    (row,) = with_search_forms(frame).collect()
+    (row,) = with_search_forms(_documents(spark, document)).collect()
     known = {name: value for name, value in row.asDict(recursive=True).items() if value is not None}
     assert known == document | search_forms(document)
 
@@ -82,8 +85,9 @@ def test_without_an_address_nothing_is_begun(url: str) -> None:
 
 def test_a_node_that_is_down_fails_the_write_without_a_document(spark: SparkSession) -> None:
     settings = Settings(elasticsearch=ElasticsearchSettings(url="http://127.0.0.1:1"))
+    documents = _documents(spark, {"customer_id": "geheim", "name": "Geheim"})
     with pytest.raises(JobError, match="cannot be reached") as caught:
-        to_elasticsearch(spark.sql("select 'geheim' customer_id, 'Geheim' name"), "crm-customers-20260101t000000z", settings)
+        to_elasticsearch(documents, "crm-customers-20260101t000000z", settings)
     assert "eheim" not in caught.value.detail
 
 
