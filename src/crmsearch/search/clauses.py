@@ -12,7 +12,9 @@ Body = dict[str, Any]
 MOST_RARITIES = 20  # tokens of a word whose rarity is looked up one by one
 _ALL = (*PRECISE, *TOLERANT)
 _PLACES = tuple(way for way in _ALL if way.form in {"place_words", "other_spellings"})
-_ELSEWHERE = tuple(way for way in _ALL if way not in _PLACES)
+# Guesses at a word that is still being typed. Where words are missing anyway, they find strangers by chance.
+_GUESSES = tuple(way for way in _ALL if way.form == "name_starts" or (way.form, way.how) == ("name_joined", "beginning"))
+_ELSEWHERE = tuple(way for way in _ALL if way not in _PLACES and way not in _GUESSES)
 # Of single words, not of whole names, which are two words anyway.
 _JOINED = tuple(way for way in _ALL if way.form in {"name_words", "name_spellings"} and way.how == "any")
 
