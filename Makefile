@@ -28,7 +28,7 @@ up: $(STAMP) ## start the local node, the API and the console in the background
 down: $(STAMP) ## stop what demo or up started
 	@$(BIN)/crmsearch down
 
-check: $(STAMP) format lint types unit ## format, lint, types and unit tests; under a minute
+check: $(STAMP) format lint types unit ## format, lint, types and unit tests; about a minute
 
 format: $(STAMP)
 	@$(BIN)/ruff format --check --quiet . || (echo "run: $(BIN)/ruff format ." >&2; exit 1)

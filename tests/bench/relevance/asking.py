@@ -15,11 +15,19 @@ __all__ = ["Asked", "Judged", "Kind", "Maker", "is_known", "name_keys"]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One way to ask for a person: what is typed, the kind of error in it, and the keys of those who could be meant as well."""
+    """One way to ask for a person.
+
+    Attributes:
+        text: what is typed.
+        error: the kind of error in it.
+        twins: keys of those who could be meant as well.
+        literal: keys of those who bear what was typed itself, error and all, and so rightly come first.
+    """
 
     text: str
     error: str
     twins: tuple[Key, ...]
+    literal: tuple[Key, ...] = ()
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -30,6 +38,7 @@ class Judged(msgspec.Struct, frozen=True):
     error: str
     twins: tuple[Key, ...]
     target: str
+    literal: tuple[Key, ...] = ()
 
 
 Maker = Callable[[Random, Person], Iterator[Asked]]

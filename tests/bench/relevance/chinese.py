@@ -46,13 +46,14 @@ def homophone(*, city: bool) -> Maker:
             return
         wrong = name[:at] + pick(rng, others) + name[at + 1 :]
         error = "surname" if at < len(reading.surname) else "given name"
-        # Whoever bears the wrong name itself shares the first pattern, whoever is as near to it as the one who is meant another.
+        # Whoever is as near to the wrong name as the one who is meant shares a pattern.
         patterns = sound_patterns(wrong, sounds)
         if city:
             where = fold(document["city"])
-            yield Asked(f"{wrong} {document['city']}", error, tuple(("sound, city", pattern, where) for pattern in patterns))
+            twins: tuple[Key, ...] = tuple(("sound, city", pattern, where) for pattern in patterns)
+            yield Asked(f"{wrong} {document['city']}", error, twins, literal=(("name, city", wrong, where),))
         else:
-            yield Asked(wrong, error, tuple(("sound", pattern) for pattern in patterns))
+            yield Asked(wrong, error, tuple(("sound", pattern) for pattern in patterns), literal=(("simplified", wrong),))
 
     return make
 

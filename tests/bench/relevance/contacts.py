@@ -15,6 +15,7 @@ from tests.bench.relevance.writing import (
     NOTATIONS,
     fold,
     misspell,
+    plain,
 )
 
 __all__ = ["customer_id", "email", "email_beginning", "local_part", "misspelt_email", "phone", "phone_ending"]
@@ -51,9 +52,10 @@ def misspelt_email(rng: Random, person: Person) -> Iterator[Asked]:
     if email := _email_of(person):
         local, _, domain = email.partition("@")
         if rng.random() < 0.5:
-            yield Asked(f"{misspell(rng, local)}@{domain}", "local part", (("e-mail", fold(email)),))
+            error, text = "local part", f"{misspell(rng, local)}@{domain}"
         else:
-            yield Asked(f"{local}@{misspell(rng, domain)}", "domain", (("e-mail", fold(email)),))
+            error, text = "domain", f"{local}@{misspell(rng, domain)}"
+        yield Asked(text, error, (("e-mail", fold(email)),), literal=(("e-mail", fold(text)),))
 
 
 def local_part(_: Random, person: Person) -> Iterator[Asked]:
@@ -63,7 +65,10 @@ def local_part(_: Random, person: Person) -> Iterator[Asked]:
 
 def email_beginning(_: Random, person: Person) -> Iterator[Asked]:
     if email := _email_of(person):
-        yield Asked(email[:BEGINNING], "", (("e-mail beginning", fold(email)[:BEGINNING]),))
+        # Whoever is called so rightly comes first: milner is rather a name than the beginning of milner.jo@example.com.
+        typed = fold(email)[:BEGINNING]
+        literal = (("local part", typed), ("name word", plain(typed)), ("pinyin", typed))
+        yield Asked(email[:BEGINNING], "", (("e-mail beginning", typed),), literal)
 
 
 def customer_id(rng: Random, person: Person) -> Iterator[Asked]:

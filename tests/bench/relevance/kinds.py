@@ -8,8 +8,9 @@ from __future__ import annotations
 from random import Random
 
 from tests.bench.relevance import chinese, combined, contacts, names
-from tests.bench.relevance.asking import Judged, Kind
-from tests.bench.relevance.base import Person
+from tests.bench.relevance.asking import Asked, Judged, Kind
+from tests.bench.relevance.base import Document, Person
+from tests.bench.relevance.twins import keys_of
 from tests.bench.relevance.writing import is_han
 
 __all__ = ["KINDS", "PER_KIND", "make_judged"]
@@ -25,12 +26,18 @@ def make_judged(people: list[Person], kinds: list[Kind], seed: int, per_kind: in
         order = sorted(people, key=lambda _: rng.random())
         found: list[Judged] = []
         for person in order:
-            target = person.document["customer_id"]
-            found += [Judged(kind.name, each.text, each.error, each.twins, target) for each in kind.make(rng, person)]
+            found += [_judged(kind, each, person.document) for each in kind.make(rng, person)]
             if len(found) >= per_kind:
                 break
         judged += found[:per_kind]
     return judged
+
+
+def _judged(kind: Kind, asked: Asked, meant: Document) -> Judged:
+    named = tuple(key for key in keys_of(meant) if key in asked.literal)
+    # Where the one who is meant is named literally too, whoever else is is its twin.
+    twins, literal = (named, ()) if named else (asked.twins, asked.literal)
+    return Judged(kind.name, asked.text, asked.error, twins, meant["customer_id"], literal)
 
 
 KINDS: dict[str, Kind] = {

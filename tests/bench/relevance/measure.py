@@ -21,7 +21,7 @@ from tests.bench.relevance.kinds import KINDS, PER_KIND, make_judged
 from tests.bench.relevance.loading import loaded
 from tests.bench.relevance.scoring import certain, latencies, limits, rank_of, recalls
 from tests.bench.relevance.sides import OURS, SIDES, Side, make_sides, timed
-from tests.bench.relevance.twins import count_twins
+from tests.bench.relevance.twins import Rivals, count_rivals
 from tests.bench.relevance.verdict import BASE_ROWS, compare, recorded
 
 __all__ = ["Answered", "Round", "figures_of", "measure_relevance"]
@@ -34,7 +34,7 @@ class Answered(msgspec.Struct, frozen=True):
     """A question with what every side found: the ids, and the milliseconds that it took."""
 
     question: Judged
-    twins: int
+    rivals: Rivals
     ids: dict[str, list[str]]
     took_ms: dict[str, float]
 
@@ -83,9 +83,9 @@ def measure_relevance(
 
 
 def figures_of(answered: Sequence[Answered], sides: Sequence[str]) -> dict[str, Any]:
-    """One kind: how many questions, what twins leave possible, recall and latency of every side, and ours by kind of error."""
-    twins = [each.twins for each in answered]
-    figures: dict[str, Any] = {"questions": len(answered), "limit": limits(twins), "certain": certain(twins)}
+    """One kind: how many questions, what rivals leave possible, recall and latency of every side, and ours by kind of error."""
+    rivals = [each.rivals for each in answered]
+    figures: dict[str, Any] = {"questions": len(answered), "limit": limits(rivals), "certain": certain(rivals)}
     for side in sides:
         figures[side] = recalls([each.rank(side) for each in answered]) | latencies([each.took_ms[side] for each in answered])
     errors = Counter(each.question.error for each in answered)
@@ -98,9 +98,9 @@ def figures_of(answered: Sequence[Answered], sides: Sequence[str]) -> dict[str, 
 
 
 def _ask_about(settings: Settings, documents: Path, questions: list[Judged], names: Sequence[str], word: str, *, keep: bool) -> Round:
-    words.print(f"relevance: {word}, {len(questions):,} questions, counting twins …", highlight=False)
-    twins = count_twins(documents, [question.twins for question in questions])
-    if lost := next((question for question, count in zip(questions, twins, strict=True) if not count), None):
+    words.print(f"relevance: {word}, {len(questions):,} questions, counting rivals …", highlight=False)
+    rivals = count_rivals(documents, [(question.twins, question.literal) for question in questions])
+    if lost := next((question for question, each in zip(questions, rivals, strict=True) if not each.twins), None):
         raise AssertionError(f"a question of kind {lost.kind} does not have the keys of the document that it asks for")
     with loaded(settings, documents, word, baselines=any(name != OURS for name in names), keep=keep) as target:
 
@@ -110,19 +110,19 @@ def _ask_about(settings: Settings, documents: Path, questions: list[Judged], nam
                 for question in questions[:: max(1, len(questions) // WARM_UP)]:
                     for side in sides.values():
                         await side(question.text)
-                return await _ask_all(sides, questions, twins)
+                return await _ask_all(sides, questions, rivals)
 
         return Round(documents, ask(target, answer))
 
 
-async def _ask_all(sides: dict[str, Side], questions: Sequence[Judged], twins: Sequence[int]) -> list[Answered]:
+async def _ask_all(sides: dict[str, Side], questions: Sequence[Judged], rivals: Sequence[Rivals]) -> list[Answered]:
     """Put each question to all sides; who is asked first changes, so that nobody always finds the caches as another left them."""
     names, answered = list(sides), []
-    for number, (question, count) in enumerate(zip(questions, twins, strict=True), start=1):
+    for number, (question, its) in enumerate(zip(questions, rivals, strict=True), start=1):
         turn = number % len(names)
         found = {name: await timed(sides[name], question.text) for name in names[turn:] + names[:turn]}
         ids, took_ms = {name: ids for name, (_, ids) in found.items()}, {name: took_ms for name, (took_ms, _) in found.items()}
-        answered.append(Answered(question, count, ids, took_ms))
+        answered.append(Answered(question, its, ids, took_ms))
         if number % 1000 == 0:
             words.print(f"relevance: {number:,} of {len(questions):,} asked", highlight=False)
     return answered

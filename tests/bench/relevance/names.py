@@ -9,10 +9,12 @@ from random import Random
 from crmsearch.sample.draw import pick
 from tests.bench.relevance.asking import Asked, Maker, is_known, name_keys
 from tests.bench.relevance.base import Document, Person
+from tests.bench.relevance.twins import Key
 from tests.bench.relevance.writing import (
     NICKNAMES_OF,
     classify,
     double_or_drop,
+    fold,
     is_han,
     plain,
     transpose,
@@ -45,7 +47,8 @@ def from_copies(*, city: bool) -> Maker:
                 error = classify(person.document["name"], copy.document["name"], copy.name)
                 if city and copy.city != person.document["city"]:
                     error = "city otherwise" if error == "as it is" else f"{error}, city otherwise"
-                yield Asked(f"{copy.name} {copy.city}" if city else copy.name, error, name_keys(person.document, city=city))
+                text = f"{copy.name} {copy.city}" if city else copy.name
+                yield Asked(text, error, name_keys(person.document, city=city), name_keys(copy.document, city=city))
 
     return make
 
@@ -67,7 +70,7 @@ def beginnings_of_copies(_: Random, person: Person) -> Iterator[Asked]:
         for asked in _beginnings(copy.document):
             for meant in _beginnings(person.document):
                 error = classify(person.document["name"], copy.document["name"], copy.name)
-                yield Asked(asked.text, error, meant.twins)
+                yield Asked(asked.text, error, meant.twins, literal=asked.twins)
 
 
 def beginnings_of_clean(_: Random, person: Person) -> Iterator[Asked]:
@@ -93,24 +96,26 @@ def nickname(rng: Random, person: Person) -> Iterator[Asked]:
     first = document.get("given_name", "").split(" ")[0]
     if is_latin(document) and first in NICKNAMES_OF:
         short, family = pick(rng, NICKNAMES_OF[first]), document["family_name"]
-        yield Asked(f"{short} {family}", "", (("nickname", plain(short), plain(family)),))
+        text = f"{short} {family}"
+        yield Asked(text, "", (("nickname", plain(short), plain(family)),), _whole(text))
 
 
 def swapped(_: Random, person: Person) -> Iterator[Asked]:
     document = person.document
     if is_latin(document):
         words = plain(document["name"]).split()
-        yield Asked(f"{document['family_name']} {document['given_name']}", "", (("words", *sorted(words)),))
+        text = f"{document['family_name']} {document['given_name']}"
+        yield Asked(text, "", (("words", *sorted(words)),), _whole(text))
 
 
 def doubled_or_missing(rng: Random, person: Person) -> Iterator[Asked]:
     if is_latin(person.document) and (changed := double_or_drop(rng, person.document["name"])):
-        yield Asked(changed[0], changed[1], name_keys(person.document, city=False))
+        yield Asked(changed[0], changed[1], name_keys(person.document, city=False), _whole(changed[0]))
 
 
 def transposed(rng: Random, person: Person) -> Iterator[Asked]:
     if is_latin(person.document) and (changed := transpose(rng, person.document["name"])):
-        yield Asked(changed, "", name_keys(person.document, city=False))
+        yield Asked(changed, "", name_keys(person.document, city=False), _whole(changed))
 
 
 _TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "oe", "Ø": "Oe"})
@@ -122,9 +127,10 @@ def without_accents(rng: Random, person: Person) -> Iterator[Asked]:
     if not is_latin(document) or name.isascii():
         return
     if document.get("country") == "DE" and name.translate(_TWO_LETTERS) != name and rng.random() < 0.5:
-        yield Asked(plain(name.translate(_TWO_LETTERS)), "umlaut as two letters", name_keys(document, city=False))
+        text = plain(name.translate(_TWO_LETTERS))
+        yield Asked(text, "umlaut as two letters", name_keys(document, city=False), _whole(text))
     else:
-        yield Asked(plain(name), "plain letters", (("plain", plain(name)),))
+        yield Asked(plain(name), "plain letters", (("plain", plain(name)),), _whole(plain(name)))
 
 
 def part_of_name(rng: Random, person: Person) -> Iterator[Asked]:
@@ -137,10 +143,16 @@ def part_of_name(rng: Random, person: Person) -> Iterator[Asked]:
     if len(parts) > 1:
         error = "one half" if "-" in family else "without particle" if parts[0].lower() in _PARTICLES else "one of two surnames"
         word = parts[-1] if error == "without particle" else pick(rng, parts)
-        yield Asked(f"{given} {word}", error, (("given, word", plain(given), plain(word)),))
+        text = f"{given} {word}"
+        yield Asked(text, error, (("given, word", plain(given), plain(word)),), _whole(text))
     elif middle:
         error = "without middle initial" if len(middle[0].strip(".")) == 1 else "first and last word"
-        yield Asked(f"{given} {family}", error, (("given, word", plain(given), plain(family)),))
+        text = f"{given} {family}"
+        yield Asked(text, error, (("given, word", plain(given), plain(family)),), _whole(text))
+
+
+def _whole(name: str) -> tuple[Key, ...]:
+    return (("name", fold(name)),)
 
 
 _PARTICLES = {"van", "von", "de", "del", "der", "la", "le", "du", "zu", "st.", "di", "da"}

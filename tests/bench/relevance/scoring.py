@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import median, quantiles
 
+from tests.bench.relevance.twins import Rivals
+
 __all__ = ["DEPTHS", "certain", "latencies", "limits", "rank_of", "recalls"]
 
 DEPTHS = (1, 5, 10)
@@ -23,14 +25,14 @@ def recalls(ranks: Sequence[int | None]) -> dict[str, float]:
     return {**found, "mrr": _mean([1 / rank if rank else 0.0 for rank in ranks])}
 
 
-def limits(twins: Sequence[int]) -> dict[str, float]:
-    """The recall to expect of the best ranking, when ``twins`` customers each, the right one among them, fit a question alike."""
-    return {f"recall@{depth}": _mean(_chances(twins, depth)) for depth in DEPTHS}
+def limits(rivals: Sequence[Rivals]) -> dict[str, float]:
+    """The recall to expect of the best ranking: those who are named literally first, then the twins, the right one anywhere among them."""
+    return {f"recall@{depth}": _mean(_chances(rivals, depth)) for depth in DEPTHS}
 
 
-def certain(twins: Sequence[int]) -> dict[str, float]:
+def certain(rivals: Sequence[Rivals]) -> dict[str, float]:
     """The recall that the best ranking has but for bad luck among twins: its limit less two standard deviations."""
-    return {f"recall@{depth}": round(_mean(_chances(twins, depth)) - _DEVIATIONS * _deviation(twins, depth), 4) for depth in DEPTHS}
+    return {f"recall@{depth}": round(_mean(_chances(rivals, depth)) - _DEVIATIONS * _deviation(rivals, depth), 4) for depth in DEPTHS}
 
 
 def latencies(spent_ms: Sequence[float]) -> dict[str, float]:
@@ -39,12 +41,12 @@ def latencies(spent_ms: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(median(spent_ms), 2), "p95_ms": round(cuts[18], 2)}
 
 
-def _chances(twins: Sequence[int], depth: int) -> list[float]:
-    return [min(1.0, depth / count) for count in twins]
+def _chances(rivals: Sequence[Rivals], depth: int) -> list[float]:
+    return [min(1.0, max(0, depth - each.literal) / each.twins) for each in rivals]
 
 
-def _deviation(twins: Sequence[int], depth: int) -> float:
-    return math.sqrt(sum(chance * (1 - chance) for chance in _chances(twins, depth))) / len(twins)
+def _deviation(rivals: Sequence[Rivals], depth: int) -> float:
+    return math.sqrt(sum(chance * (1 - chance) for chance in _chances(rivals, depth))) / len(rivals)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -51,7 +51,11 @@ def print_failures(answered: Sequence[Answered], documents: Path) -> None:
     for each in failed:
         question = each.question
         place = each.rank(OURS) or "not found"
-        data.print(f"{question.text!r}  [{question.kind}; {question.error or '–'}; twins {each.twins}]", markup=False, highlight=False)
+        data.print(
+            f"{question.text!r}  [{question.kind}; {question.error or '–'}; twins {each.rivals.twins}, literal {each.rivals.literal}]",
+            markup=False,
+            highlight=False,
+        )
         data.print(f"    {place}: {shown[question.target]}", markup=False, highlight=False)
         for number, identifier in enumerate(each.ids[OURS][:_SHOWN_HITS], start=1):
             data.print(f"        {number}. {shown[identifier]}", markup=False, highlight=False)

@@ -1,7 +1,8 @@
 """Who cannot be told from whom by a question, and so the best that any ranking could reach.
 
 ``keys_of`` says of a document by which questions it would be asked for. All documents with a key that a question has are its twins: nothing
-in the question tells the wanted one from the others, so it is first in one of as many cases as there are twins.
+in the question tells the wanted one from the others, so it is first in one of as many cases as there are twins. Before them stand those
+who bear what was typed literally: who types Jon Smith for John Smith will be shown every Jon Smith first.
 """
 
 from __future__ import annotations
@@ -17,9 +18,19 @@ import msgspec
 from tests.bench.relevance.base import Document, chunks, in_processes
 from tests.bench.relevance.writing import NICKNAMES_OF, fold, is_han, pinyin_forms, plain, reading_of, to_simplified
 
-__all__ = ["Key", "count_twins", "keys_of", "sound_patterns", "street_of", "word_of_company"]
+__all__ = ["Key", "Rivals", "count_rivals", "keys_of", "sound_patterns", "street_of", "word_of_company"]
 
 Key = tuple[str, ...]
+Numbers = Mapping[Key, Sequence[int]]
+
+
+class Rivals(msgspec.Struct, frozen=True):
+    """How many customers fit a question as well as the one who is meant, that one included, and how many bear what was typed literally."""
+
+    twins: int
+    literal: int = 0
+
+
 ENDINGS = range(4, 12)  # digits at the end of a phone number
 BEGINNING = 6  # characters of an e-mail
 _CHUNK = 5000
@@ -38,6 +49,8 @@ def keys_of(document: Document) -> Iterator[Key]:
         yield "name, city, tag", fold(name), city, fold(tag)
     words = plain(name).split()
     yield "plain", plain(name)
+    for word in words:
+        yield "name word", word
     yield "words", *sorted(words)
     if family := document.get("family_name"):
         yield from _family_keys(document, family, city)
@@ -118,22 +131,33 @@ def word_of_company(document: Document) -> str:
     return company.split()[0] if company else ""
 
 
-def count_twins(documents: Path, asked: Sequence[Sequence[Key]]) -> list[int]:
-    """For each question, by its keys, how many documents have one of them; streamed."""
-    wanted: dict[Key, list[int]] = {}
-    for number, keys in enumerate(asked):
-        for key in keys:
-            wanted.setdefault(key, []).append(number)
-    counts: Counter[int] = Counter()
+def count_rivals(documents: Path, asked: Sequence[tuple[Sequence[Key], Sequence[Key]]]) -> list[Rivals]:
+    """For each question, by the keys of its twins and of those whom it names literally, how many documents have one of them; streamed.
+
+    Who is both counts as named literally.
+    """
+    alike: dict[Key, list[int]] = {}
+    named: dict[Key, list[int]] = {}
+    for number, (twins, literal) in enumerate(asked):
+        for key in twins:
+            alike.setdefault(key, []).append(number)
+        for key in literal:
+            named.setdefault(key, []).append(number)
+    twins_of: Counter[int] = Counter()
+    literal_of: Counter[int] = Counter()
     with documents.open("rb") as file:
-        for counted in in_processes(partial(_count, wanted), chunks(file, _CHUNK)):
-            counts.update(counted)
-    return [counts[number] for number in range(len(asked))]
+        for counted in in_processes(partial(_count, alike, named), chunks(file, _CHUNK)):
+            twins_of.update(counted[0])
+            literal_of.update(counted[1])
+    return [Rivals(twins_of[number], literal_of[number]) for number in range(len(asked))]
 
 
-def _count(wanted: Mapping[Key, Sequence[int]], lines: list[bytes]) -> Counter[int]:
-    counts: Counter[int] = Counter()
+def _count(alike: Numbers, named: Numbers, lines: list[bytes]) -> tuple[Counter[int], Counter[int]]:
+    twins: Counter[int] = Counter()
+    literal: Counter[int] = Counter()
     for line in lines:
         keys = set(keys_of(msgspec.json.decode(line)))
-        counts.update({number for key in keys if key in wanted for number in wanted[key]})
-    return counts
+        first = {number for key in keys if key in named for number in named[key]}
+        literal.update(first)
+        twins.update({number for key in keys if key in alike for number in alike[key]} - first)
+    return twins, literal

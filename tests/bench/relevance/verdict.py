@@ -1,6 +1,6 @@
 """What the figures must come to: the promises, no less than was recorded, and more than the baselines give. Pure but for the records.
 
-No bound asks for more than twins leave certain: where several customers fit a question alike, the best ranking has bad luck too.
+No bound asks for more than rivals leave certain: where several customers fit a question alike, the best ranking has bad luck too.
 """
 
 from __future__ import annotations

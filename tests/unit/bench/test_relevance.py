@@ -19,7 +19,7 @@ from tests.bench.relevance.febrl import make_febrl
 from tests.bench.relevance.kinds import KINDS, make_judged
 from tests.bench.relevance.measure import Answered, figures_of
 from tests.bench.relevance.scoring import certain, latencies, limits, rank_of, recalls
-from tests.bench.relevance.twins import count_twins, keys_of
+from tests.bench.relevance.twins import Rivals, count_rivals, keys_of
 from tests.bench.relevance.writing import (
     NOTATIONS,
     classify,
@@ -59,12 +59,21 @@ def test_recall_counts_the_first_k_and_mrr_the_place() -> None:
 
 
 def test_limit_is_the_chance_among_twins() -> None:
-    assert limits([1, 2, 20]) == {"recall@1": round((1 + 1 / 2 + 1 / 20) / 3, 4), "recall@5": 0.75, "recall@10": round(2.5 / 3, 4)}
+    assert limits([Rivals(1), Rivals(2), Rivals(20)]) == {
+        "recall@1": round((1 + 1 / 2 + 1 / 20) / 3, 4),
+        "recall@5": 0.75,
+        "recall@10": round(2.5 / 3, 4),
+    }
+
+
+def test_those_who_are_named_literally_come_first() -> None:
+    assert limits([Rivals(1, literal=1)])["recall@1"] == 0
+    assert limits([Rivals(4, literal=3)]) == {"recall@1": 0.0, "recall@5": 0.5, "recall@10": 1.0}
 
 
 def test_what_is_certain_lies_below_the_limit_only_where_there_are_twins() -> None:
-    assert certain([1, 1, 1]) == limits([1, 1, 1])
-    assert certain([2] * 100)["recall@1"] == pytest.approx(0.5 - 2 * 0.05)
+    assert certain([Rivals(1)] * 3) == limits([Rivals(1)] * 3)
+    assert certain([Rivals(2)] * 100)["recall@1"] == pytest.approx(0.5 - 2 * 0.05)
 
 
 def test_latencies() -> None:
@@ -74,7 +83,7 @@ def test_latencies() -> None:
 
 def test_figures_are_of_each_side_and_by_error() -> None:
     answered = [
-        Answered(Judged("k", "q", error, (), "t"), 1, {"crmsearch": ours, "copy_to": ["t"]}, {"crmsearch": 1.0, "copy_to": 2.0})
+        Answered(Judged("k", "q", error, (), "t"), Rivals(1), {"crmsearch": ours, "copy_to": ["t"]}, {"crmsearch": 1.0, "copy_to": 2.0})
         for error, ours in (("typo", ["x", "t"]), ("typo", ["x"]), ("none", ["t"]))
     ]
     figures = figures_of(answered, ["crmsearch", "copy_to"])
@@ -162,7 +171,7 @@ def test_every_question_has_keys_of_the_one_who_is_meant(base: Base) -> None:
     for question in questions:
         assert set(question.twins) & set(keys_of(documents[question.target])), question
     assert {question.kind for question in questions} == set(KINDS)
-    assert all(count >= 1 for count in count_twins(base.documents, [question.twins for question in questions]))
+    assert all(each.twins >= 1 for each in count_rivals(base.documents, [(question.twins, question.literal) for question in questions]))
 
 
 def test_questions_do_not_depend_on_other_kinds(base: Base) -> None:
@@ -224,13 +233,13 @@ def test_companies_are_not_asked_for_by_the_names_of_people() -> None:
 # Twins.
 
 
-def _count(tmp_path: Path, documents: list[Document], kind: str, someone: Document) -> int:
+def _count(tmp_path: Path, documents: list[Document], kind: str, someone: Document) -> Rivals:
     path = tmp_path / "documents.ndjson"
     path.write_bytes(
         b"".join(msgspec.json.encode({"customer_id": f"n{at}", "kind": "person", **each}) + b"\n" for at, each in enumerate(documents))
     )
     (question,) = ask(kind, person(**someone))
-    return count_twins(path, [question.twins])[0]
+    return count_rivals(path, [(question.twins, question.literal)])[0]
 
 
 @pytest.mark.parametrize(
@@ -240,13 +249,26 @@ def _count(tmp_path: Path, documents: list[Document], kind: str, someone: Docume
 def test_twins_are_those_who_fit_alike(tmp_path: Path, kind: str, count: int) -> None:
     wang = {"name": "王芳", "city": "上海"}
     others = [{"name": "王芳", "city": "北京"}, {"name": "汪芳"}, {"name": "王飞"}, {"name": "Fang Wang", "city": "上海"}, {"name": "李芳"}]
-    assert _count(tmp_path, [wang, *others], kind, wang) == count
+    assert _count(tmp_path, [wang, *others], kind, wang) == Rivals(count)
 
 
 def test_twins_of_a_homophone_are_one_character_away(tmp_path: Path) -> None:
     meant = {"name": "张伟"}
     # Of those who sound alike, whoever differs in both characters can be told from the one who is meant.
-    assert _count(tmp_path, [meant, {"name": "李强"}], "Chinese homophone", meant) == 1
+    assert _count(tmp_path, [meant, {"name": "李强"}], "Chinese homophone", meant) == Rivals(1)
+
+
+def test_those_who_are_called_what_was_typed_are_counted_apart(tmp_path: Path) -> None:
+    meant: Document = {"name": "John Smith", "given_name": "John", "family_name": "Smith", "emails": ["milner.john@example.com"]}
+    others: list[Document] = [{"name": "Smith John"}, {"name": "Eva Milner"}, {"name": "Ann Lee", "emails": ["milner.ann@example.com"]}]
+    assert _count(tmp_path, [meant, *others], "swapped order", meant) == Rivals(1, literal=1)
+    assert _count(tmp_path, [meant, *others], "e-mail beginning", meant) == Rivals(2, literal=1)
+
+
+def test_those_who_are_called_alike_are_twins_where_the_one_who_is_meant_is_called_so_too(tmp_path: Path) -> None:
+    meant: Document = {"name": "Eva Milner", "emails": ["milner@example.com"]}
+    others: list[Document] = [{"name": "Tom Milner"}, {"name": "Ann Lee", "emails": ["milner.ann@example.com"]}]
+    assert _count(tmp_path, [meant, *others], "e-mail beginning", meant) == Rivals(2)
 
 
 def test_keys_fold_case_but_keep_accents() -> None:
