@@ -64,6 +64,20 @@ def test_finish_counts_and_makes_it_fit_for_readers(own: Lifecycle) -> None:
     assert own._client.indices.get_settings(index=index)[index]["settings"]["index"]["refresh_interval"] == "1s"
 
 
+def test_the_many_segments_of_a_load_become_one(own: Lifecycle) -> None:
+    index = own.create(NOON)
+    for number in range(5):
+        own._client.index(index=index, id=str(number), document={"customer_id": str(number)}, refresh=True)
+    assert _segments(own, index) > 1
+    own.finish(index, 5)
+    assert _segments(own, index) == 1
+
+
+def _segments(lifecycle: Lifecycle, index: str) -> int:
+    (shard,) = lifecycle._client.indices.segments(index=index)["indices"][index]["shards"]["0"]
+    return sum(segment["search"] for segment in shard["segments"].values())
+
+
 def test_promote_and_roll_back(own: Lifecycle) -> None:
     first, second, third = (_fill(own, hour) for hour in range(3))
     assert own.promote(first) is None

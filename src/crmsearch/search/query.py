@@ -49,8 +49,8 @@ def is_enough(q: str, stage: Stage, total: int) -> bool:
     """
     if stage != "precise" or total == 0:
         return total > 0
-    kinds = {word.kind for chunk in parse_text(q).chunks for reading in chunk.readings for word in reading}
-    return total >= ENOUGH or bool(kinds & {"email", "number"}) or kinds <= {"digits"}
+    words = {word for chunk in parse_text(q).chunks for reading in chunk.readings for word in reading}
+    return total >= ENOUGH or any(word.kind == "email" or any(map(str.isdigit, word.text)) for word in words)
 
 
 def build_text_query(q: str, stage: Stage = "precise") -> Body | None:

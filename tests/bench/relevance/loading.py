@@ -27,6 +27,7 @@ __all__ = ["baseline_index", "loaded"]
 
 _CHUNK = 1000
 _TIMEOUT_S = 120.0
+_MERGE_TIMEOUT_S = 1800.0
 _TELL_EVERY = 100_000
 _PROBED = 1000
 
@@ -55,6 +56,7 @@ def loaded(settings: Settings, documents: Path, word: str, *, baselines: bool = 
                     client.indices.create(index=baseline, **INDEX_BODY)
                 count = _fill(target, documents, index, baseline)
                 if baseline:
+                    client.options(request_timeout=_MERGE_TIMEOUT_S).indices.forcemerge(index=baseline, max_num_segments=1)
                     client.indices.refresh(index=baseline)
                 lifecycle.finish(index, count)
                 lifecycle.promote(index)

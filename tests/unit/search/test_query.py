@@ -117,7 +117,7 @@ def test_when_a_stage_has_found_enough() -> None:
     assert not is_enough("smith", "precise", ENOUGH - 1)
     assert is_enough("smith", "precise", ENOUGH)
     assert is_enough("smith", "tolerant", 1)
-    for exact in ("+86 138 0013 8000", "8812", "jon@x.com"):
+    for exact in ("+86 138 0013 8000", "8812", "jon@x.com", "C-00123", "salesforce:003A", "wang88", "smith 8812"):
         assert is_enough(exact, "precise", 1), exact
 
 
