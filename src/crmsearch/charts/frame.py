@@ -26,7 +26,7 @@ from crmsearch.charts.labels import LEGEND, fit, label, literal, room, shorten, 
 __all__ = ["ACCENT", "HIGH", "INK", "LOW", "PAPER", "SOFT", "TEXT_LINE", "Frame", "Plot", "across", "down", "draw", "width_of_plot"]
 
 WIDTH = 720  # pixels
-LEAST = 76  # pixels of height; in less the library leaves no room for what is below
+LEAST = 50  # pixels of a plot; the library makes none lower, and writes beyond the picture
 # Columns of a line of text, by the size of its letters: seven pixels for twelve, in the widest fonts.
 TITLE_LINE, SUBTITLE_LINE, TEXT_LINE = 60, 88, 96
 ACCENT, INK, SOFT, LINE, PAPER = "#1f6feb", "#1c2430", "#5b6675", "#d9dee6", "#ffffff"
@@ -60,7 +60,9 @@ def across(frame: Frame, low: float, high: float) -> Plot:
 def down(labels: Sequence[str]) -> Plot:
     """The y axis: one label for each row, the first on top."""
     places, shown = list(range(len(labels))), [label(each) for each in labels]
-    return scale_y_continuous(breaks=places, labels=shown, trans="reverse", limits=[len(labels) - 0.5, -0.5], expand=[0, 0])
+    # A single row has the height of one of two.
+    middle, reach = (len(labels) - 1) / 2, max(len(labels), 2) / 2
+    return scale_y_continuous(breaks=places, labels=shown, trans="reverse", limits=[middle + reach, middle - reach], expand=[0, 0])
 
 
 def draw(plot: Plot, frame: Frame, height: float, grid: str, legend: Sequence[str] = (), beyond: int = 0) -> str:
@@ -80,13 +82,13 @@ def draw(plot: Plot, frame: Frame, height: float, grid: str, legend: Sequence[st
         "caption": wrap(frame.caption, TEXT_LINE, 3),
         "x": wrap(frame.x, TEXT_LINE, 1),
     }
-    plot += labs(y="", **{name: "\n".join(map(literal, each)) for name, each in text.items()})
+    plot += labs(y="", **{name: "\n".join(map(literal, each)) for name, each in text.items() if any(each)})
     line = element_line(color=LINE, size=0.6)
     plot += theme(
         plot_title=element_text(size=17, color=INK, face="bold"),
         plot_subtitle=element_text(size=13, color=SOFT, margin=[4, 0, 8, 0]),
         plot_caption=element_text(size=12, color=SOFT, hjust=0),
-        axis_title=element_text(size=12, color=SOFT),
+        axis_title=element_text(size=12, color=SOFT) if frame.x else element_blank(),
         axis_title_y=element_blank(),
         axis_text=element_text(size=12, color=INK),
         plot_margin=[10, 22 + beyond, 8, 12],
@@ -104,8 +106,9 @@ def draw(plot: Plot, frame: Frame, height: float, grid: str, legend: Sequence[st
         names = [literal(shorten(each, LEGEND)) for each in legend]
         guide = guide_legend(ncol=beside, byrow=True)
         plot += guides(fill=guide, color=guide) + coloured(names)
-    around = 30 + 22 * len(text["title"]) + (12 + 18 * len(text["subtitle"])) * bool(frame.subtitle) + 20 * bool(frame.x)
-    around += (8 + 18 * len(text["caption"])) * bool(frame.caption) + (16 + 28 * math.ceil(len(legend) / beside)) * bool(legend)
+    # What the library takes for each of them, in pixels.
+    around = 38 + 17 * len(text["title"]) + (12 + 13 * len(text["subtitle"])) * bool(frame.subtitle) + 15 * bool(frame.x)
+    around += 12 * len(text["caption"]) * bool(frame.caption) + (10 + 23 * math.ceil(len(legend) / beside)) * bool(legend)
     return str((plot + ggsize(WIDTH, round(max(height, LEAST) + around))).to_svg())
 
 

@@ -72,7 +72,7 @@ def _draw_groups(
         return show_share(figure) if frame.shares else number(figure)
 
     rows: list[Bar] = []
-    labels, told = [], list(said)
+    labels, told = [], []
     for each in groups:
         if each.figure is None:
             continue
@@ -93,7 +93,7 @@ def _draw_groups(
         *([say(language, "ungrouped", number(answer.missing_count))] if answer.missing_count else []),
     ]
     chart = bars(msgspec.structs.replace(frame, caption=" · ".join(notes)), labels, rows, total, from_zero=kind == "bars")
-    return finish([chart], frame.title, "; ".join([notes[0], *told_of(told, language)]))
+    return finish([chart], frame.title, " ".join([*said, f"{'; '.join([notes[0], *told_of(told, language)])}."]))
 
 
 def draw_tour(answer: Tour, kind: str | None = None, language: Language = "en") -> str:

@@ -97,7 +97,13 @@ def histogram(frame: Frame, bins: Sequence[tuple[float, float, int]], mark: floa
     return draw(plot + across(frame, min(lows), max(highs)), frame, 340, grid="y")
 
 
-def lines(frame: Frame, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], labels: Sequence[str] | None = None) -> str:
+def lines(
+    frame: Frame,
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    labels: Sequence[str] | None = None,
+    height: int = 340,
+    from_zero: bool = False,
+) -> str:
     """Points joined by lines, one line for each series; ``labels`` name the places 0, 1, 2 … where x is not a number."""
     points = [(str(place), x, y) for place, (_, line) in enumerate(series) for x, y in line]
     xs = [x for _, x, _ in points]
@@ -107,12 +113,12 @@ def lines(frame: Frame, series: Sequence[tuple[str, Sequence[tuple[float, float]
     if joined:
         plot += geom_line(data=_columns(joined), size=1.1)
     plot += geom_point(size=2.5)
-    plot += scale_y_continuous(format=",~g")
+    plot += scale_y_continuous(format=".1%" if frame.shares else ",~g", limits=[0, None] if from_zero else None)
     axis, below, beyond = (across(frame, min(xs), max(xs)), 0, 0) if labels is None else _along(labels, width_of_plot([""]))
     plot += axis
     if len(series) == 1:
-        return draw(plot + scale_color_manual(values=[ACCENT]), frame, 340 + below, grid="y", beyond=beyond)
-    return draw(plot, frame, 340 + below, grid="y", beyond=beyond, legend=[name for name, _ in series])
+        return draw(plot + scale_color_manual(values=[ACCENT]), frame, height + below, grid="y", beyond=beyond)
+    return draw(plot, frame, height + below, grid="y", beyond=beyond, legend=[name for name, _ in series])
 
 
 def _columns(points: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
