@@ -162,6 +162,13 @@ def test_every_bar_has_its_figure_as_text_and_in_the_description() -> None:
     assert bars([], "Rows") == "<p>None.</p>"
 
 
+def test_fields_that_no_file_held_are_compared_with_nothing() -> None:
+    added = FieldQuality(field="revenue", filled_before=0.0, filled_after=0.5, valid=None, unique_before=None, unique_after=None)
+    page = render_report(replace(REPORT, fields=[added]))
+    _outline(page)
+    assert "How many have a value" not in page
+
+
 def test_the_page_stays_small() -> None:
     """It is mailed and archived; a quality report of all fields with a trend over many runs is the largest there is."""
     fields = [

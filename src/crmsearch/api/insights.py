@@ -31,7 +31,7 @@ async def tour(insights: Insights, picture: Wanted) -> Response[Tour]:
     strength as bars with `format=svg`.
     """
     answer = await insights.tour(picture.language)
-    return picture.respond(answer, lambda: draw_tour(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_tour(answer, picture.chart, picture.language))
 
 
 @get("/campaigns", operation_id="CampaignInsights")
@@ -49,7 +49,7 @@ async def campaigns(
     With `format=svg` the response that ranks the groups, as `bars` or `points` with their intervals.
     """
     answer = await insights.campaigns(_grouping(by, q, filter_, size, picture.language), order)
-    return picture.respond(answer, lambda: draw_campaigns(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_campaigns(answer, picture.chart, picture.language))
 
 
 @get("/service", operation_id="ServiceInsights")
@@ -67,7 +67,7 @@ async def service(
     With `format=svg` the measure that ranks the groups, as `bars` or `points` with their intervals.
     """
     answer = await insights.service(_grouping(by, q, filter_, size, picture.language), order)
-    return picture.respond(answer, lambda: draw_service(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_service(answer, picture.chart, picture.language))
 
 
 def _grouping(by: str, q: str, filters: list[str] | None, size: int, language: Language) -> Grouping:

@@ -1,5 +1,6 @@
 """Figures as a chart: what the caller wants, and the answer in that form."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -24,12 +25,12 @@ class Picture(msgspec.Struct, frozen=True):
     chart: str | None
     language: Language
 
-    def respond(self, figures: Any, draw: Callable[[], str]) -> Response[Any]:
-        """The figures, or what ``draw`` makes of them."""
+    async def respond(self, figures: Any, draw: Callable[[], str]) -> Response[Any]:
+        """The figures, or what ``draw`` makes of them; in a thread, since a chart takes as long as several searches."""
         headers = {"Vary": "Accept"}
         if not self.wanted:
             return Response(figures, headers=headers)
-        return Response(draw(), media_type=SVG, headers=headers)
+        return Response(await asyncio.to_thread(draw), media_type=SVG, headers=headers)
 
 
 async def provide_picture(

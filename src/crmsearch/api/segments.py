@@ -89,7 +89,7 @@ async def profile_segment(name: FromPath[str], segments: Segments, picture: Want
     With `format=svg` the numbers and values that differ most, as `bars` or `points` with their intervals.
     """
     answer = await segments.profile(name, picture.language)
-    return picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
 
 
 @get("/{name:str}/export", operation_id="ExportSegment", response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
@@ -119,7 +119,7 @@ async def compare_segments(
 ) -> Response[Comparison]:
     """Overlap of two segments, and their differences by field with tests and effect sizes; as `bars` or `points` with `format=svg`."""
     answer = await segments.compare(a, b, picture.language)
-    return picture.respond(answer, lambda: draw_comparison(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_comparison(answer, picture.chart, picture.language))
 
 
 def _tagged(view: SegmentView, status: int) -> Response[SegmentView]:

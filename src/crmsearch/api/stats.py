@@ -71,7 +71,7 @@ async def compute_stats_by_url(
 async def _stats(request: StatsRequest, service: SearchService, may_see_small: bool, picture: Picture) -> Response[StatsResponse]:
     wanted = prepare_stats(request, picture.chart) if picture.wanted else request
     answer = await service.stats(wanted, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_stats(wanted, answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_stats(wanted, answer, picture.chart, picture.language))
 
 
 @post("/correlation", operation_id="ComputeCorrelation", status_code=200)
@@ -80,7 +80,7 @@ async def compute_correlation(
 ) -> Response[CorrelationResponse]:
     """Pearson's correlation of every pair of numeric fields, with its interval; a heat map with `format=svg`."""
     answer = await service.correlation(data, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
 
 
 @get("/correlation", operation_id="ComputeCorrelationByUrl")
@@ -96,7 +96,7 @@ async def compute_correlation_by_url(
     names = read_names(fields)
     request = CorrelationRequest(fields=names, q=q, filters=read_filters(filter_))
     answer = await service.correlation(request, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
 
 
 @post("/crosstab", operation_id="ComputeCrosstab", status_code=200)
@@ -105,7 +105,7 @@ async def compute_crosstab(
 ) -> Response[CrosstabResponse]:
     """Two fields against each other: observed and expected counts, lift, shares and the chi-square test; a heat map with `format=svg`."""
     answer = await service.crosstab(data, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
 
 
 @get("/crosstab", operation_id="ComputeCrosstabByUrl")
@@ -128,7 +128,7 @@ async def compute_crosstab_by_url(
         size=size,
     )
     answer = await service.crosstab(request, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
 
 
 @get("/fields", operation_id="ListFields", tags=["catalogue"], sync_to_thread=False)

@@ -67,4 +67,4 @@ def wrap(text: str, most: int, lines: int) -> list[str]:
 
 
 def _wide(text: str) -> int:
-    return sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return 0 if text.isascii() else sum(unicodedata.east_asian_width(character) in "WF" for character in text)

@@ -23,8 +23,9 @@ from lets_plot import (
     geom_tile,
     geom_vline,
     ggplot,
+    scale_color_identity,
     scale_color_manual,
-    scale_fill_gradient2,
+    scale_fill_identity,
     scale_fill_manual,
     scale_x_continuous,
     scale_y_continuous,
@@ -131,6 +132,8 @@ def bars(
     """Labelled rows of bars with intervals, or points where a bar from zero would say nothing. ``parts`` name the bars of one row."""
     bands = max(1, len(parts))
     low, high = _reach(rows, from_zero)
+    if mark is not None:
+        low, high = min(low, mark), max(high, mark)
     span = high - low or 1.0
     middle = [row.row + (row.part - (bands - 1) / 2) * 0.8 / bands for row in rows]
     data = _bar_columns(rows, middle, 0.4 / bands, span, from_zero)
@@ -249,37 +252,32 @@ def heatmap(
         cells: by row and column; ``None`` is left white.
         scale: the values that have the lowest, the middle (white) and the highest colour.
     """
-    low, middle, high = scale
-    if low == high:
-        low, high = middle - 1, middle + 1
-    data: dict[str, list[Any]] = {"x": [], "y": [], "value": [], "text": [], "ink": []}
     longest, height = max((room(text) for row in cells for _, text in row), default=0), ROW
     letter = _letter(rows, columns, longest)
     if letter < SMALLEST:  # with its parts below each other
         cells = [[(value, text.replace(" · ", "\n")) for value, text in row] for row in cells]
         longest = max((room(line) for row in cells for _, text in row for line in text.split("\n")), default=0)
         letter, height = _letter(rows, columns, longest), 2 * ROW
-    for place, row in enumerate(cells):
-        for column, (value, text) in enumerate(row):
-            shown = middle if value is None else min(max(value, low), high)
-            reach = (high - middle if shown > middle else middle - low) or 1.0
-            ink = "light" if abs(shown - middle) / reach > 0.6 else "dark"
-            for name, each in (
-                ("x", column),
-                ("y", place),
-                ("value", shown),
-                ("text", "\n".join(map(literal, text.split("\n")))),
-                ("ink", ink),
-            ):
-                data[name].append(each)
-    plot = ggplot(data, aes("x", "y")) + geom_tile(aes(fill="value"), color=PAPER, size=0.6)
+    found = [(column, place, *_colours(value, scale), text) for place, row in enumerate(cells) for column, (value, text) in enumerate(row)]
+    data: dict[str, Any] = dict(zip(("x", "y", "fill", "ink", "text"), map(list, zip(*found, strict=True)), strict=True))
+    data["text"] = ["\n".join(map(literal, text.split("\n"))) for text in data["text"]]
+    # The colours are worked out here: a scale of the library refuses values that are all equal.
+    plot = ggplot(data, aes("x", "y")) + geom_tile(aes(fill="fill"), color=PAPER, size=0.6)
     # What nobody could read is left to the description.
     if letter >= SMALLEST:
         plot += geom_text(aes(label="text", color="ink"), size=letter / 2.2)
-    plot += scale_color_manual(values=[INK, PAPER], limits=["dark", "light"])
-    plot += scale_fill_gradient2(low=LOW, mid=PAPER, high=HIGH, midpoint=middle, limits=[low, high])
+    plot += scale_fill_identity() + scale_color_identity()
     axis, below, beyond = _along(columns, width_of_plot(rows), expand=[0, 0])
     return draw(plot + axis + down(rows), frame, height * len(rows) + below, grid="", beyond=beyond)
+
+
+def _colours(value: float | None, scale: tuple[float, float, float]) -> tuple[str, str]:
+    """The colours of a cell and of the text in it."""
+    low, middle, high = scale
+    end, reach = (HIGH, high - middle) if value is not None and value > middle else (LOW, middle - low)
+    strength = min(1.0, abs(value - middle) / reach) if value is not None and reach else 0.0
+    mixed = (round(int(PAPER[place : place + 2], 16) * (1 - strength) + int(end[place : place + 2], 16) * strength) for place in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in mixed), PAPER if strength > 0.6 else INK
 
 
 def _letter(rows: Sequence[str], columns: Sequence[str], longest: int) -> float:

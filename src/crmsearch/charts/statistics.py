@@ -4,14 +4,16 @@ import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from crmsearch.charts.labels import named
 from crmsearch.charts.plots import Bar, Box, Frame, bars, boxes, choose_kind, heatmap, histogram, lines, notice, stacks
 from crmsearch.charts.svg import finish
-from crmsearch.charts.words import Language, field_label, number, say, told_of, value_text
+from crmsearch.charts.words import Language, field_label, number, say, told_of, value_label, value_text
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
 from crmsearch.search.stats import (
+    AnyStats,
     CategoryStats,
     FieldStats,
     Group,
@@ -51,7 +53,7 @@ class _Ask(msgspec.Struct, frozen=True):
 
     def framed(self, subtitle: str, *caption: str, x: str = "") -> Frame:
         notes = " · ".join([*caption, *([self.frame.caption] if self.frame.caption else [])])
-        return msgspec.structs.replace(self.frame, subtitle=subtitle, caption=notes, x=x)
+        return replace(self.frame, subtitle=subtitle, caption=notes, x=x)
 
     def say(self, word: str, *values: str) -> str:
         return say(self.language, word, *values)
@@ -74,15 +76,16 @@ def prepare_stats(request: StatsRequest, kind: str | None) -> StatsRequest:
     kinds = {name: _kind(request, name, kind) for name in request.fields}
     wanted = {kinds[name] for name in request.numeric}
     if not request.groupings and wanted & {"histogram", "line"} and request.histogram is None:
-        request = msgspec.structs.replace(request, histogram=HistogramRequest(bins=BINS))
+        request = replace(request, histogram=HistogramRequest(bins=BINS))
     if "box" in wanted:
-        request = msgspec.structs.replace(request, percentiles=tuple(dict.fromkeys((*request.percentiles, *BOX))))
+        request = replace(request, percentiles=tuple(dict.fromkeys((*request.percentiles, *BOX))))
     return request
 
 
 def draw_stats(request: StatsRequest, answer: StatsResponse, kind: str | None = None, language: Language = "en") -> str:
     """The answer to a prepared request as SVG: one chart for each field, below each other."""
     titles, charts, told = [], [], []
+    answer = _in_words(request, answer, language)
     for name in request.fields:
         ask = _ask(request, answer, name, language)
         svg, rows = _draw(request, ask, _kind(request, name, kind))
@@ -90,6 +93,30 @@ def draw_stats(request: StatsRequest, answer: StatsResponse, kind: str | None = 
         charts.append(svg)
         told.append(f"{ask.frame.title}: {'; '.join(told_of(rows, language))}.")
     return finish(charts, " · ".join(titles), " ".join(told))
+
+
+def _in_words(request: StatsRequest, answer: StatsResponse, language: Language) -> StatsResponse:
+    """The answer with the values of its categories and groups as they are called in the language."""
+
+    def of_fields(fields: dict[str, AnyStats]) -> dict[str, AnyStats]:
+        return {name: of_values(name, each) if isinstance(each, CategoryStats) else each for name, each in fields.items()}
+
+    def of_values(name: str, stats: CategoryStats) -> CategoryStats:
+        values = [replace(each, label=value_label(name, each.value, each.label, language)) for each in stats.values]
+        return replace(stats, values=values)
+
+    def of_groups(groups: list[Group] | None, depth: int = 0) -> list[Group] | None:
+        return groups and [
+            replace(
+                group,
+                label=value_label(request.groupings[depth].field, group.value, group.label, language),
+                fields=of_fields(group.fields),
+                groups=of_groups(group.groups, depth + 1),
+            )
+            for group in groups
+        ]
+
+    return replace(answer, fields=of_fields(answer.fields), groups=of_groups(answer.groups))
 
 
 def _kind(request: StatsRequest, name: str, kind: str | None) -> str:

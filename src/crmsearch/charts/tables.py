@@ -5,7 +5,7 @@ import math
 from crmsearch.charts.labels import named
 from crmsearch.charts.plots import Bar, Frame, bars, choose_kind, heatmap, notice, stacks
 from crmsearch.charts.svg import finish
-from crmsearch.charts.words import Language, field_label, number, say
+from crmsearch.charts.words import Language, field_label, number, say, value_label
 from crmsearch.search.stats import Cell, CorrelationResponse, CrosstabResponse, Line
 
 __all__ = ["draw_correlation", "draw_crosstab"]
@@ -27,16 +27,17 @@ def draw_crosstab(answer: CrosstabResponse, kind: str | None = None, language: L
     frame = Frame(title=title, subtitle=say(language, "rows" if kind == "bars" else "lift"), caption=" · ".join(notes))
     if not answer.n:
         return finish([notice(frame, say(language, "nothing"))], title, say(language, "nothing"))
-    rows = [named(_line(line, language), line.count) for line in answer.rows]
-    columns = [_line(line, language) for line in answer.columns]
+    names = [_line(answer.row_field, line, language) for line in answer.rows]
+    rows = [named(name, line.count) for name, line in zip(names, answer.rows, strict=True)]
+    columns = [_line(answer.column_field, line, language) for line in answer.columns]
     if kind == "bars":
         chart = stacks(frame, [(row, [cell.row_share for cell in cells]) for row, cells in zip(rows, answer.cells, strict=True)], columns)
     else:
         cells = [[(_strength(cell), _cell_text(cell)) for cell in row] for row in answer.cells]
         chart = heatmap(frame, rows, columns, cells, (-1.0, 0.0, 1.0))
     told = [
-        f"{_line(line, language)}: {', '.join(f'{column} {_cell_text(cell)}' for column, cell in zip(columns, of_line, strict=True))}"
-        for line, of_line in zip(answer.rows, answer.cells, strict=True)
+        f"{name}: {', '.join(f'{column} {_cell_text(cell)}' for column, cell in zip(columns, of_line, strict=True))}"
+        for name, of_line in zip(names, answer.cells, strict=True)
     ]
     return finish([chart], title, "; ".join([*notes[:1], *told]) + ".")
 
@@ -74,8 +75,8 @@ def draw_correlation(answer: CorrelationResponse, kind: str | None = None, langu
     return finish([chart], title, "; ".join(told) + ".")
 
 
-def _line(line: Line, language: Language) -> str:
-    return say(language, "others") if line.value is None else line.label
+def _line(field: str, line: Line, language: Language) -> str:
+    return say(language, "others") if line.value is None else value_label(field, line.value, line.label, language)
 
 
 def _strength(cell: Cell) -> float | None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from crmsearch.contract import FIELDS
-from crmsearch.search.findings import Language, field_label
+from crmsearch.search.findings import Language, field_label, show_value
 
-__all__ = ["Language", "field_label", "number", "say", "told_of", "value_text"]
+__all__ = ["Language", "field_label", "number", "say", "told_of", "value_label", "value_text"]
 
 TOLD = 40  # rows that a description tells of one by one
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,6 +100,14 @@ def number(value: float) -> str:
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def value_label(name: str, value: object, label: str, language: Language) -> str:
+    """What a value of a category or a group is called: in Chinese where there is a word for it, else by its label."""
+    if language == "en" or not isinstance(value, str):
+        return label
+    found = show_value(name, value, language).strip("“”")
+    return label if found == value else found
 
 
 def value_text(name: str, value: float) -> str:

@@ -140,7 +140,7 @@ def _fields(report: RunReport) -> str:
         "Different in the customers",
     ]
     shares = [(_label(each), (each.filled_before, each.filled_after)) for each in compared]
-    filled = pairs(shares, ("before, in the rows read", "after, in the customers"), "How many have a value, by field") if shares else ""
+    filled = pairs(shares, ("before, in the rows read", "after, in the customers"), "How many have a value, by field")
     return f"""<h2>How good the fields are</h2>
 <p><strong>Filled</strong>: how many of the rows that were read, and of the customers they became, have a value.
 <strong>Valid</strong>: how many of the filled cells survived the rules. <strong>Different</strong>: how many of the values differ from all

@@ -74,6 +74,8 @@ def pairs(rows: Sequence[tuple[str, Sequence[float | None]]], parts: Sequence[st
         for part, share in enumerate(shares)
         if share is not None
     ]
+    if not shown:
+        return ""
     drawn = plots.bars(Frame(title=title, shares=True), [label for label, _ in rows], shown, parts=parts)
     return _picture(drawn, title, [f"{label}: {', '.join(percent(share, 0) for share in shares)}" for label, shares in rows])
 

@@ -67,6 +67,10 @@ def _pictures() -> Iterator[tuple[str, str]]:
             {"fields": ["gender"], "by": "city"},
             response("gender", category({"f": 50, "m": 3}), {label: category({"f": 3}, 2) for label in HOSTILE}),
         ),
+        "one value of groups": (
+            {"fields": ["city"], "by": "gender"},
+            response("city", category({"Bern": 5}), {"female": category({"Bern": 3}), "male": category({"Bern": 2})}),
+        ),
         "withheld": ({}, msgspec.structs.replace(response("age", numeric()), fields={}, withheld=["age"])),
     }
     for name, (asked, answer) in answers.items():
@@ -147,6 +151,17 @@ def test_labels_are_shown_as_they_are() -> None:
     assert "<script" not in picture
     assert "\u2060" not in picture
     assert f"{'a' * 25}… (n = 100)" in texts
+
+
+def test_values_of_known_vocabularies_are_called_by_their_words() -> None:
+    request = _request(fields=["gender"], by="lifecycle")
+    answer = response("gender", category({"female": 5, "旅": 3}), {"churned": category({"female": 2, "旅": 1})})
+    chinese, english = draw_stats(request, answer, "bars", "zh"), draw_stats(request, answer, "bars")
+    assert all(word in chinese for word in ("女", "旅", "已流失 (n = 3)"))
+    assert "女" not in english
+    assert "churned (n = 3)" in english
+    table = msgspec.structs.replace(crosstab(["x", ""], ["female"]), row_field="city")
+    assert "女" in draw_crosstab(table, "heatmap", "zh")
 
 
 @given(label=st.text(max_size=60))
