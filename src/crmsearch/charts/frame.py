@@ -57,11 +57,11 @@ def across(frame: Frame, low: float, high: float) -> Plot:
     return scale_x_datetime(format=form)
 
 
-def down(labels: Sequence[str]) -> Plot:
-    """The y axis: one label for each row, the first on top."""
+def down(labels: Sequence[str], row: float) -> Plot:
+    """The y axis: one label for each row, of so many pixels, the first on top."""
     places, shown = list(range(len(labels))), [label(each) for each in labels]
-    # A single row has the height of one of two.
-    middle, reach = (len(labels) - 1) / 2, max(len(labels), 2) / 2
+    # In a plot that must be higher than its rows these stay as high as they are, in the middle of it.
+    middle, reach = (len(labels) - 1) / 2, max(len(labels), LEAST / row) / 2
     return scale_y_continuous(breaks=places, labels=shown, trans="reverse", limits=[middle + reach, middle - reach], expand=[0, 0])
 
 

@@ -17,7 +17,7 @@ MARK = "\u2060"
 # What the library thinks too little of a Chinese character's width, in marks: it takes 8.9 pixels for either, of 12 that the one has.
 _LACKING = 0.35
 # Words; Chinese characters one by one, with the signs that may not stand at the end or the beginning of a line.
-_PIECES = re.compile(r"[“（《]*[\u2e80-\uffef][，。；：、）》”！？]*|\s+|[^\s\u2e80-\uffef]+[，。；：、）》！？]*")
+_PIECES = re.compile(r"[“（《]*[\u2e80-\uffef][，。；：、）》”！？,.;:)]*|\s+|[^\s\u2e80-\uffef]+[，。；：、）》！？]*")
 
 
 def room(text: str) -> int:

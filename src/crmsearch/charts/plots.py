@@ -151,9 +151,9 @@ def bars(
     # Of the width, for the text beside the longest bar.
     share = min(0.5, (14 + 7 * max(room(row.text) for row in rows)) / width_of_plot(labels))
     begin = low if from_zero and low == 0 else low - span * EDGE
-    plot += across(frame, low, high) + down(labels) + coord_cartesian(xlim=[begin, low + span / (1 - share)])
-    height = ROW * len(labels) * (1 if bands == 1 else 0.35 + 0.45 * bands)
-    return draw(plot, frame, height, grid="x", legend=parts)
+    height = ROW * (1 if bands == 1 else 0.35 + 0.45 * bands)
+    plot += across(frame, low, high) + down(labels, height) + coord_cartesian(xlim=[begin, low + span / (1 - share)])
+    return draw(plot, frame, height * len(labels), grid="x", legend=parts)
 
 
 def sentences(frame: Frame, rows: Sequence[tuple[str, Bar]]) -> str:
@@ -171,9 +171,9 @@ def sentences(frame: Frame, rows: Sequence[tuple[str, Bar]]) -> str:
     plot = ggplot(data) + geom_rect(aes(xmin="zero", xmax="x", ymin="top", ymax="bottom"), size=0, fill=ACCENT)
     plot += geom_segment(aes(x="zero", xend="zero", y="top", yend="bottom"), size=0.9, color=INK)
     plot += _intervals_and_figures(shown, 10 / height)
-    plot += geom_text(aes("begin", "head", label="sentence"), hjust=0, vjust=0, size=5.5, color=INK)
+    plot += geom_text(aes("begin", "head", label="sentence"), hjust=0, vjust=0, size=5.5, lineheight=1.15, color=INK)
     edges = [low - span * EDGE, high + span * 0.1]  # with room for a figure on the right
-    plot += across(frame, low, high) + down([""] * len(rows)) + coord_cartesian(xlim=edges)
+    plot += across(frame, low, high) + down([""] * len(rows), height) + coord_cartesian(xlim=edges)
     return draw(plot, frame, height * len(rows), grid="x")
 
 
@@ -217,7 +217,7 @@ def boxes(frame: Frame, rows: Sequence[Box]) -> str:
     data["y"] = list(range(len(rows)))
     ends = aes(y="y", xmin="lowest", xlower="lower", xmiddle="middle", xupper="upper", xmax="highest")
     plot = ggplot(data) + geom_boxplot(ends, stat="identity", orientation="y", fill="#dbe8fd", color=ACCENT, size=0.9, width=0.55)
-    plot += across(frame, min(data["lowest"]), max(data["highest"])) + down([row.label for row in rows])
+    plot += across(frame, min(data["lowest"]), max(data["highest"])) + down([row.label for row in rows], ROW + 6)
     return draw(plot, frame, (ROW + 6) * len(rows), grid="x")
 
 
@@ -232,7 +232,7 @@ def stacks(frame: Frame, rows: Sequence[tuple[str, Sequence[float]]], parts: Seq
                 values.append(value)
             begin += share
     plot = ggplot(data) + geom_rect(aes(xmin="low", xmax="high", ymin="top", ymax="bottom", fill="part"), color=PAPER, size=0.4)
-    plot += scale_x_continuous(format=".0%", expand=[0, 0, 0.04, 0]) + down([label for label, _ in rows])
+    plot += scale_x_continuous(format=".0%", expand=[0, 0, 0.04, 0]) + down([label for label, _ in rows], ROW)
     return draw(plot, frame, ROW * len(rows), grid="x", legend=parts)
 
 
@@ -268,7 +268,7 @@ def heatmap(
         plot += geom_text(aes(label="text", color="ink"), size=letter / 2.2)
     plot += scale_fill_identity() + scale_color_identity()
     axis, below, beyond = _along(columns, width_of_plot(rows), expand=[0, 0])
-    return draw(plot + axis + down(rows), frame, height * len(rows) + below, grid="", beyond=beyond)
+    return draw(plot + axis + down(rows, height), frame, height * len(rows) + below, grid="", beyond=beyond)
 
 
 def _colours(value: float | None, scale: tuple[float, float, float]) -> tuple[str, str]:

@@ -35,6 +35,7 @@ def test_a_count_has_its_place_behind_a_long_label() -> None:
         ("one two three", 2, ["one two", "three"]),
         ("one two three four", 2, ["one two", "three f…"]),
         ("客户很多。客户", 3, ["客户很", "多。客户"]),
+        ("客户很多, 客户", 3, ["客户很", "多, 客户"]),
         ("共 44 项。", 2, ["共 44", "项。"]),
         ("extraordinarily", 2, ["extraor…"]),
         ("", 2, [""]),
