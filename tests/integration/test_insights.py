@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -328,3 +329,46 @@ def test_before_the_first_load_there_is_no_index_to_ask(node_settings: Settings)
 def test_what_cannot_be_answered_is_refused(api: Api, path: str, code: str) -> None:
     answer = api.get(f"/v1/insights/{path}" if not path.startswith("?") else f"/v1/insights{path}")
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+# As pictures
+
+
+@pytest.mark.parametrize(
+    ("path", "kinds", "said"),
+    [
+        ("/v1/insights", "bars", ("Fields that hang together", "相互关联的字段")),
+        ("/v1/insights/campaigns?by=city", "bars, points", ("Conversion rate by City", "转化率 · 按城市")),
+        ("/v1/insights/campaigns?by=segment&order=opened", "bars, points", ("Open rate by Segment", "打开率 · 按分群")),
+        ("/v1/insights/service", "bars, points", ("Average resolution (h) by Owner", "平均解决时长(小时) · 按负责人")),
+        ("/v1/insights/service?by=city&order=open", "bars, points", ("Customers with an open ticket by City", "有未结工单的客户 · 按城市")),
+    ],
+)
+def test_every_insight_is_a_picture_too(api: Api, path: str, kinds: str, said: tuple[str, str]) -> None:
+    joint = "&" if "?" in path else "?"
+    picture = api.get(path, headers={"Accept": "image/svg+xml"})
+    assert (picture.status_code, picture.headers["content-type"].split(";")[0]) == (200, "image/svg+xml")
+    assert picture.headers["vary"] == "Accept"
+    for kind in kinds.split(", "):
+        for language, title in zip(("en", "zh"), said, strict=True):
+            drawn = api.get(f"{path}{joint}format=svg&chart={kind}&lang={language}").text
+            assert drawn.startswith("<svg")
+            assert title in drawn
+    refused = api.get(f"{path}{joint}chart=pie")
+    assert (refused.status_code, refused.json()["detail"]) == (400, f"there is no such chart here; these fit: {kinds}")
+    assert api.get(path).headers["content-type"] == "application/json"
+
+
+def test_the_picture_of_the_tour_tells_its_sentences(api: Api) -> None:
+    answer, picture = api.get("/v1/insights").json(), api.get("/v1/insights?format=svg").text
+    found = ET.fromstring(picture).find("{http://www.w3.org/2000/svg}desc")
+    assert found is not None
+    for kind in ("associations", "unusual", "moved"):
+        assert answer[kind]
+        assert all(each["sentence"] in (found.text or "") for each in answer[kind])
+
+
+@pytest.mark.parametrize("path", ["/v1/insights/campaigns", "/v1/insights/service?by=city"])
+def test_a_picture_of_nobody_says_so(api: Api, path: str) -> None:
+    joint = "&" if "?" in path else "?"
+    assert "no customer here belongs to a group" in api.get(f"{path}{joint}format=svg&filter=city:Atlantis").text

@@ -629,3 +629,38 @@ def test_cells_of_a_file_are_no_formulas(node_settings: Settings) -> None:
 def test_what_is_not_there_is_told(api: Api, path: str, status: int, code: str) -> None:
     answer = api.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+# As pictures
+
+
+def test_profile_and_comparison_are_pictures_too(clean: Api) -> None:
+    _put(clean, "berlin", BERLIN)
+    _put(clean, "women", WOMEN)
+    for path, title in (
+        ("/v1/segments/berlin/profile?", {"en": "Berlin against everyone: numbers", "zh": "Berlin 与 全部客户: 数值"}),
+        ("/v1/segments/compare?a=women&b=rfm-champions&", {"en": "only Women of Berlin", "zh": "仅 RFM：冠军客户"}),
+    ):
+        picture = clean.get(path, headers={"Accept": "image/svg+xml"})
+        assert (picture.status_code, picture.headers["content-type"].split(";")[0]) == (200, "image/svg+xml")
+        for kind in ("bars", "points"):
+            for language, text in title.items():
+                assert text in clean.get(f"{path}format=svg&chart={kind}&lang={language}").text
+        refused = clean.get(f"{path}chart=histogram")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "there is no such chart here; these fit: bars, points")
+        assert clean.get(path).headers["content-type"] == "application/json"
+    assert clean.get("/v1/segments/nothing/profile?format=svg").status_code == 404
+    assert clean.get("/v1/segments/compare?format=svg&a=women&b=women").status_code == 400
+
+
+def test_only_routes_that_draw_take_a_chart(clean: Api) -> None:
+    for path in ("/v1/segments", "/v1/segments/churn-high", "/v1/segments/churn-high/versions"):
+        assert clean.get(f"{path}?chart=bars").status_code == 400
+    assert clean.get("/v1/segments/churn-high/export?format=svg").status_code == 400
+
+
+def test_a_segment_of_nobody_has_a_picture_that_says_so(clean: Api) -> None:
+    _put(clean, "nobody", {"label": "Nobody", "filters": [{"field": "city", "in": ["Atlantis"]}]})
+    assert "too few customers to tell a difference" in clean.get("/v1/segments/nobody/profile?format=svg").text
+    _put(clean, "no-one", {"label": "No one", "filters": [{"field": "city", "in": ["Lemuria"]}]})
+    assert "nobody is in either" in clean.get("/v1/segments/compare?format=svg&a=nobody&b=no-one").text

@@ -12,6 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.response import Response
 from litestar.routes import HTTPRoute
 
+from crmsearch.api.picture import SVG
 from crmsearch.api.problems import Problem
 from crmsearch.search.export import MEDIA_TYPES
 
@@ -34,6 +35,7 @@ _PROBLEMS = {
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
 _NAMED_BY_QUERY = {"/v1/segments/compare"}
+_VARY = {"description": "`Accept`, which asks for JSON or for a chart", "schema": {"type": "string"}}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -52,7 +54,7 @@ class SwaggerPage(SwaggerRenderPlugin):
 
 
 def describe(document: Document, app: Litestar) -> Document:
-    """The framework's document with exact schemas, all problems of every route, and the files that are no JSON."""
+    """The framework's document with exact schemas, all problems of every route, and the files and charts that are no JSON."""
     _, schemas = msgspec.json.schema_components([Problem, *_body_types(app)], ref_template=_REFERENCE)
     paths = {path: {method: _operation(path, each) for method, each in item.items()} for path, item in document["paths"].items()}
     components = {**document.get("components", {}), "schemas": {**document["components"]["schemas"], **schemas}}
@@ -72,7 +74,8 @@ def _body_types(app: Litestar) -> list[Any]:
 
 
 def _operation(path: str, operation: Document) -> Document:
-    has_body, is_versioned = "requestBody" in operation, any(each["name"] == "If-Match" for each in operation.get("parameters", []))
+    names = {each["name"] for each in operation.get("parameters", [])}
+    has_body, is_versioned = "requestBody" in operation, "If-Match" in names
     statuses = [
         400,
         *([401] if path.startswith("/v1/") else []),
@@ -88,6 +91,9 @@ def _operation(path: str, operation: Document) -> Document:
             **responses["200"],
             "content": {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()},
         }
+    if "chart" in names:
+        content = {**responses["200"]["content"], SVG: {"schema": {"type": "string"}}}
+        responses["200"] = {**responses["200"], "content": content, "headers": {**responses["200"].get("headers", {}), "Vary": _VARY}}
     return {**operation, "responses": responses}
 
 

@@ -11,9 +11,10 @@ from litestar.response import Stream
 
 from crmsearch.api.exports import EXPORT_HEADERS, streamed
 from crmsearch.api.parameters import read_names
+from crmsearch.api.picture import PICTURE, Wanted
+from crmsearch.charts import draw_comparison, draw_profile
 from crmsearch.search.compare import Comparison
 from crmsearch.search.consents import Channel, Purpose
-from crmsearch.search.findings import Language
 from crmsearch.search.profile import Profile
 from crmsearch.search.request import ExportFormat
 from crmsearch.search.segment_service import MAX_VERSIONS, SegmentService
@@ -28,7 +29,6 @@ IfMatch = Annotated[
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if there is no such segment")]
 _ETAG = ResponseHeader(name="ETag", description="The version, to be named in `If-Match`", documentation_only=True)
 _LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left out for want of consent", documentation_only=True)
-Lang = Annotated[Language, QueryParameter(description="Language of the sentences: `en` or `zh`")]
 
 
 @get("/", operation_id="ListSegments")
@@ -82,10 +82,14 @@ async def list_versions(
     return await segments.versions(name, size, before)
 
 
-@get("/{name:str}/profile", operation_id="ProfileSegment")
-async def profile_segment(name: FromPath[str], segments: Segments, lang: Lang = "en") -> Profile:
-    """Facets and statistics of a segment against everyone, over-represented values, and what is more than noise in sentences."""
-    return await segments.profile(name, lang)
+@get("/{name:str}/profile", operation_id="ProfileSegment", dependencies=PICTURE)
+async def profile_segment(name: FromPath[str], segments: Segments, picture: Wanted) -> Response[Profile]:
+    """Facets and statistics of a segment against everyone, over-represented values, and what is more than noise in sentences.
+
+    With `format=svg` the numbers and values that differ most, as `bars` or `points` with their intervals.
+    """
+    answer = await segments.profile(name, picture.language)
+    return await picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
 
 
 @get("/{name:str}/export", operation_id="ExportSegment", response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
@@ -106,15 +110,16 @@ async def export_segment(
     return streamed(found.export, format_, name, {"X-Left-Out-Count": str(found.left_out)})
 
 
-@get("/compare", operation_id="CompareSegments")
+@get("/compare", operation_id="CompareSegments", dependencies=PICTURE)
 async def compare_segments(
     segments: Segments,
+    picture: Wanted,
     a: Annotated[str, QueryParameter(description="Name of a segment")],
     b: Annotated[str, QueryParameter(description="Name of another segment")],
-    lang: Lang = "en",
-) -> Comparison:
-    """Overlap of two segments, and their differences by field with tests and effect sizes."""
-    return await segments.compare(a, b, lang)
+) -> Response[Comparison]:
+    """Overlap of two segments, and their differences by field with tests and effect sizes; as `bars` or `points` with `format=svg`."""
+    answer = await segments.compare(a, b, picture.language)
+    return await picture.respond(answer, lambda: draw_comparison(answer, picture.chart, picture.language))
 
 
 def _tagged(view: SegmentView, status: int) -> Response[SegmentView]:

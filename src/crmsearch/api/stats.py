@@ -4,12 +4,12 @@ from typing import Annotated
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Response
 
 from crmsearch.api.access import provide_may_see_small
 from crmsearch.api.parameters import FilterTexts, Service, read_filters, read_names
-from crmsearch.api.picture import Picture, provide_picture
+from crmsearch.api.picture import PICTURE, Picture, Wanted
 from crmsearch.charts import draw_correlation, draw_crosstab, draw_stats, prepare_stats
 from crmsearch.search.response import FieldInfo, field_infos
 from crmsearch.search.service import SearchService
@@ -28,7 +28,6 @@ from crmsearch.search.stats import (
 
 __all__ = ["list_fields", "stats_router"]
 
-Wanted = NamedDependency[SkipValidation[Picture]]
 MaySeeSmall = NamedDependency[bool]
 By = "Fields separated by commas, at most two; a number or a date is cut into ranges: `age:18|30|45`"
 
@@ -72,7 +71,7 @@ async def compute_stats_by_url(
 async def _stats(request: StatsRequest, service: SearchService, may_see_small: bool, picture: Picture) -> Response[StatsResponse]:
     wanted = prepare_stats(request, picture.chart) if picture.wanted else request
     answer = await service.stats(wanted, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_stats(wanted, answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_stats(wanted, answer, picture.chart, picture.language))
 
 
 @post("/correlation", operation_id="ComputeCorrelation", status_code=200)
@@ -81,7 +80,7 @@ async def compute_correlation(
 ) -> Response[CorrelationResponse]:
     """Pearson's correlation of every pair of numeric fields, with its interval; a heat map with `format=svg`."""
     answer = await service.correlation(data, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
 
 
 @get("/correlation", operation_id="ComputeCorrelationByUrl")
@@ -97,7 +96,7 @@ async def compute_correlation_by_url(
     names = read_names(fields)
     request = CorrelationRequest(fields=names, q=q, filters=read_filters(filter_))
     answer = await service.correlation(request, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_correlation(answer, picture.chart, picture.language))
 
 
 @post("/crosstab", operation_id="ComputeCrosstab", status_code=200)
@@ -106,7 +105,7 @@ async def compute_crosstab(
 ) -> Response[CrosstabResponse]:
     """Two fields against each other: observed and expected counts, lift, shares and the chi-square test; a heat map with `format=svg`."""
     answer = await service.crosstab(data, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
 
 
 @get("/crosstab", operation_id="ComputeCrosstabByUrl")
@@ -129,7 +128,7 @@ async def compute_crosstab_by_url(
         size=size,
     )
     answer = await service.crosstab(request, may_see_small=may_see_small)
-    return picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
+    return await picture.respond(answer, lambda: draw_crosstab(answer, picture.chart, picture.language))
 
 
 @get("/fields", operation_id="ListFields", tags=["catalogue"], sync_to_thread=False)
@@ -148,6 +147,6 @@ stats_router = Router(
         compute_crosstab,
         compute_crosstab_by_url,
     ],
-    dependencies={"picture": Provide(provide_picture), "may_see_small": Provide(provide_may_see_small)},
+    dependencies={**PICTURE, "may_see_small": Provide(provide_may_see_small)},
     tags=["statistics"],
 )

@@ -4,13 +4,16 @@ import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from crmsearch.charts.plots import Bar, Box, Frame, Mark, bars, boxes, heatmap, histogram, lines, notice, shorten, stacks
+from crmsearch.charts.labels import named
+from crmsearch.charts.plots import Bar, Box, Frame, bars, boxes, choose_kind, heatmap, histogram, lines, notice, stacks
 from crmsearch.charts.svg import finish
-from crmsearch.charts.words import Language, field_label, number, say, value_text
+from crmsearch.charts.words import Language, field_label, number, say, told_of, value_label, value_text
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
 from crmsearch.search.stats import (
+    AnyStats,
     CategoryStats,
     FieldStats,
     Group,
@@ -28,7 +31,6 @@ DRAWN = 40  # bins of numbers
 TAIL = 0.005  # share of values at each end that are left out where this makes the picture much wider
 BOX = (5.0, 25.0, 50.0, 75.0, 95.0)
 MOST_PARTS = 7  # colours of stacked bars that can be told apart; the rest is one more
-TOLD = 40  # rows that the description tells of one by one
 
 # What fits, the usual first: by whether the field has figures, and by how many fields it is grouped.
 _FITTING: dict[tuple[bool, int], tuple[str, ...]] = {
@@ -51,7 +53,7 @@ class _Ask(msgspec.Struct, frozen=True):
 
     def framed(self, subtitle: str, *caption: str, x: str = "") -> Frame:
         notes = " · ".join([*caption, *([self.frame.caption] if self.frame.caption else [])])
-        return msgspec.structs.replace(self.frame, subtitle=subtitle, caption=notes, x=x)
+        return replace(self.frame, subtitle=subtitle, caption=notes, x=x)
 
     def say(self, word: str, *values: str) -> str:
         return say(self.language, word, *values)
@@ -74,39 +76,60 @@ def prepare_stats(request: StatsRequest, kind: str | None) -> StatsRequest:
     kinds = {name: _kind(request, name, kind) for name in request.fields}
     wanted = {kinds[name] for name in request.numeric}
     if not request.groupings and wanted & {"histogram", "line"} and request.histogram is None:
-        request = msgspec.structs.replace(request, histogram=HistogramRequest(bins=BINS))
+        request = replace(request, histogram=HistogramRequest(bins=BINS))
     if "box" in wanted:
-        request = msgspec.structs.replace(request, percentiles=tuple(dict.fromkeys((*request.percentiles, *BOX))))
+        request = replace(request, percentiles=tuple(dict.fromkeys((*request.percentiles, *BOX))))
     return request
 
 
 def draw_stats(request: StatsRequest, answer: StatsResponse, kind: str | None = None, language: Language = "en") -> str:
     """The answer to a prepared request as SVG: one chart for each field, below each other."""
     titles, charts, told = [], [], []
+    answer = _in_words(request, answer, language)
     for name in request.fields:
         ask = _ask(request, answer, name, language)
         svg, rows = _draw(request, ask, _kind(request, name, kind))
         titles.append(ask.frame.title)
         charts.append(svg)
-        told.append(f"{ask.frame.title}: {'; '.join(_shortened(rows, language))}.")
+        told.append(f"{ask.frame.title}: {'; '.join(told_of(rows, language))}.")
     return finish(charts, " · ".join(titles), " ".join(told))
+
+
+def _in_words(request: StatsRequest, answer: StatsResponse, language: Language) -> StatsResponse:
+    """The answer with the values of its categories and groups as they are called in the language."""
+
+    def of_fields(fields: dict[str, AnyStats]) -> dict[str, AnyStats]:
+        return {name: of_values(name, each) if isinstance(each, CategoryStats) else each for name, each in fields.items()}
+
+    def of_values(name: str, stats: CategoryStats) -> CategoryStats:
+        values = [replace(each, label=value_label(name, each.value, each.label, language)) for each in stats.values]
+        return replace(stats, values=values)
+
+    def of_groups(groups: list[Group] | None, depth: int = 0) -> list[Group] | None:
+        return groups and [
+            replace(
+                group,
+                label=value_label(request.groupings[depth].field, group.value, group.label, language),
+                fields=of_fields(group.fields),
+                groups=of_groups(group.groups, depth + 1),
+            )
+            for group in groups
+        ]
+
+    return replace(answer, fields=of_fields(answer.fields), groups=of_groups(answer.groups))
 
 
 def _kind(request: StatsRequest, name: str, kind: str | None) -> str:
     fitting = _FITTING[name in request.numeric, len(request.groupings)]
     if not fitting:
         raise InvalidRequestError(f"{name} by two fields has no chart; group by one, or ask for a cross-tabulation")
-    if kind is None:
-        return fitting[0]
-    if kind not in fitting:
-        raise InvalidRequestError(f"{name} has no such chart here; these fit: {', '.join(fitting)}")
-    return kind
+    return choose_kind(kind, fitting, f"{name} has")
 
 
 def _ask(request: StatsRequest, answer: StatsResponse, name: str, language: Language) -> _Ask:
-    title = field_label(language, name)
+    title = field_label(name, language)
     if request.groupings:
-        title = say(language, "by", title, say(language, "and").join(field_label(language, each.field) for each in request.groupings))
+        title = say(language, "by", title, say(language, "and").join(field_label(each.field, language) for each in request.groupings))
     notes = []
     whole = answer.fields.get(name)
     if whole is not None and whole.missing:
@@ -141,8 +164,8 @@ def _whole(ask: _Ask, stats: FieldStats, kind: str) -> Drawn:
     if kind == "line":
         return lines(ask.framed(ask.say("customers")), [("", list(_outline(bins)))]), told
     notes = [note, *([ask.say("beyond", number(beyond))] if beyond else [])]
-    frame = ask.framed(ask.say("customers"), *notes, x=field_label(ask.language, ask.name))
-    return histogram(frame, [(each.low, each.high, each.count) for each in bins], Mark(stats.median)), told
+    frame = ask.framed(ask.say("customers"), *notes, x=field_label(ask.name, ask.language))
+    return histogram(frame, [(each.low, each.high, each.count) for each in bins], stats.median), told
 
 
 def _by_group(ask: _Ask, whole: FieldStats, kind: str) -> Drawn:
@@ -151,14 +174,17 @@ def _by_group(ask: _Ask, whole: FieldStats, kind: str) -> Drawn:
         return notice(ask.frame, ask.say("nothing")), [ask.say("nothing")]
     told = [f"{group.label} {_told(ask, stats)}" for group, stats in rows]
     if kind == "box":
-        return boxes(ask.framed(ask.say("box")), [Box(_named(group, stats), _box(stats)) for group, stats in rows]), told
+        return boxes(ask.framed(ask.say("box")), [Box(named(group.label, stats.n), _box(stats)) for group, stats in rows]), told
     if kind == "line":
         points = [(float(place), stats.mean or 0.0) for place, (_, stats) in enumerate(rows)]
         return lines(ask.framed(ask.say("mean_only")), [("", points)], [group.label for group, _ in rows]), told
     assert whole.mean is not None
-    shown, labels = [_bar(ask, place, stats) for place, (_, stats) in enumerate(rows)], [_named(group, stats) for group, stats in rows]
+    shown, labels = (
+        [_bar(ask, place, stats) for place, (_, stats) in enumerate(rows)],
+        [named(group.label, stats.n) for group, stats in rows],
+    )
     frame = ask.framed(ask.say("mean"), ask.say("all_mean", ask.shown(whole.mean)))
-    return bars(frame, labels, shown, Mark(whole.mean), from_zero=not ask.frame.dates), told
+    return bars(frame, labels, shown, whole.mean, from_zero=not ask.frame.dates), told
 
 
 def _by_two(ask: _Ask, whole: FieldStats, kind: str) -> Drawn:
@@ -203,7 +229,7 @@ def _values_by_group(ask: _Ask, whole: CategoryStats, kind: str) -> Drawn:
             known = {each.label: each.share for each in stats.values}
             # A value that is not among those shown of a group may still occur there.
             unlisted = None if stats.other_count else 0.0
-            rows.append((f"{shorten(group.label)} (n = {stats.n:,})", [known.get(label, unlisted) for label in labels]))
+            rows.append((named(group.label, stats.n), [known.get(label, unlisted) for label in labels]))
     if not rows:
         return notice(ask.frame, ask.say("too_few")), [ask.say("too_few")]
     told = [f"{row} {', '.join(f'{label} {_percent(share)}' for label, share in zip(labels, shares, strict=True))}" for row, shares in rows]
@@ -245,10 +271,6 @@ def _box(stats: FieldStats) -> tuple[float, float, float, float, float]:
     found = [stats.percentiles[f"{percent:g}"] for percent in BOX]
     lowest, lower, middle, upper, highest = (value or 0.0 for value in found)
     return lowest, lower, middle, upper, highest
-
-
-def _named(group: Group, stats: FieldStats) -> str:
-    return f"{shorten(group.label)} (n = {stats.n:,})"
 
 
 def _marked(ask: _Ask, stats: FieldStats) -> str:
@@ -300,8 +322,3 @@ def _outline(bins: Sequence[HistogramBin]) -> Iterator[tuple[float, float]]:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
-
-
-def _shortened(rows: Sequence[str], language: Language) -> list[str]:
-    rest = len(rows) - TOLD
-    return [*rows[:TOLD], *([say(language, "more", str(rest))] if rest > 0 else [])]

@@ -10,7 +10,9 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-__all__ = ["finish", "literal"]
+from crmsearch.charts.labels import MARK
+
+__all__ = ["finish"]
 
 GAP = 12  # pixels between charts that stand below each other
 
@@ -21,14 +23,6 @@ _FONT = {"font-size", "font-weight", "font-style"}
 _PLACE = {"d", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "cx", "cy", "r", "width", "height", "points", "transform", "text-anchor"}
 _ATTRIBUTES = _PAINT | _FONT | _PLACE | {"id", "clip-path"}
 _USUAL = {("fill-opacity", "1.0"), ("stroke-opacity", "1.0"), ("font-weight", "normal"), ("font-style", "normal"), ("fill-rule", "evenodd")}
-# The library makes links and formulas of some labels. This character between the signs keeps it from that, and is taken out again.
-_MARK = "\u2060"
-
-
-def literal(text: str) -> str:
-    """A label as the library shall show it: as it is, whatever it holds."""
-    printable = "".join(character if character.isprintable() else " " for character in text.replace(_MARK, ""))
-    return re.sub(r"([<\\&])", rf"\1{_MARK}", printable)
 
 
 def finish(charts: Sequence[str], title: str, description: str) -> str:
@@ -49,7 +43,7 @@ def finish(charts: Sequence[str], title: str, description: str) -> str:
         # A plot that cannot be drawn comes as a text about it, without a size; that is a defect, and no picture.
         width, height = max(width, float(root.attrib["width"])), height + float(root.attrib["height"]) + GAP
     height -= GAP
-    named = _with_stable_ids("".join(ET.tostring(part, encoding="unicode") for part in parts)).replace(_MARK, "")
+    named = _with_stable_ids("".join(ET.tostring(part, encoding="unicode") for part in parts)).replace(MARK, "")
     svg = ET.Element("svg")
     for name, text in (("title", title), ("desc", description)):
         ET.SubElement(svg, name).text = "".join(character if character.isprintable() else " " for character in text)

@@ -2,10 +2,10 @@
 
 import math
 
-from crmsearch.charts.plots import Bar, Frame, bars, heatmap, notice, stacks
+from crmsearch.charts.labels import named
+from crmsearch.charts.plots import Bar, Frame, bars, choose_kind, heatmap, notice, stacks
 from crmsearch.charts.svg import finish
-from crmsearch.charts.words import Language, field_label, number, say
-from crmsearch.errors import InvalidRequestError
+from crmsearch.charts.words import Language, field_label, number, say, value_label
 from crmsearch.search.stats import Cell, CorrelationResponse, CrosstabResponse, Line
 
 __all__ = ["draw_correlation", "draw_crosstab"]
@@ -16,8 +16,8 @@ _STRONGEST = 4.0  # times expected, or a quarter of it, that has the full colour
 
 def draw_crosstab(answer: CrosstabResponse, kind: str | None = None, language: Language = "en") -> str:
     """Cells coloured by lift with their counts, or the shares of each row as bars."""
-    kind = _checked(kind)
-    title = say(language, "against", field_label(language, answer.row_field), field_label(language, answer.column_field))
+    kind = choose_kind(kind, _KINDS)
+    title = say(language, "against", field_label(answer.row_field, language), field_label(answer.column_field, language))
     notes = [say(language, "missing", number(answer.missing))] if answer.missing else []
     if answer.suppressed:
         notes.append(say(language, "few"))
@@ -27,28 +27,29 @@ def draw_crosstab(answer: CrosstabResponse, kind: str | None = None, language: L
     frame = Frame(title=title, subtitle=say(language, "rows" if kind == "bars" else "lift"), caption=" · ".join(notes))
     if not answer.n:
         return finish([notice(frame, say(language, "nothing"))], title, say(language, "nothing"))
-    rows = [f"{_line(line, language)} (n = {line.count:,})" for line in answer.rows]
-    columns = [_line(line, language) for line in answer.columns]
+    names = [_line(answer.row_field, line, language) for line in answer.rows]
+    rows = [named(name, line.count) for name, line in zip(names, answer.rows, strict=True)]
+    columns = [_line(answer.column_field, line, language) for line in answer.columns]
     if kind == "bars":
         chart = stacks(frame, [(row, [cell.row_share for cell in cells]) for row, cells in zip(rows, answer.cells, strict=True)], columns)
     else:
         cells = [[(_strength(cell), _cell_text(cell)) for cell in row] for row in answer.cells]
         chart = heatmap(frame, rows, columns, cells, (-1.0, 0.0, 1.0))
     told = [
-        f"{row}: {', '.join(f'{column} {_cell_text(cell)}' for column, cell in zip(columns, cells_of_row, strict=True))}"
-        for row, cells_of_row in zip(rows, answer.cells, strict=True)
+        f"{name}: {', '.join(f'{column} {_cell_text(cell)}' for column, cell in zip(columns, of_line, strict=True))}"
+        for name, of_line in zip(names, answer.cells, strict=True)
     ]
     return finish([chart], title, "; ".join([*notes[:1], *told]) + ".")
 
 
 def draw_correlation(answer: CorrelationResponse, kind: str | None = None, language: Language = "en") -> str:
     """A matrix coloured by r, or every pair with its interval."""
-    kind = _checked(kind)
-    labels = [field_label(language, name) for name in answer.fields]
+    kind = choose_kind(kind, _KINDS)
+    labels = [field_label(name, language) for name in answer.fields]
     title = f"{say(language, 'correlation')} · {say(language, 'covered', number(answer.population))}"
     found = {pair.fields: pair for pair in answer.pairs}
     told = [
-        f"{field_label(language, pair.fields[0])}, {field_label(language, pair.fields[1])}: "
+        f"{field_label(pair.fields[0], language)}, {field_label(pair.fields[1], language)}: "
         + (f"{pair.r:.3f}, n {pair.n:,}" if pair.r is not None else f"–, n {pair.n:,}")
         for pair in answer.pairs
     ]
@@ -59,7 +60,7 @@ def draw_correlation(answer: CorrelationResponse, kind: str | None = None, langu
         for pair in answer.pairs:
             if pair.r is not None:
                 rows.append(Bar(row=len(rows), value=pair.r, low=pair.low, high=pair.high, text=f"{pair.r:.2f}"))
-                names.append(" – ".join(field_label(language, name) for name in pair.fields))
+                names.append(" – ".join(field_label(name, language) for name in pair.fields))
         chart = bars(frame, names, rows) if rows else notice(frame, say(language, "nothing"))
         return finish([chart], title, "; ".join(told) + ".")
     cells = []
@@ -74,14 +75,8 @@ def draw_correlation(answer: CorrelationResponse, kind: str | None = None, langu
     return finish([chart], title, "; ".join(told) + ".")
 
 
-def _checked(kind: str | None) -> str:
-    if kind is not None and kind not in _KINDS:
-        raise InvalidRequestError(f"there is no such chart here; these fit: {', '.join(_KINDS)}")
-    return kind or _KINDS[0]
-
-
-def _line(line: Line, language: Language) -> str:
-    return say(language, "others") if line.value is None else line.label
+def _line(field: str, line: Line, language: Language) -> str:
+    return say(language, "others") if line.value is None else value_label(field, line.value, line.label, language)
 
 
 def _strength(cell: Cell) -> float | None:

@@ -14,7 +14,7 @@ from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import build_runs_body
 from crmsearch.indexing.names import runs_index
-from crmsearch.report.figures import mean_completeness, quarantined_share
+from crmsearch.quality import mean_completeness, quarantined_share
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["MAX_RUNS", "RunPage", "RunState", "RunStore", "RunSummary", "build_document", "parse_report"]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from crmsearch.contract import FIELDS, FieldQuality, InputReport, MergeReport, ReasonReport, RunReport
-from crmsearch.report.charts import Bar, Point, bars, figure, line_chart, percent, share_bar, table
-from crmsearch.report.figures import compared_fields, mean_completeness, quarantined_share, verdict, wants_a_look
+from crmsearch.quality import compared_fields, mean_completeness, quarantined_share, verdict, wants_a_look
+from crmsearch.report.charts import Row, Series, bars, figure, pairs, percent, sentences, table, trend
 from crmsearch.report.style import STYLE
 
 __all__ = ["render_report"]
@@ -63,11 +63,10 @@ def _head(report: RunReport, before: RunReport | None) -> str:
         ),
         figure(percent(completeness, 0), "mean completeness") if completeness is not None else "",
     ]
-    whole = report.rows_read or 1
     funnel = [
-        Bar("Rows read", report.rows_read, f"{report.rows_read:,}"),
-        Bar("Accepted", report.rows_read - report.quarantined, f"{report.rows_read - report.quarantined:,}"),
-        *([Bar("Customers", report.indexed, f"{report.indexed:,}", percent(report.indexed / whole), "good")] if made else []),
+        Row("Rows read", report.rows_read, f"{report.rows_read:,}"),
+        Row("Accepted", report.rows_read - report.quarantined, f"{report.rows_read - report.quarantined:,}"),
+        *([_counted("Customers", report.indexed, report.rows_read)] if made else []),
     ]
     return f"""<h1>Data quality of run {escape(report.run_id)}</h1>
 <p class="about">Began {escape(report.began_at)}, took {sum(report.seconds.values()):,.1f} s{where}.</p>
@@ -75,6 +74,11 @@ def _head(report: RunReport, before: RunReport | None) -> str:
 <div class="figures">{"".join(figures)}</div>
 {bars(funnel, "From rows to customers")}
 """
+
+
+def _counted(label: str, count: int, whole: int) -> Row:
+    """A count with the share of the whole that it is."""
+    return Row(label, count, f"{count:,} ({percent(count / (whole or 1))})")
 
 
 def _inputs(report: RunReport) -> str:
@@ -121,46 +125,45 @@ def _fields(report: RunReport) -> str:
     rows = [
         [
             escape(_label(each)),
-            _pair(each.filled_before, each.filled_after),
-            _single(each.valid),
-            _pair(each.unique_before, each.unique_after),
+            *(percent(share, 0) for share in (each.filled_before, each.filled_after, each.valid, each.unique_before, each.unique_after)),
         ]
         for each in compared
     ]
     empty = [_label(each) for each in report.fields if each.valid is None and not each.filled_after]
     note = f"<p>Columns without a single value: {escape(', '.join(empty))}.</p>" if empty else ""
+    headers = [
+        "Field",
+        "Filled in the rows read",
+        "Filled in the customers",
+        "Valid",
+        "Different in the rows read",
+        "Different in the customers",
+    ]
+    shares = [(_label(each), (each.filled_before, each.filled_after)) for each in compared]
+    filled = pairs(shares, ("before, in the rows read", "after, in the customers"), "How many have a value, by field")
     return f"""<h2>How good the fields are</h2>
 <p><strong>Filled</strong>: how many of the rows that were read, and of the customers they became, have a value.
 <strong>Valid</strong>: how many of the filled cells survived the rules. <strong>Different</strong>: how many of the values differ from all
-others (an estimate, within about 3%); what identifies a customer should come close to 100% once duplicates are merged.</p>
-<p class="key">Bars:<i class="before"></i>before, in the rows read<i class="after"></i>after, in the customers</p>
-{table("Completeness, validity and uniqueness by field", ["Field", "Filled", "Valid", "Different"], rows)}
+others (an estimate, within about 3%); what identifies a customer should come close to 100% once duplicates are merged.
+Before is in the rows read, after in the customers.</p>
+{filled}
+{table("Completeness, validity and uniqueness by field", headers, rows, range(1, 6))}
 {note}{_added(report)}
 """
 
 
 def _added(report: RunReport) -> str:
     rows = [
-        Bar(_label(each), each.filled_after, percent(each.filled_after))
+        Row(_label(each), each.filled_after, percent(each.filled_after))
         for each in report.fields
         if each.valid is None and each.filled_after
     ]
-    caption = "Share of customers with a value that no column of a customer file held"
-    return f"<h3>Added by this run</h3>{bars(rows, caption, 1.0)}" if rows else ""
+    added = bars(rows, "Customers with a value", "that no column of a customer file held", shares=True) if rows else ""
+    return f"<h3>Added by this run</h3>{added}" if rows else ""
 
 
 def _label(each: FieldQuality) -> str:
     return FIELDS[each.field].label if each.field in FIELDS else each.field
-
-
-def _pair(before: float | None, after: float | None) -> str:
-    if before is None and after is None:
-        return '<span class="none">–</span>'
-    return f'<div class="pair">{share_bar(before, "before")}{share_bar(after)}</div>'
-
-
-def _single(share: float | None) -> str:
-    return f'<div class="pair">{share_bar(share)}</div>'
 
 
 def _reasons(report: RunReport) -> str:
@@ -172,13 +175,13 @@ def _reasons(report: RunReport) -> str:
     rest = rows[_SHOWN_REASONS:]
     more = f"<details><summary>{len(rest)} more rules</summary>{table('The other rules', headers, rest, [2], wide=True)}</details>"
     actions = {each.code: f"{each.action} ({each.code})" for each in report.reasons}
-    rejected = [Bar(actions.get(code, code), count, f"{count:,}", tone="bad") for code, count in report.quarantined_by_reason.items()]
+    rejected = [Row(actions.get(code, code), count, f"{count:,}") for code, count in report.quarantined_by_reason.items()]
     return f"""<h2>What was mended, dropped or set aside</h2>
 <p>Examples show what was wrong and not whose it is: names keep their first letters, phones their last two digits; ␣ is a space too many,
 ▯ a character that cannot be seen.</p>
 {shown}{more if rest else ""}
 <h3>Why rows of customers were set aside</h3>
-{bars(rejected, "Rows by reason; a row may have several")}
+{sentences(rejected, "Rows by reason", "a row may have several")}
 """
 
 
@@ -204,22 +207,20 @@ def _merges(report: RunReport) -> str:
         figure(f"{merges.links_refused:,}", "links refused"),
         figure(f"{merges.blocks_capped:,}", "groups too large to compare"),
     ]
-    reasons = [Bar(reason, count, f"{count:,}") for reason, count in merges.reasons.items()][:_SHOWN_REASONS]
-    bands = [Bar(band, count, f"{count:,}") for band, count in sorted(merges.confidence.items(), reverse=True)]
+    reasons = [Row(reason, count, f"{count:,}") for reason, count in merges.reasons.items()][:_SHOWN_REASONS]
+    bands = [Row(band, count, f"{count:,}") for band, count in sorted(merges.confidence.items(), reverse=True)]
     return f"""<h2>How duplicates were found</h2>
 <p>{report.merged:,} records joined another one. A link is refused when something speaks against it, such as two valid national ids that
 differ. Customers of low confidence are worth a look.</p>
 <div class="figures">{"".join(figures)}</div>
-{bars(reasons, "Links by what they rest on") if reasons else ""}
-{bars(bands, "Customers by confidence that all their records are one person") if bands else ""}
+{sentences(reasons, "Links by what they rest on") if reasons else ""}
+{bars(bands, "Customers by confidence", "that all their records are one person") if bands else ""}
 """
 
 
 def _groups(report: RunReport) -> str:
-    segments = [Bar(name, count, f"{count:,}", percent(count / (report.indexed or 1))) for name, count in report.rfm_segments.items()]
-    clusters = [
-        Bar(each.name, each.customers, f"{each.customers:,}", percent(each.customers / (report.indexed or 1))) for each in report.clusters
-    ]
+    segments = [_counted(name, count, report.indexed) for name, count in report.rfm_segments.items()]
+    clusters = [_counted(each.name, each.customers, report.indexed) for each in report.clusters]
     if not segments and not clusters:
         return ""
     features = list(dict.fromkeys(feature for each in report.clusters for feature in each.means))
@@ -227,8 +228,8 @@ def _groups(report: RunReport) -> str:
     labels = [FIELDS[feature].label if feature in FIELDS else feature.replace("_", " ") for feature in features]
     counted = range(1, len(labels) + 1)
     return f"""<h2>Who the customers are</h2>
-{bars(segments, "RFM segments: by how recently, how often and for how much they bought; share of all customers") if segments else ""}
-{bars(clusters, "Behavioural clusters; share of all customers") if clusters else ""}
+{bars(segments, "RFM segments", "by how recently, how often and for how much they bought; share of all customers") if segments else ""}
+{bars(clusters, "Behavioural clusters", "share of all customers") if clusters else ""}
 {table("What the clusters have in common: means", ["Cluster", *labels], means, counted, wide=len(labels) > 5) if features else ""}
 """
 
@@ -241,19 +242,18 @@ def _trend(runs: Sequence[RunReport]) -> str:
     if len(runs) < 2:
         return ""
 
-    def points(of: Mapping[str, tuple[float, str]]) -> list[Point]:
-        return [Point(run.began_at[:10], *of[run.run_id]) for run in runs if run.run_id in of]
+    def series(name: str, of: Mapping[str, tuple[float, str]]) -> Series:
+        return Series(name, [(place, *of[run.run_id]) for place, run in enumerate(runs) if run.run_id in of])
 
-    counts = {
-        name: {run.run_id: (float(getattr(run, name)), f"{getattr(run, name):,}") for run in runs} for name in ("rows_read", "indexed")
-    }
+    read = {run.run_id: (float(run.rows_read), f"{run.rows_read:,}") for run in runs}
+    made = {run.run_id: (float(run.indexed), f"{run.indexed:,}") for run in runs}
     shares = {run.run_id: (quarantined_share(run), percent(quarantined_share(run))) for run in runs}
     complete = {run.run_id: (mean, percent(mean)) for run in runs if (mean := mean_completeness(run)) is not None}
+    days = [run.began_at[:10] for run in runs]
     charts = [
-        line_chart("Rows read", points(counts["rows_read"])),
-        line_chart("Customers", points(counts["indexed"])),
-        line_chart("Quarantined", points(shares)),
-        line_chart("Mean completeness", points(complete), from_zero=False) if len(complete) > 1 else "",
+        trend([series("Rows read", read), series("Customers", made)], days, "Rows read and customers"),
+        trend([series("Quarantined", shares)], days, "Share of rows quarantined", shares=True),
+        trend([series("Mean completeness", complete)], days, "Mean completeness", shares=True) if len(complete) > 1 else "",
     ]
     rows = [
         [
@@ -266,11 +266,11 @@ def _trend(runs: Sequence[RunReport]) -> str:
     ]
     headers = ["Run", "Rows read", "Customers", "Merged", "Quarantined", "Completeness"]
     return f"""<h2>Compared with earlier runs</h2>
-<div class="trends">{"".join(charts)}</div>
+{"".join(charts)}
 <details><summary>The figures of these runs</summary>{table("Runs, newest first", headers, rows, range(1, 6), wide=True)}</details>
 """
 
 
 def _seconds(seconds: Mapping[str, float]) -> str:
-    rows = [Bar(stage, spent, f"{spent:,.1f} s") for stage, spent in seconds.items()]
+    rows = [Row(stage, spent, f"{spent:,.1f} s") for stage, spent in seconds.items()]
     return f"<h2>Where the time went</h2>{bars(rows, 'Seconds by stage')}"

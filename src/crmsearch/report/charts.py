@@ -1,6 +1,6 @@
-"""Parts of a page: bars, pairs of bars, a line over runs. HTML and SVG with nothing behind them; every text is escaped here.
+"""Parts of a page: large figures, tables, and charts drawn as those of the API; every text is escaped here or where it is drawn.
 
-A bar never stands alone: its figure is beside it as text, so that nobody needs to see it or its colour.
+A bar never stands alone: its figure is beside it as text, and all of them are in the description of the picture.
 """
 
 from collections.abc import Sequence
@@ -8,28 +8,28 @@ from html import escape
 
 import msgspec
 
-__all__ = ["Bar", "Point", "bars", "figure", "line_chart", "percent", "share_bar", "table"]
+from crmsearch.charts import plots
+from crmsearch.charts.plots import Frame
+from crmsearch.charts.svg import finish
 
-_WIDTH, _HEIGHT = 260, 96  # of a line chart, in units of its own
-_LEFT, _RIGHT, _TOP, _BOTTOM = 6, 6, 14, 18
+__all__ = ["Row", "Series", "bars", "figure", "pairs", "percent", "sentences", "table", "trend"]
 
-
-class Bar(msgspec.Struct, frozen=True):
-    """One row of a bar chart; ``note`` is said beside the figure, ``tone`` is good, bad or empty."""
-
-    label: str
-    value: float
-    shown: str
-    note: str = ""
-    tone: str = ""
+_TREND = 130  # pixels of height
 
 
-class Point(msgspec.Struct, frozen=True):
-    """One run in a line chart."""
+class Row(msgspec.Struct, frozen=True):
+    """One row of a bar chart, with its figure as it is written."""
 
     label: str
     value: float
     shown: str
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One figure over the runs: its place among them, its value, and how that is written."""
+
+    name: str
+    points: Sequence[tuple[int, float, str]]
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -50,25 +50,49 @@ def figure(value: str, label: str, tone: str = "") -> str:
     return f'<div class="figure {tone}"><strong>{escape(value)}</strong><span>{escape(label)}</span></div>'
 
 
-def share_bar(share: float | None, kind: str = "") -> str:
-    """A bar of a share from 0 to 1 and its figure; a dash where there is none."""
-    if share is None:
-        return '<span class="none">–</span>'
-    return f'<span class="share"><i class="{kind}" style="width:{100 * share:.1f}%"></i></span><b>{percent(share, 0)}</b>'
-
-
-def bars(rows: Sequence[Bar], caption: str, whole: float | None = None) -> str:
-    """Bars; the whole width is ``whole``, or the longest of them."""
+def bars(rows: Sequence[Row], title: str, subtitle: str = "", *, shares: bool = False) -> str:
+    """Bars beside their labels."""
     if not rows:
         return "<p>None.</p>"
-    full = whole or max(row.value for row in rows) or 1
-    lines = [
-        f'<tr><th scope="row">{escape(row.label)}</th><td class="number">{escape(row.shown)}'
-        f"{f'<small>{escape(row.note)}</small>' if row.note else ''}</td>"
-        f'<td class="bar"><i class="{row.tone}" style="width:{100 * row.value / full:.1f}%"></i></td></tr>'
-        for row in rows
+    drawn = plots.bars(Frame(title=title, subtitle=subtitle, shares=shares), [row.label for row in rows], _bars(rows))
+    return _picture(drawn, title, [f"{row.label}: {row.shown}" for row in rows])
+
+
+def sentences(rows: Sequence[Row], title: str, subtitle: str = "") -> str:
+    """Bars under their labels, for long ones."""
+    if not rows:
+        return "<p>None.</p>"
+    drawn = plots.sentences(Frame(title=title, subtitle=subtitle), list(zip([row.label for row in rows], _bars(rows), strict=True)))
+    return _picture(drawn, title, [f"{row.label}: {row.shown}" for row in rows])
+
+
+def pairs(rows: Sequence[tuple[str, Sequence[float | None]]], parts: Sequence[str], title: str) -> str:
+    """Shares of several parts beside each label."""
+    shown = [
+        plots.Bar(row=row, part=part, value=share, text=percent(share, 0))
+        for row, (_, shares) in enumerate(rows)
+        for part, share in enumerate(shares)
+        if share is not None
     ]
-    return f'<table class="bars"><caption>{escape(caption)}</caption>{"".join(lines)}</table>'
+    if not shown:
+        return ""
+    drawn = plots.bars(Frame(title=title, shares=True), [label for label, _ in rows], shown, parts=parts)
+    return _picture(drawn, title, [f"{label}: {', '.join(percent(share, 0) for share in shares)}" for label, shares in rows])
+
+
+def trend(series: Sequence[Series], runs: Sequence[str], title: str, *, shares: bool = False) -> str:
+    """Lines over the runs, oldest first."""
+    told = [f"{each.name}: {each.points[0][2]} in the first of {len(runs)} runs, {each.points[-1][2]} in this one" for each in series]
+    points = [(each.name, [(float(place), value) for place, value, _ in each.points]) for each in series]
+    return _picture(plots.lines(Frame(title=title, shares=shares), points, runs, _TREND, from_zero=True), title, told)
+
+
+def _bars(rows: Sequence[Row]) -> list[plots.Bar]:
+    return [plots.Bar(row=place, value=row.value, text=row.shown) for place, row in enumerate(rows)]
+
+
+def _picture(drawn: str, title: str, told: Sequence[str]) -> str:
+    return f'<figure class="chart" {_scroll(title)}>{finish([drawn], title, "; ".join(told) + ".")}</figure>'
 
 
 def table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), wide: bool = False) -> str:
@@ -79,34 +103,14 @@ def table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[str]], n
         cells = "".join(f"<td{_right(place, numbers)}>{cell}</td>" for place, cell in enumerate(row[1:], 1))
         lines.append(f'<tr><th scope="row">{row[0]}</th>{cells}</tr>')
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    # A region of its own may be scrolled by keyboard where the page is narrow.
-    scroll = f'role="region" aria-label="{escape(caption)}" tabindex="0"'
+    scroll = _scroll(caption)
     return f'<div class="scroll{" wide" if wide else ""}" {scroll}><table><caption>{escape(caption)}</caption>{body}</table></div>'
+
+
+def _scroll(name: str) -> str:
+    """A region of its own may be scrolled by keyboard where the page is narrow."""
+    return f'role="region" aria-label="{escape(name)}" tabindex="0"'
 
 
 def _right(place: int, numbers: Sequence[int]) -> str:
     return ' class="number"' if place in numbers else ""
-
-
-def line_chart(title: str, points: Sequence[Point], from_zero: bool = True) -> str:
-    """A line over runs, the last one marked; its figures are in the text of the picture too."""
-    values = [point.value for point in points]
-    low, high = (0.0 if from_zero else min(values)), max(values)
-    span = (high - low) or 1.0
-    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(points) - 1)
-    places = [
-        (_LEFT + step * place, _HEIGHT - _BOTTOM - (value - low) / span * (_HEIGHT - _TOP - _BOTTOM)) for place, value in enumerate(values)
-    ]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    (x, y), first, last = places[-1], points[0], points[-1]
-    said = f"{title}: {first.shown} in the first of {len(points)} runs, {last.shown} in this one"
-    base = _HEIGHT - _BOTTOM
-    return (
-        f'<figure class="trend"><figcaption>{escape(title)} <strong>{escape(last.shown)}</strong></figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(said)}">'
-        f'<line class="base" x1="{_LEFT}" y1="{base}" x2="{_WIDTH - _RIGHT}" y2="{base}"/>'
-        f'<polyline points="{path}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>'
-        f'<text x="{_LEFT}" y="{_HEIGHT - 4}">{escape(first.label)}</text>'
-        f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}" text-anchor="end">{escape(last.label)}</text>'
-        f'<text x="{_LEFT}" y="{_TOP - 5}">{escape(max(points, key=lambda point: point.value).shown)}</text></svg></figure>'
-    )

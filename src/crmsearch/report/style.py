@@ -3,10 +3,10 @@
 __all__ = ["STYLE"]
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d9dee6; --paper: #fff; --card: #f5f7fa; --before: #9aa7b8;
-  --after: #1f6feb; --good: #1a7f4b; --warn: #9a6400; --bad: #b42318 }
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d9dee6; --paper: #fff; --card: #f5f7fa;
+  --accent: #1f6feb; --good: #1a7f4b; --warn: #9a6400; --bad: #b42318 }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #a3aebd; --line: #333c4a; --paper: #12161d; --card: #1b212b;
-  --before: #66748a; --after: #5b9dff; --good: #4ac288; --warn: #e0a83a; --bad: #ff7b6e } }
+  --accent: #5b9dff; --good: #4ac288; --warn: #e0a83a; --bad: #ff7b6e } }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 64rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif }
@@ -14,8 +14,8 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem }
 p, ul { margin: .25rem 0 .75rem; max-width: 46rem }
-.about, caption, small, .none, .key { color: var(--soft) }
-.verdict { border-left: 4px solid var(--after); background: var(--card); padding: .75rem 1rem; margin: 1rem 0; max-width: none;
+.about, caption, small { color: var(--soft) }
+.verdict { border-left: 4px solid var(--accent); background: var(--card); padding: .75rem 1rem; margin: 1rem 0; max-width: none;
   font-size: 1.15rem }
 .verdict.warn { border-color: var(--warn) }
 .figures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; padding: 0 }
@@ -25,28 +25,17 @@ p, ul { margin: .25rem 0 .75rem; max-width: 46rem }
 .figure.warn strong { color: var(--warn) }
 .scroll { overflow-x: auto; margin: .5rem 0 1rem }
 .wide table { min-width: 52rem }
+.chart { max-width: 46rem; overflow-x: auto; margin: .75rem 0 1.25rem; padding: .25rem; background: #fff;
+  border: 1px solid var(--line); border-radius: 6px }
+.chart svg { display: block; max-width: 100%; min-width: 36rem; height: auto }
 table { border-collapse: collapse; width: 100% }
 caption { text-align: left; padding: .25rem 0; font-size: .9rem }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line) }
 th { font-weight: 600 }
-tbody th, .bars th { font-weight: 400; overflow-wrap: anywhere; min-width: 7rem }
+tbody th { font-weight: 400; overflow-wrap: anywhere; min-width: 7rem }
 thead th { color: var(--soft); font-size: .85rem; vertical-align: bottom }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.bars { margin: .5rem 0 1.25rem }
-.bars th { width: 16rem }
-.bars td.number { width: 9rem }
-.number small { display: inline-block; min-width: 3.6rem }
 .wide tbody th { min-width: 12rem }
-.bar i, .share i { display: block; height: .8rem; min-width: 2px; border-radius: 2px; background: var(--after) }
-.bar i { margin-top: .35rem }
-i.before { background: var(--before) }
-i.good { background: var(--good) }
-i.bad { background: var(--bad) }
-.pair { display: grid; grid-template-columns: minmax(4rem, 1fr) 3.2rem; gap: .1rem .5rem; align-items: center; min-width: 9rem }
-.pair b { font-weight: 400; font-size: .85rem; text-align: right; font-variant-numeric: tabular-nums }
-.share { background: var(--card); border-radius: 2px }
-.key i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; vertical-align: -1px; margin: 0 .3rem 0 .75rem }
-.key i.after { background: var(--after) }
 code { background: var(--card); border-radius: 3px; padding: 0 .3rem; font: .85em ui-monospace, Consolas, monospace; white-space: pre-wrap;
   overflow-wrap: anywhere }
 td code { display: inline-block; margin: 0 .25rem .15rem 0 }
@@ -54,20 +43,9 @@ td code { display: inline-block; margin: 0 .25rem .15rem 0 }
 .tag.reject { color: var(--bad) }
 .tag.blank { color: var(--warn) }
 .tag.fix { color: var(--good) }
-.trends { display: flex; flex-wrap: wrap; gap: 1rem; margin: .5rem 0 }
-.trend { flex: 1 1 14rem; max-width: 24rem; margin: 0; background: var(--card); border-radius: 6px; padding: .6rem .9rem }
-.trend figcaption { color: var(--soft); font-size: .9rem }
-.trend strong { color: var(--ink) }
-svg { width: 100%; height: auto; display: block }
-polyline { fill: none; stroke: var(--after); stroke-width: 2; stroke-linejoin: round }
-circle { fill: var(--after) }
-svg .base { stroke: var(--line) }
-svg text { fill: var(--soft); font-size: 10px }
 summary { cursor: pointer; padding: .35rem 0 }
-@media (max-width: 40rem) { .bars th { width: 9rem } .bars td.number { width: 4.5rem } h1 { font-size: 1.4rem }
-  .number small { display: block } tbody th { min-width: 4.5rem }
-  .pair { grid-template-columns: minmax(2rem, 1fr) 2.4rem; min-width: 5rem } }
+@media (max-width: 40rem) { h1 { font-size: 1.4rem } tbody th { min-width: 4.5rem } }
 @media print { :root { color-scheme: light; --card: #fff } body { max-width: none; font-size: 11pt } h2 { break-after: avoid }
   tr, figure, .figure { break-inside: avoid } .scroll { overflow: visible } .wide table { min-width: 0 }
-  i { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
+  .chart { overflow: visible; print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """

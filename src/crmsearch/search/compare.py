@@ -36,6 +36,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         a: name of the first segment, ``b`` that of the second. Groups of the figures are ``a``, ``b``, ``only_a``, ``only_b`` and ``both``;
             ``lift`` compares ``a`` with ``b``.
+        labels: what ``a``, ``b`` and the tested parts are called.
         tested: the parts whose difference is tested: ``only_a`` and ``only_b``, or ``both`` and the rest where one segment lies within the
             other; ``None`` where both have the same members.
         by_definition: fields by which either segment is defined, and those made from them, of which there are no findings.
@@ -43,6 +44,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     a: str
     b: str
+    labels: dict[str, str]
     overlap: Overlap
     tested: list[str] | None
     numbers: list[NumberContrast]
@@ -71,18 +73,20 @@ def parse_comparison(
     defining = defining_fields(a, segments) | defining_fields(b, segments)
     names = [each.field for each in contrast.numbers] + [each.field for each in contrast.categories]
     by_definition = {field for field in names if any(are_related(field, each) for each in defining)}
+    labels = {part: _call(part, a, b, overlap, language) for part in tested or ()}
     findings = []
     if tested is not None:
         findings = build_findings(
             [each for each in contrast.numbers if each.field not in by_definition],
             [value for each in contrast.categories for value in each.values if each.field not in by_definition],
-            {part: _call(part, a, b, overlap, language) for part in tested},
+            labels,
             [Filter(segment=a.name)] if tested[0] == "both" or not overlap.both else [Filter(segment=a.name), Filter(not_segment=b.name)],
             language,
         )
     return Comparison(
         a=a.name,
         b=b.name,
+        labels={"a": _label(a, language), "b": _label(b, language), **labels},
         overlap=overlap,
         tested=list(tested) if tested else None,
         numbers=contrast.numbers,
@@ -131,10 +135,14 @@ def _choose_tested(overlap: Overlap) -> tuple[str, str] | None:
 
 def _call(part: str, a: Segment, b: Segment, overlap: Overlap, language: Language) -> str:
     """What a sentence calls a tested part: by the name of a segment where it is all of it."""
-    name_a, name_b = (each.label_zh if language == "zh" else each.label for each in (a, b))
+    name_a, name_b = _label(a, language), _label(b, language)
     if part == "both":
         return f"“{name_b if overlap.only_a else name_a}”"
     one, other = (name_a, name_b) if part == "only_a" else (name_b, name_a)
     if not overlap.both:
         return f"“{one}”"
     return f"“{one}”（不含“{other}”）" if language == "zh" else f"“{one}” without “{other}”"
+
+
+def _label(segment: Segment, language: Language) -> str:
+    return segment.label_zh if language == "zh" else segment.label

@@ -112,6 +112,29 @@ def test_files_are_described_as_such(document: dict[str, Any]) -> None:
         assert set(whole["headers"]) == {"X-Total-Count", "Content-Disposition"}
 
 
+def test_charts_are_described_wherever_one_may_be_asked_for(document: dict[str, Any]) -> None:
+    drawn = set()
+    for path, _, operation in _operations(document):
+        names = {each["name"] for each in operation.get("parameters", [])}
+        whole = operation["responses"].get("200", {})
+        assert ("image/svg+xml" in whole.get("content", {})) == ({"format", "chart", "lang"} <= names), path
+        if "chart" in names:
+            drawn.add(path)
+            assert "$ref" in whole["content"]["application/json"]["schema"], path
+            assert "Vary" in whole["headers"]
+    assert drawn == {
+        "/v1/stats",
+        "/v1/stats/{field}",
+        "/v1/stats/correlation",
+        "/v1/stats/crosstab",
+        "/v1/insights",
+        "/v1/insights/campaigns",
+        "/v1/insights/service",
+        "/v1/segments/{name}/profile",
+        "/v1/segments/compare",
+    }
+
+
 def test_a_version_is_told_by_a_header(document: dict[str, Any]) -> None:
     item = document["paths"]["/v1/segments/{name}"]
     assert "ETag" in item["get"]["responses"]["200"]["headers"]

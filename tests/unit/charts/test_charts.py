@@ -14,12 +14,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmsearch.charts import draw_correlation, draw_crosstab, draw_stats, prepare_stats
+from crmsearch.charts import (
+    draw_campaigns,
+    draw_comparison,
+    draw_correlation,
+    draw_crosstab,
+    draw_profile,
+    draw_service,
+    draw_stats,
+    draw_tour,
+    prepare_stats,
+)
 from crmsearch.charts.statistics import _visible, mean_interval
 from crmsearch.charts.words import _WORDS, number, value_text
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
 from crmsearch.search.stats import HistogramBin, HistogramRequest, StatsRequest
 from tests.unit.charts.figures import HOSTILE, category, correlation, crosstab, numeric, response
+from tests.unit.charts.insight_figures import LONG, campaigns, comparison, profile, service, tour
 
 SVG = "{http://www.w3.org/2000/svg}"
 DAY = 86_400_000
@@ -56,6 +67,10 @@ def _pictures() -> Iterator[tuple[str, str]]:
             {"fields": ["gender"], "by": "city"},
             response("gender", category({"f": 50, "m": 3}), {label: category({"f": 3}, 2) for label in HOSTILE}),
         ),
+        "one value of groups": (
+            {"fields": ["city"], "by": "gender"},
+            response("city", category({"Bern": 5}), {"female": category({"Bern": 3}), "male": category({"Bern": 2})}),
+        ),
         "withheld": ({}, msgspec.structs.replace(response("age", numeric()), fields={}, withheld=["age"])),
     }
     for name, (asked, answer) in answers.items():
@@ -70,6 +85,22 @@ def _pictures() -> Iterator[tuple[str, str]]:
         yield f"wide table, {kind}", draw_crosstab(crosstab(["a"], [f"a long column {place}" for place in range(20)]), kind, "zh")
         yield f"correlation, {kind}", draw_correlation(correlation(), kind)
     yield "empty table", draw_crosstab(msgspec.structs.replace(crosstab([], []), n=0, chi_square=None))
+    yield from _insight_pictures()
+
+
+def _insight_pictures() -> Iterator[tuple[str, str]]:
+    for kind in (None, "points"):
+        yield f"campaigns, {kind}", draw_campaigns(campaigns(HOSTILE), kind)
+        yield f"service, {kind}", draw_service(service(HOSTILE), kind, "zh")
+        yield f"open tickets, {kind}", draw_service(service(HOSTILE, "open"), kind)
+        yield f"profile, {kind}", draw_profile(profile(HOSTILE[0], [*HOSTILE, *map(str, range(20))]), kind)
+        yield f"comparison, {kind}", draw_comparison(comparison(HOSTILE[4], HOSTILE[6], HOSTILE), kind, "zh")
+    yield "campaigns of nobody", draw_campaigns(campaigns([]))
+    yield "tour", draw_tour(tour([*HOSTILE, LONG]))
+    yield "tour of one generation", draw_tour(tour(["北京的客户更多。" * 20], earlier=None), None, "zh")
+    yield "tour of nothing", draw_tour(tour([]))
+    yield "profile of few", draw_profile(profile("VIP", ["x"], tested=False))
+    yield "comparison of nobody", draw_comparison(comparison("a", "b", [], nobody=True))
 
 
 PICTURES = dict(_pictures())
@@ -120,6 +151,17 @@ def test_labels_are_shown_as_they_are() -> None:
     assert "<script" not in picture
     assert "\u2060" not in picture
     assert f"{'a' * 25}… (n = 100)" in texts
+
+
+def test_values_of_known_vocabularies_are_called_by_their_words() -> None:
+    request = _request(fields=["gender"], by="lifecycle")
+    answer = response("gender", category({"female": 5, "旅": 3}), {"churned": category({"female": 2, "旅": 1})})
+    chinese, english = draw_stats(request, answer, "bars", "zh"), draw_stats(request, answer, "bars")
+    assert all(word in chinese for word in ("女", "旅", "已流失 (n = 3)"))
+    assert "女" not in english
+    assert "churned (n = 3)" in english
+    table = msgspec.structs.replace(crosstab(["x", ""], ["female"]), row_field="city")
+    assert "女" in draw_crosstab(table, "heatmap", "zh")
 
 
 @given(label=st.text(max_size=60))

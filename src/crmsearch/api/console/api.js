@@ -1,6 +1,7 @@
 // The API as this page uses it. The key, when the service wants one, stays in this tab's session and goes into a header, never a URL.
 
 const KEY = "crmsearch.key";
+const SVG = "image/svg+xml";
 
 // An answer that is an error, as the problem+json the API gives, or our own words when nothing of the kind came back.
 export class Problem extends Error {
@@ -26,9 +27,11 @@ export const listFields = () => call("GET", "v1/fields");
 export const searchCustomers = (body, signal) => call("POST", "v1/customers/search", body, signal);
 export const getCustomer = (id, signal) => call("GET", `v1/customers/${encodeURIComponent(id)}`, undefined, signal);
 export const computeStats = (body, signal) => call("POST", "v1/stats", body, signal);
+// The same figures as a picture: the text of an SVG.
+export const drawStats = (body, options, signal) => call("POST", `v1/stats?${new URLSearchParams(options)}`, body, signal, SVG);
 
-async function call(method, path, body, signal) {
-  const headers = { Accept: "application/json" };
+async function call(method, path, body, signal, accept = "application/json") {
+  const headers = { Accept: accept };
   const key = sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
@@ -39,7 +42,7 @@ async function call(method, path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ code: "unreachable" });
   }
-  if (response.ok) return response.json();
+  if (response.ok) return accept === SVG ? response.text() : response.json();
   const problem = await response.json().catch(() => ({}));
   throw new Problem({
     title: problem.title ?? response.statusText,

@@ -1,8 +1,8 @@
 // The page: reads what the user does, asks the API, and puts the answers in their places.
 
-import { Problem, computeStats, forgetKey, getCustomer, hasKey, keepKey, listFields, searchCustomers } from "./api.js";
+import { Problem, computeStats, drawStats, forgetKey, getCustomer, hasKey, keepKey, listFields, searchCustomers } from "./api.js";
 import { fieldLabel, isChinese, locale, number, setFields, switchLanguage, t } from "./labels.js";
-import { chip, chipText, detailPanel, emptyNotice, facetBlock, h, hitCard, keyNotice, problemNotice, statsTable } from "./render.js";
+import { chartFigure, chip, chipText, detailPanel, emptyNotice, facetBlock, h, hitCard, keyNotice, problemNotice, statsTable } from "./render.js";
 import { dropFilter, range, readFragment, setRange, state, toggleValue, writeFragment } from "./state.js";
 
 const FACETS = ["city", "gender", "lifecycle", "industry", "source_system", "tags", "kind"];
@@ -13,6 +13,9 @@ const STATS_PAUSE_MS = 400; // statistics follow once the hits have settled
 const AGE_PAUSE_MS = 400;
 const OWN_PAGES = 5; // pages that scrolling loads by itself; then the button waits, so that the end of the page stays within reach
 const STATS_GROUPS = 8;
+const CHART_GROUPS = 12;
+// The charts that fit numbers, and everything else; alone, and in groups.
+const CHARTS = { true: [["histogram", "box", "line"], ["bars", "box", "line"]], false: [["bars"], ["heatmap", "bars"]] };
 const WIDE = matchMedia("(min-width: 1400px)");
 
 const $ = (id) => document.getElementById(id);
@@ -27,15 +30,16 @@ let nextCursor = null;
 let pages = 0;
 let loading = false; // a further page is on its way
 let focusFirst = false; // Enter was pressed: go to the first hit when it is there
-let statsAsked = null;
 let statsBy = "city";
-let statsAnswer = null;
+let chosen = { field: "age", by: "", chart: "histogram" }; // the figure that is shown
 let detailAsked = null;
 let shownCustomer = null;
 const expanded = new Set();
 
 const searchSoon = delayed(search, PAUSE_MS);
-const statsSoon = delayed(loadStats, STATS_PAUSE_MS);
+const stats = panel("stats", askStats);
+const figures = panel("figures", askFigure);
+const panelsSoon = delayed(() => [stats, figures].forEach((each) => each.load()), STATS_PAUSE_MS);
 const agesSoon = delayed(applyAges, AGE_PAUSE_MS);
 
 function delayed(action, pause) {
@@ -73,7 +77,7 @@ async function search() {
     if (asked !== mine) return;
     [answer, last, nextCursor, pages] = [found, null, found.next_cursor, 1];
     showAnswer();
-    statsSoon();
+    panelsSoon();
   } catch (error) {
     if (asked === mine) fail(error);
   } finally {
@@ -120,8 +124,8 @@ function fail(error) {
   if (!(error instanceof Problem)) console.error(error);
   answer = null;
   nextCursor = null;
-  statsAnswer = null;
-  for (const place of [hits, $("total"), $("more-problem"), $("stats-body")]) place.replaceChildren();
+  for (const each of [stats, figures]) each.clear();
+  for (const place of [hits, $("total"), $("more-problem")]) place.replaceChildren();
   $("more").hidden = true;
   if (last.status === 401) askKey();
   else $("message").replaceChildren(problemNotice(last, start));
@@ -218,6 +222,19 @@ function showSorts() {
 function showGroupings() {
   $("stats-by").replaceChildren(...facetNames().map((name) => new Option(fieldLabel(name), name, false, name === statsBy)));
   $("stats-title").textContent = t("stats", fieldLabel(statsBy));
+  showChoices();
+}
+
+function showChoices() {
+  const drawn = [...fields.values()].filter((field) => field.statistic || field.facet);
+  const groups = facetNames().filter((name) => name !== chosen.field);
+  if (!groups.includes(chosen.by)) chosen.by = "";
+  const charts = CHARTS[fields.get(chosen.field)?.statistic === true][chosen.by ? 1 : 0];
+  if (!charts.includes(chosen.chart)) chosen.chart = charts[0];
+  const fill = (name, values, word) => $(`figures-${name}`).replaceChildren(...values.map((value) => new Option(word(value), value, false, value === chosen[name])));
+  fill("field", drawn.map((field) => field.name), fieldLabel);
+  fill("by", ["", ...groups], (name) => (name ? fieldLabel(name) : t("noGroups")));
+  fill("chart", charts, (name) => t(`chart:${name}`));
 }
 
 function showAges() {
@@ -246,7 +263,8 @@ function showAll() {
   showChips();
   if (answer) showAnswer();
   else if (last) fail(last);
-  if (statsAnswer) showStats();
+  stats.show();
+  figures.load(); // its words come from the API
   if (shownCustomer) $("detail").replaceChildren(...detailPanel(shownCustomer, [...fields.values()], closeDetail));
 }
 
@@ -279,28 +297,50 @@ function applyAges() {
   changed();
 }
 
-// Statistics
+// Statistics and figures of the customers found: asked for only while their panel is open
 
-async function loadStats() {
-  if (!$("stats").open || !answer) return;
-  statsAsked?.abort();
-  const mine = (statsAsked = new AbortController());
-  $("stats-body").setAttribute("aria-busy", "true");
-  try {
-    const body = { fields: ["age"], q: state.q, filters: state.filters, by: statsBy, size: STATS_GROUPS, percentiles: [5, 25, 50, 75, 95] };
-    statsAnswer = { by: statsBy, figures: await computeStats(body, mine.signal) };
-    if (statsAsked === mine) showStats();
-  } catch (error) {
-    if (error.name === "AbortError" || statsAsked !== mine) return;
-    statsAnswer = null;
-    $("stats-body").replaceChildren(problemNotice(error, loadStats));
-  } finally {
-    if (statsAsked === mine) $("stats-body").setAttribute("aria-busy", "false");
-  }
+function panel(name, ask) {
+  const place = () => $(`${name}-body`);
+  let asked = null;
+  let render = null; // shows the last answer, in the language of the moment
+  const show = () => render && place().replaceChildren(...render());
+  const clear = () => {
+    asked?.abort();
+    render = null;
+    place().replaceChildren();
+  };
+  const load = async () => {
+    if (!$(name).open || !answer) return;
+    asked?.abort();
+    const mine = (asked = new AbortController());
+    place().setAttribute("aria-busy", "true");
+    try {
+      const found = await ask(mine.signal);
+      if (asked !== mine) return;
+      render = found;
+      show();
+    } catch (error) {
+      if (error.name === "AbortError" || asked !== mine) return;
+      render = null;
+      place().replaceChildren(problemNotice(error, load));
+    } finally {
+      if (asked === mine) place().setAttribute("aria-busy", "false");
+    }
+  };
+  return { load, show, clear };
 }
 
-function showStats() {
-  $("stats-body").replaceChildren(...statsTable(statsAnswer.figures, statsAnswer.by));
+async function askStats(signal) {
+  const by = statsBy;
+  const found = await computeStats({ fields: ["age"], q: state.q, filters: state.filters, by, size: STATS_GROUPS }, signal);
+  return () => statsTable(found, by);
+}
+
+async function askFigure(signal) {
+  const { field, by, chart } = chosen;
+  const body = { fields: [field], q: state.q, filters: state.filters, size: CHART_GROUPS, ...(by && { by }) };
+  const text = await drawStats(body, { chart, lang: isChinese() ? "zh" : "en" }, signal);
+  return () => chartFigure(text);
 }
 
 // One customer
@@ -428,11 +468,19 @@ $("age-from").addEventListener("input", agesSoon);
 $("age-to").addEventListener("input", agesSoon);
 $("ages").addEventListener("change", () => agesSoon.now());
 $("more").addEventListener("click", loadMore);
-$("stats").addEventListener("toggle", loadStats);
+$("stats").addEventListener("toggle", stats.load);
+$("figures").addEventListener("toggle", figures.load);
+for (const name of ["field", "by", "chart"]) {
+  $(`figures-${name}`).addEventListener("change", (event) => {
+    chosen = { ...chosen, [name]: event.target.value };
+    showChoices();
+    figures.load();
+  });
+}
 $("stats-by").addEventListener("change", () => {
   statsBy = $("stats-by").value;
   showGroupings();
-  loadStats();
+  stats.load();
 });
 $("filters-toggle").addEventListener("click", () => {
   const open = $("filters").classList.toggle("open");

@@ -2,7 +2,6 @@
 
 import { fieldLabel, number, t, valueText } from "./labels.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const FEW = 8; // values of a facet shown before the reader asks for all
 const SNIPPETS = ["address", "notes", "last_ticket_subject"];
 
@@ -239,8 +238,6 @@ function concealed(value) {
 export function statsTable(answer, by) {
   const rows = [{ label: t("all"), figures: answer.fields.age, whole: true }];
   for (const group of answer.groups) rows.push({ label: valueText(by, group.value), figures: group.fields.age });
-  const drawn = rows.filter((row) => row.figures.n > 0).flatMap((row) => [row.figures.percentiles["5"], row.figures.percentiles["95"]]);
-  const scale = [Math.min(...drawn), Math.max(...drawn)];
   const quality = rows.every((row) => row.figures.exact.median) ? "exact" : "approximate";
   const heads = [
     ...[fieldLabel(by), "n", t("mean"), t("median")],
@@ -261,15 +258,14 @@ export function statsTable(answer, by) {
         "table",
         {},
         h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-        rows.map((row) => statsRow(row, scale)),
+        rows.map(statsRow),
       ),
     ),
     h("p", { class: "note" }, notes.join(" · ")),
-    ...(scale[1] > scale[0] ? [h("p", { class: "note" }, t("spreadNote"))] : []),
   ];
 }
 
-function statsRow({ label, figures, whole }, scale) {
+function statsRow({ label, figures, whole }) {
   const figure = (value, digits = 1) => (value === null ? "–" : number(value, digits));
   const cells = [
     number(figures.n),
@@ -282,23 +278,16 @@ function statsRow({ label, figures, whole }, scale) {
     "tbody",
     { class: whole ? "whole" : undefined },
     h("tr", {}, h("th", { scope: "row" }, label), cells.map((cell) => h("td", {}, cell))),
-    figures.n > 0 && scale[1] > scale[0] ? h("tr", { class: "spread" }, h("td", { colspan: "6" }, boxPlot(figures.percentiles, scale))) : null,
   );
 }
 
-function boxPlot(percentiles, [low, high]) {
-  const at = (percent) => ((percentiles[percent] - low) / (high - low)) * 100;
-  const shape = (tag, attributes) => {
-    const node = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    return node;
-  };
-  const plot = shape("svg", { viewBox: "0 0 100 6", preserveAspectRatio: "none", role: "img" });
-  plot.setAttribute("aria-label", t("spread", ...["25", "50", "75"].map((percent) => number(percentiles[percent], 1))));
-  plot.append(
-    shape("rect", { x: at("5"), y: 2.6, width: at("95") - at("5"), height: 0.8, class: "reach" }),
-    shape("rect", { x: at("25"), y: 0.5, width: at("75") - at("25"), height: 5, rx: 0.6, class: "middle" }),
-    shape("rect", { x: at("50") - 0.4, y: 0, width: 0.8, height: 6, class: "median" }),
-  );
-  return plot;
+// A chart as the API draws it, and its figures in words. It comes parsed, as the nodes of an XML document, and no markup of it is run.
+
+export function chartFigure(text) {
+  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  const [title, words] = ["title", "desc"].map((name) => svg.querySelector(name).textContent);
+  return [
+    h("div", { class: "chart", tabindex: "0", role: "group", "aria-label": title }, svg),
+    h("details", { class: "note" }, h("summary", {}, t("inWords")), h("p", {}, words)),
+  ];
 }
