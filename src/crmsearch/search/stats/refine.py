@@ -103,10 +103,11 @@ def _with_squares(_: str, summary: Summary, found: Body) -> Summary:
 
 def _with_marks(name: str, summary: Summary, found: Body) -> Summary:
     marks = list(summary.marks)
-    known = set(marks)
+    last = {value: place for place, value in marks}
     for _, ranges in groupby(found["buckets"], key=lambda bucket: bucket["key"]):
         added = list(marks_of_ranges(name, ranges))
-        if added[-1] not in known:
+        place, value = added[-1]
+        if last.get(value) != place:
             raise changed()  # since the end of the gap is another place now
         marks += added
     return msgspec.structs.replace(summary, marks=sorted(marks))
