@@ -271,6 +271,18 @@ def test_groups_that_are_counted_in_ranges_are_exact_too(made: Settings) -> None
     _assert_equal(grouped.figures("revenue"), everything, grouped.population)
 
 
+@pytest.mark.parametrize("kept", [0, 10**6])
+def test_a_field_that_is_counted_in_the_whole_alone_is_exact_in_groups(made: Settings, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with so many groups that single values would be too many buckets."""
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_KEPT", kept)
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_BUCKETS", 100)
+    grouped = _stats(made, fields=["order_count"], by="city")
+    assert grouped.groups is not None
+    for group in grouped.groups:
+        values = [1.0 + int(abs(value)) % 9 for value in REVENUE.get(str(group.value), [])]
+        _assert_equal(group.figures("order_count"), values, group.population)
+
+
 @pytest.mark.usefixtures("in_ranges")
 def test_dates_and_nested_groups_in_ranges_agree_with_numpy(loaded: Loaded, customers: list[Source]) -> None:
     answer = _stats(loaded.settings, fields=["created_at", "quality_score"], by=["city", "gender"], size=5)
