@@ -53,9 +53,10 @@ def moments(values: Sequence[float]) -> Body:
 
 def counted_in(ranges: Sequence[Body], values: Sequence[float], size: int = 0) -> Body:
     """Ranges with what is in them, and so many values of each, as Elasticsearch has it."""
-    buckets = []
+    buckets, ordered = [], np.sort(np.array(values, dtype=float))
     for each in ranges:
-        inside = [value for value in values if each.get("from", -np.inf) <= value < each.get("to", np.inf)]
+        first, last = np.searchsorted(ordered, [each.get("from", -np.inf), each.get("to", np.inf)])
+        inside = ordered[first:last].tolist()
         found = {"values": terms(dict(sorted(Counter(inside).items())[:size]))} if size else {}
         buckets.append({**each, "doc_count": len(inside), **found})
     return {"buckets": sorted(buckets, key=lambda bucket: (bucket.get("from", -np.inf), bucket.get("to", np.inf)))}

@@ -128,6 +128,18 @@ def test_every_percentile_is_found_where_values_are_not_too_many(values: list[fl
     assert found.percentiles == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@given(values=st.lists(st.integers(-40, 40), min_size=1, max_size=200), edges=st.lists(st.integers(-50, 50), min_size=1, max_size=10))
+def test_whole_numbers_are_found_by_counts_alone(values: list[int], edges: list[int]) -> None:
+    """Each question leaves smaller gaps, and between two neighbours there is nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refine, "MAX_VALUES", 0)
+        patch.setattr(refine, "MAX_ROUNDS", 40)
+        found, asked = _in_ranges(values, edges, "age")
+    _assert_within(found, values)
+    assert found.exact.percentiles
+    assert asked < 39, "the last one lists values"
+
+
 _random = np.random.default_rng(7)
 ADVERSARIAL = {
     "lognormal": _random.lognormal(6, 1.5, 60_000),
