@@ -26,11 +26,12 @@ from tests.bench.relevance.verdict import BASE_ROWS, DROPPED, judge
 from tests.bench.resolution import measure_resolution
 from tests.bench.results import Aim, Result, describe_machine, describe_versions, print_result, save_result
 from tests.bench.search import api_url, measure_search
+from tests.bench.stats import judge_stats, measure_stats
 from tests.bench.write import measure_write
 from tests.node_fixture import local_settings
 
 PARTS = ("clean", "resolve", "ingest", "search", "relevance", "write")
-ON_DEMAND = ("latency",)  # meant for a million customers
+ON_DEMAND = ("latency", "stats")  # meant for a million customers
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering
@@ -48,6 +49,7 @@ Measure crmsearch on this machine, with a local node of its own in a temporary f
   relevance  recall and latency of judged questions by kind beside two plain baselines, among 5,000 customers and on the Febrl files
   write   the Spark connector against plain bulk requests
   latency (only when named) searches among very many through the API, straight, and by the plain baseline
+  stats   (only when named) statistics of three fields in twenty groups through the API against the raw aggregation, new and repeated
 
 Tables go to stdout, the figures to tests/bench/results/<day>.json. Exit code 1 when an aim is not met, or when a kind of question is
 answered less well than the newest recorded figures say.
@@ -60,6 +62,7 @@ examples:
   .venv/bin/python -m tests.bench --only ingest --rows 1000000
   .venv/bin/python -m tests.bench --only relevance --rows 1000000 --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only latency --rows 1000000 --work /var/tmp/bench
+  .venv/bin/python -m tests.bench --only stats --rows 1000000 --work /var/tmp/bench
 """
 
 
@@ -72,7 +75,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=7, help="seed of the sample and of the questions (default 7)")
     parser.add_argument("--only", choices=(*PARTS, *ON_DEMAND), help="measure this part alone")
-    parser.add_argument("--work", type=Path, help="folder that keeps the customers of relevance and latency for the next time")
+    parser.add_argument("--work", type=Path, help="folder that keeps the customers of relevance, latency and stats for the next time")
     arguments = parser.parse_args()
     parts = (arguments.only,) if arguments.only else PARTS
     default_rows = BASE_ROWS if arguments.only == "relevance" else ROWS
@@ -115,7 +118,10 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int, work: Path | None) ->
         if "latency" in parts:
             figures["latency"] = measure_latency(settings, work or Path(folder), rows, seed)
             aims += judge_latency(figures["latency"])
-        if not set(parts) <= {"relevance", "latency"}:
+        if "stats" in parts:
+            figures["stats"] = measure_stats(settings, work or Path(folder), rows, seed)
+            aims += judge_stats(figures["stats"])
+        if not set(parts) <= {"relevance", *ON_DEMAND}:
             _measure_sample(parts, settings, Path(folder), rows, seed, figures, aims)
     return Result(
         began_at=began_at,

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -21,11 +22,11 @@ from crmsearch.cli.look import ask
 from crmsearch.cli.output import words
 from crmsearch.indexing.names import customers_alias
 from crmsearch.search.service import SearchBackend, SearchService
-from crmsearch.settings import Settings
+from crmsearch.settings import ApiSettings, Settings
 from tests.bench.http import Poster, elasticsearch_poster
 from tests.bench.questions import Question
 
-__all__ = ["Rival", "api_url", "measure_search", "measure_suggest"]
+__all__ = ["Rival", "api_url", "measure_search", "measure_suggest", "served", "spread"]
 
 WARM_UP_PASSES = 2
 PASSES = 4  # over all questions; even, so that each side goes first equally often
@@ -69,6 +70,15 @@ def api_url(settings: Settings) -> Iterator[str]:
         yield url
     finally:
         stop_api(settings)
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """Where an API answers over an index of its own; its state directory is too, so that no API that runs already is taken for it."""
+    with TemporaryDirectory(prefix="crmsearch-state-") as state_dir:
+        paths = msgspec.structs.replace(settings.paths, state_dir=state_dir)
+        with api_url(msgspec.structs.replace(settings, paths=paths, api=ApiSettings())) as url:
+            yield url
 
 
 def measure_search(
@@ -119,7 +129,7 @@ def measure_suggest(url: str, fragments: Sequence[str]) -> dict[str, float]:
                 took_ms, _ = poster.post(body)
                 if number >= WARM_UP_PASSES:
                     spent.append(took_ms)
-    return _spread(spent)
+    return spread(spent)
 
 
 async def _exchanges(
@@ -161,7 +171,7 @@ def _one_client(sides: Mapping[str, Callable[[], Poster]], exchanges: Sequence[E
     added = [api_ms - straight_ms for api_ms, straight_ms in zip(everything["api"], everything["straight"], strict=True)]
     return {
         "measured_per_side": len(added),
-        **{f"{name}_ms": _spread(values) for name, values in everything.items()},
+        **{f"{name}_ms": spread(values) for name, values in everything.items()},
         "added_ms_p50": round(median(added), 2),
         "ratio_p50": round(median(everything["api"]) / median(everything["straight"]), 3),
         "p50_ms_by_kind": {
@@ -178,7 +188,8 @@ def _compare(api: bytes, straight: Sequence[bytes]) -> None:
     assert ours == theirs or len(straight) > 1, "API and Elasticsearch found different customers"
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def spread(values: list[float]) -> dict[str, float]:
+    """Milliseconds in the middle, of the slow ones, and of the slowest."""
     cuts = quantiles(values, n=100)
     return {"p50": round(median(values), 2), "p95": round(cuts[94], 2), "max": round(max(values), 2)}
 

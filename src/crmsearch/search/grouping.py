@@ -10,7 +10,6 @@ from crmsearch.errors import InvalidRequestError, UnknownFieldError
 from crmsearch.search.families import are_related
 from crmsearch.search.filters import Filter, build_filter
 from crmsearch.search.findings import Language, build_link, field_label, show_value
-from crmsearch.search.query import build_text_query
 from crmsearch.search.request import SearchRequest, check_search
 from crmsearch.search.segments import Segment, defining_fields
 
@@ -44,7 +43,9 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
-    """What a grouping refers to: segments by name with the clauses of their members (only if it is by segment), and resolved filters."""
+    """What a grouping refers to: segments by name with the clauses of their members (only if it is by segment), and whom its text and
+    filters mean.
+    """
 
     filters: list[Filter]
     segments: Mapping[str, Segment] = {}
@@ -109,9 +110,6 @@ def build_groups_body(grouping: Grouping, meaning: Meaning, whole: Body, figures
         figures: aggregations of a group.
     """
     filters = [whole, *(build_filter(each) for each in meaning.filters)]
-    text = build_text_query(grouping.q)
-    if text is not None:
-        filters.append(text)
     if grouping.by == BY_SEGMENT:
         groups: Body = {"groups": {"filters": {"filters": dict(meaning.clauses)}, "aggs": figures}}
     else:

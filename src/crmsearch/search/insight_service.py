@@ -5,6 +5,7 @@ from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.campaigns import CampaignInsight, Response, build_campaigns_body, parse_campaigns
 from crmsearch.search.findings import Language
 from crmsearch.search.grouping import BY_SEGMENT, Grouping, Meaning, check_grouping
+from crmsearch.search.population import find_population
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import members_of_all
 from crmsearch.search.service import SearchBackend
@@ -15,7 +16,7 @@ __all__ = ["InsightService"]
 
 
 class InsightService:
-    """Insights, each from a fixed number of requests."""
+    """Insights, each from a fixed number of requests, and for a text those that find out whom it means."""
 
     def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver) -> None:
         self._backend = backend
@@ -46,7 +47,7 @@ class InsightService:
 
     async def _meaning(self, grouping: Grouping) -> Meaning:
         check_grouping(grouping)
-        filters = await self._resolver.resolve(grouping.filters)
+        filters = await find_population(self._backend.search, self._resolver, grouping.q, grouping.filters)
         if grouping.by != BY_SEGMENT:
             return Meaning(filters=filters)
         segments = BUILT_IN | await self._store.all()

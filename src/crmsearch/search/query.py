@@ -4,12 +4,14 @@ What counts for what is in ``relevance``; here the ways become clauses. A search
 similar forms too, where that finds too little; ``partial``, where not every word needs to be found, only if nothing else is left.
 """
 
+from collections.abc import Sequence
+
 from crmsearch.cleaning.forms import grams
 from crmsearch.cleaning.spelling import deletions, is_han, split_words
 from crmsearch.search.clauses import Body, all_of, any_of, best_of, constant, every_chunk, most_chunks
 from crmsearch.search.cursor import Position
 from crmsearch.search.facets import build_facets, split_selections
-from crmsearch.search.filters import build_filter
+from crmsearch.search.filters import Filter, build_filter
 from crmsearch.search.relevance import (
     AS_TYPED,
     ENOUGH,
@@ -26,7 +28,7 @@ from crmsearch.search.relevance import (
 from crmsearch.search.request import SearchRequest, SuggestRequest, parse_sort
 from crmsearch.search.text import QueryText, parse_text
 
-__all__ = ["Body", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
+__all__ = ["Body", "build_count_body", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
 
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
@@ -146,6 +148,14 @@ def _pasted(text: QueryText) -> Body:
     words = [token for word in dict.fromkeys(text.words) for token in (grams(word) if is_han(word) else (word,))]
     clauses = [{"dis_max": {"queries": [{"term": {form: word}} for form in forms]}} for word in dict.fromkeys(words)]
     return {"bool": {"should": clauses, "minimum_should_match": NEEDED_OF_LONG}}
+
+
+def build_count_body(q: str, filters: Sequence[Filter], stage: Stage) -> Body:
+    """Whether a stage finds enough; counting stops there."""
+    scoring = build_text_query(q, stage)
+    clauses = [build_filter(each) for each in filters]
+    query: Body = {"bool": {"filter": clauses if scoring is None else [*clauses, scoring]}}
+    return {"size": 0, "track_total_hits": ENOUGH, "query": query}
 
 
 def build_search_body(request: SearchRequest, position: Position | None = None, stage: Stage = "precise") -> Body:

@@ -7,6 +7,7 @@ from typing import Protocol
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.filters import Filter
 from crmsearch.search.segments import Segment, check_nesting, resolve_filters, used_segments
+from crmsearch.search.text import parse_text
 
 __all__ = ["Resolver", "SegmentSource", "utc_now"]
 
@@ -47,6 +48,11 @@ class Resolver:
         segments = await self.segments(used_segments(filters))
         check_nesting(filters, segments)
         return resolve_filters(filters, segments, self.today())
+
+    async def resolve_text(self, q: str, filters: Sequence[Filter]) -> tuple[str, list[Filter]]:
+        """A checked text without the conditions in it, and these among the filters; raises as ``resolve`` does."""
+        text = parse_text(q)
+        return text.unfiltered if text.filters else q, await self.resolve([*filters, *text.filters])
 
     async def segments(self, names: Collection[str]) -> dict[str, Segment]:
         """The named segments and all that they lead to, as far as they are there."""

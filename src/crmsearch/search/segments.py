@@ -209,7 +209,8 @@ def resolve_filters(filters: Iterable[Filter], segments: Mapping[str, Segment], 
 def build_members(segment: Segment | Definition, segments: Mapping[str, Segment], today: date) -> dict[str, Any]:
     """The clause that holds for the members of a segment; arguments as of ``resolve_filters``."""
     clauses = [build_filter(each) for each in resolve_filters(segment.filters, segments, today)]
-    text = build_text_query(segment.q)
+    # As it is written: whether similar words count must not depend on how many customers there are at the moment.
+    text = build_text_query(segment.q, "precise")
     if text is not None:
         clauses.append(text)
     return {"bool": {"filter": clauses}}

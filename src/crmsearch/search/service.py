@@ -16,7 +16,8 @@ from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
-from crmsearch.search.query import build_search_body, build_suggest_body, is_enough, stages_of
+from crmsearch.search.population import choose_stage, find_population
+from crmsearch.search.query import build_search_body, build_suggest_body, stages_of
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import (
     ExportRequest,
@@ -44,12 +45,12 @@ from crmsearch.search.stats import (
     answer_crosstab,
     answer_stats,
 )
-from crmsearch.search.text import QueryText, parse_text
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
 Body = dict[str, Any]
-Request = TypeVar("Request", SearchRequest, ExportRequest, StatsRequest, CorrelationRequest, CrosstabRequest)
+Request = TypeVar("Request", SearchRequest, ExportRequest)
+Figures = TypeVar("Figures", StatsRequest, CorrelationRequest, CrosstabRequest)
 
 
 class SearchBackend(Protocol):
@@ -88,14 +89,16 @@ class SearchService:
         check_search(request)
         request = await self._resolved(request)
         position = self._cursors.read(request)
-        if position is not None:
-            stage = position.stage
-            asked, answer = await self._ask(request, stage, position)
-        else:
-            for stage in stages_of(request.q):
-                asked, answer = await self._ask(request, stage)
-                if is_enough(request.q, stage, answer["hits"]["total"]["value"]):
-                    break
+        answers: dict[Stage, tuple[SearchRequest, Body]] = {}
+
+        async def count(stage: Stage) -> int:
+            answers[stage] = await self._ask(request, stage, position)
+            return int(answers[stage][1]["hits"]["total"]["value"])
+
+        stage = position.stage if position is not None else await choose_stage(request.q, count)
+        if stage not in answers:
+            await count(stage)
+        asked, answer = answers[stage]
         return parse_search(asked, answer, self._cursors, stage)
 
     async def _ask(self, request: SearchRequest, stage: Stage, position: Position | None = None) -> tuple[SearchRequest, Body]:
@@ -133,12 +136,17 @@ class SearchService:
         """
         check_export(request)
         request = await self._resolved(request)
-        for stage in stages_of(request.q):
-            first = await self._backend.search(build_export_body(request, stage))
-            total = first["hits"]["total"]["value"]
-            if is_enough(request.q, stage, total):
-                break
-        return Export(total, self._export_pieces(request, stage, first, total))
+        firsts: dict[Stage, Body] = {}
+
+        async def count(stage: Stage) -> int:
+            firsts[stage] = await self._backend.search(build_export_body(request, stage))
+            return int(firsts[stage]["hits"]["total"]["value"])
+
+        stage = await choose_stage(request.q, count)
+        if stage not in firsts:
+            await count(stage)
+        total = firsts[stage]["hits"]["total"]["value"]
+        return Export(total, self._export_pieces(request, stage, firsts[stage], total))
 
     async def _export_pieces(self, request: ExportRequest, stage: Stage, page: Body, total: int) -> AsyncIterator[bytes]:
         yield render_head(request)
@@ -168,11 +176,12 @@ class SearchService:
     async def crosstab(self, request: CrosstabRequest, *, may_see_small: bool = True) -> CrosstabResponse:
         return await answer_crosstab(self._backend.search, await self._checked(request), self._smallest(may_see_small))
 
-    async def _checked(self, request: Request) -> Request:
-        """A request of figures with its text and filters checked and resolved; the figures check the rest."""
+    async def _checked(self, request: Figures) -> Figures:
+        """A request of figures with its text and filters checked, and in their place whom they mean; the figures check the rest."""
         check_text(request.q)
         check_filters(request.filters)
-        return await self._resolved(request)
+        filters = await find_population(self._backend.search, self._resolver, request.q, request.filters)
+        return msgspec.structs.replace(request, q="", filters=filters)
 
     def _smallest(self, may_see_small: bool) -> int | None:
         return None if may_see_small else self._small_group
@@ -182,9 +191,8 @@ class SearchService:
 
     async def _resolved(self, request: Request) -> Request:
         """A checked request with the conditions in its text among its filters, and what segments and relative days mean in their place."""
-        text: QueryText = parse_text(request.q)
-        filters = await self._resolver.resolve([*request.filters, *text.filters])
-        return msgspec.structs.replace(request, q=text.unfiltered if text.filters else request.q, filters=filters)
+        q, filters = await self._resolver.resolve_text(request.q, request.filters)
+        return msgspec.structs.replace(request, q=q, filters=filters)
 
     async def _with_ranges(self, request: SearchRequest, stage: Stage, position: Position | None) -> SearchRequest:
         """The request with ranges in the place of numeric histograms, which needs a look at the values found."""

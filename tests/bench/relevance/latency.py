@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
-
 from crmsearch.search.request import SearchRequest
-from crmsearch.settings import ApiSettings, Settings
+from crmsearch.settings import Settings
 from tests.bench.questions import Question
 from tests.bench.relevance.asking import Judged
 from tests.bench.relevance.base import make_base
@@ -19,7 +16,7 @@ from tests.bench.relevance.baselines import BASELINES, FACETS, SIZE
 from tests.bench.relevance.kinds import KINDS, make_judged
 from tests.bench.relevance.loading import baseline_index, loaded
 from tests.bench.results import Aim
-from tests.bench.search import CLIENTS, api_url, measure_search, measure_suggest
+from tests.bench.search import CLIENTS, measure_search, measure_suggest, served
 
 __all__ = ["judge_latency", "measure_latency"]
 
@@ -36,13 +33,9 @@ def measure_latency(settings: Settings, work: Path, rows: int, seed: int, *, kee
     base = make_base(work, rows, seed)
     judged = make_judged(base.people, list(KINDS.values()), seed, PER_KIND)
     questions = [Question(each.kind, SearchRequest(q=each.text, facets=list(FACETS), size=SIZE)) for each in judged]
-    # A state directory of its own, so that no API that runs here already is taken for this one.
-    with loaded(settings, base.documents, f"base{rows}", keep=keep) as target, TemporaryDirectory(prefix="crmsearch-state-") as state_dir:
-        paths = msgspec.structs.replace(target.paths, state_dir=state_dir)
-        target = msgspec.structs.replace(target, paths=paths, api=ApiSettings())
-        with api_url(target) as url:
-            figures = measure_search(target, url, questions, {RIVAL: (baseline_index(target), BASELINES[RIVAL])})
-            figures["suggest_ms"] = measure_suggest(url, list(_fragments(judged, seed)))
+    with loaded(settings, base.documents, f"base{rows}", keep=keep) as target, served(target) as url:
+        figures = measure_search(target, url, questions, {RIVAL: (baseline_index(target), BASELINES[RIVAL])})
+        figures["suggest_ms"] = measure_suggest(url, list(_fragments(judged, seed)))
     one = figures["one_client"]
     return {"rows": rows, **figures, "times_faster_p50": round(one[f"{RIVAL}_ms"]["p50"] / one["api_ms"]["p50"], 2)}
 

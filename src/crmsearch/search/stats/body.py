@@ -1,23 +1,21 @@
 """The main question and its answer: figures of every field, whole and in groups, over the whole filtered population. Pure.
 
-``build_probe`` looks at the index (``plan``), ``build_stats_body`` asks for everything, and what is left in doubt is asked for further
-(``refine``).
+Looks at the index and its customers come before (``plan``), ``build_stats_body`` asks for everything, and what is left in doubt is asked
+for further (``refine``).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from crmsearch.errors import BackendUnavailableError
 from crmsearch.search.stats.categories import CategoryStats, build_category, parse_category
 from crmsearch.search.stats.figures import FieldStats, build_figures, make_figures, read_summary
 from crmsearch.search.stats.groups import Part, build_groups, read_parts
 from crmsearch.search.stats.plan import Plan, build_population
-from crmsearch.search.stats.refine import Summaries, build_refinement, settle
+from crmsearch.search.stats.refine import Summaries, build_refinement, learn
 from crmsearch.search.stats.request import Range, StatsRequest
 
-__all__ = ["AnyStats", "Group", "StatsResponse", "build_doubts", "build_stats_body", "parse_stats"]
+__all__ = ["AnyStats", "Draft", "Group", "StatsResponse", "build_doubts", "build_stats_body", "make_stats", "read_draft", "settle_doubts"]
 
 Body = dict[str, Any]
 AnyStats = FieldStats | CategoryStats
@@ -68,6 +66,15 @@ class StatsResponse(msgspec.Struct, frozen=True, kw_only=True):
         return _figures(self.fields[name])
 
 
+class Draft(NamedTuple):
+    """What is known before the last question: the parts, by number, and the summaries of their fields."""
+
+    parts: list[Part]
+    summaries: Summaries
+    took_ms: int
+    rounds: int = 0
+
+
 def _figures(stats: AnyStats) -> FieldStats:
     assert isinstance(stats, FieldStats), "categories have counts, no figures"
     return stats
@@ -85,22 +92,29 @@ def build_stats_body(request: StatsRequest, plan: Plan) -> Body:
     aggs = figures(whole=True)
     if request.groupings:
         aggs |= build_groups(request.groupings, figures(whole=False), request.size)
-    return {"size": 0, "track_total_hits": True, "query": build_population(request.q, request.filters), "aggs": aggs}
+    return {"size": 0, "track_total_hits": True, "query": build_population(request.filters), "aggs": aggs}
 
 
-def build_doubts(request: StatsRequest, plan: Plan, answer: Body, further: Sequence[Body] = ()) -> Body | None:
-    """The next question after the main ``answer`` and those to ``further`` ones, or ``None`` if these say it all."""
+def read_draft(request: StatsRequest, plan: Plan, answer: Body) -> Draft:
+    """What the answer to ``build_stats_body`` says, with what it leaves in doubt."""
     parts = list(read_parts(request.groupings, answer).walk())
-    return build_refinement(build_population(request.q, request.filters), parts, _summaries(request, plan, parts), further)
+    summaries = {(part.number, name): read_summary(name, part, request.percentiles, plan) for part in parts for name in request.numeric}
+    return Draft(parts, summaries, answer["took"])
 
 
-def parse_stats(request: StatsRequest, plan: Plan, answer: Body, further: Sequence[Body] = ()) -> StatsResponse:
-    """From the answers to ``build_stats_body`` and to every ``build_doubts``."""
-    whole = read_parts(request.groupings, answer)
-    if any(each["hits"]["total"]["value"] != whole.population for each in further):
-        raise BackendUnavailableError("the customers changed while they were being counted; ask again")
-    parts = list(whole.walk())
-    summaries = settle(_summaries(request, plan, parts), further)
+def build_doubts(request: StatsRequest, draft: Draft) -> Body | None:
+    """The next question about what is in doubt, or ``None`` if nothing is or no question would help."""
+    return build_refinement(build_population(request.filters), draft.parts, draft.summaries, draft.rounds)
+
+
+def settle_doubts(draft: Draft, answer: Body) -> Draft:
+    """The draft with what the answer to ``build_doubts`` adds to it."""
+    return Draft(draft.parts, learn(draft.summaries, answer), draft.took_ms + answer["took"], draft.rounds + 1)
+
+
+def make_stats(request: StatsRequest, plan: Plan, draft: Draft) -> StatsResponse:
+    """What is answered, once nothing more is asked."""
+    whole = draft.parts[0]
 
     def fields(part: Part) -> dict[str, AnyStats]:
         return {name: _field(name, part) for name in request.fields}
@@ -108,7 +122,7 @@ def parse_stats(request: StatsRequest, plan: Plan, answer: Body, further: Sequen
     def _field(name: str, part: Part) -> AnyStats:
         if name in request.categorical:
             return parse_category(name, part)
-        return make_figures(name, part, request.percentiles, plan, summaries[part.number, name])
+        return make_figures(name, part, request.percentiles, plan, draft.summaries[part.number, name])
 
     def group(part: Part) -> Group:
         assert part.value is not None
@@ -129,9 +143,5 @@ def parse_stats(request: StatsRequest, plan: Plan, answer: Body, further: Sequen
         other_count=whole.other_count,
         missing_count=whole.missing_count,
         error_bound=whole.error_bound,
-        took_ms=sum(each["took"] for each in (answer, *further)),
+        took_ms=draft.took_ms,
     )
-
-
-def _summaries(request: StatsRequest, plan: Plan, parts: list[Part]) -> Summaries:
-    return {(part.number, name): read_summary(name, part, request.percentiles, plan) for part in parts for name in request.numeric}

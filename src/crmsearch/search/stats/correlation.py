@@ -134,7 +134,7 @@ def _correlation(fields: tuple[str, str], n: int, xx: float, yy: float, xy: floa
 
 
 def _over(request: CorrelationRequest, aggs: Body) -> Body:
-    return {"size": 0, "track_total_hits": True, "query": build_population(request.q, request.filters), "aggs": aggs}
+    return {"size": 0, "track_total_hits": True, "query": build_population(request.filters), "aggs": aggs}
 
 
 def _ordered(request: CorrelationRequest) -> list[str]:

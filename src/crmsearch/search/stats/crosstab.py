@@ -187,7 +187,7 @@ def make_crosstab(request: CrosstabRequest, table: Table, suppressed: bool = Fal
 def _over_both(request: CrosstabRequest, aggs: Body) -> Body:
     fields = [as_grouping(each).field for each in (request.rows, request.columns)]
     both = {"bool": {"filter": [{"exists": {"field": FIELDS[field].path}} for field in fields]}}
-    query = build_population(request.q, request.filters)
+    query = build_population(request.filters)
     return {"size": 0, "track_total_hits": True, "query": query, "aggs": {"both": {"filter": both, "aggs": aggs}}}
 
 

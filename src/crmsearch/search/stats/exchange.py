@@ -1,12 +1,13 @@
 """From a request to its answer by way of the questions that it takes; how they are sent is the caller's matter.
 
-``k`` is the smallest group that may be seen, ``None`` for those who may see any.
+Whom a text means is found out before (``population``) and stands among the filters. ``k`` is the smallest group that may be seen,
+``None`` for those who may see any.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from crmsearch.search.stats.body import StatsResponse, build_doubts, build_stats_body, parse_stats
+from crmsearch.search.stats.body import StatsResponse, build_doubts, build_stats_body, make_stats, read_draft, settle_doubts
 from crmsearch.search.stats.correlation import CorrelationResponse, build_correlation_body, build_means_body, parse_correlation
 from crmsearch.search.stats.crosstab import (
     CrosstabResponse,
@@ -17,7 +18,7 @@ from crmsearch.search.stats.crosstab import (
     parse_axes,
     parse_table,
 )
-from crmsearch.search.stats.plan import build_probe, make_plan
+from crmsearch.search.stats.plan import build_look, build_probe, make_plan
 from crmsearch.search.stats.request import (
     CorrelationRequest,
     CrosstabRequest,
@@ -35,20 +36,21 @@ Search = Callable[[Body], Awaitable[Body]]
 
 
 async def answer_stats(search: Search, request: StatsRequest, k: int | None = None) -> StatsResponse:
-    """A look at the index, the main question, and further ones where its answer leaves something in doubt."""
+    """A look at the index and, if it is large, at whom the question covers; the main question; further ones for what is left in doubt."""
     check_stats(request)
-    plan = make_plan(request, await search(build_probe(request)))
-    answer = await search(build_stats_body(request, plan))
-    further: list[Body] = []
-    while doubts := build_doubts(request, plan, answer, further):
-        further.append(await search(doubts))
-    response = parse_stats(request, plan, answer, further)
+    probe = await search(build_probe(request))
+    look = build_look(request, probe)
+    plan = make_plan(request, probe, None if look is None else await search(look))
+    draft = read_draft(request, plan, await search(build_stats_body(request, plan)))
+    while doubts := build_doubts(request, draft):
+        draft = settle_doubts(draft, await search(doubts))
+    response = make_stats(request, plan, draft)
     if k is None:
         return response
     table = None
     if len(request.groupings) == 2:
         rows, columns = request.groupings
-        table = await _table(search, CrosstabRequest(rows=rows, columns=columns, q=request.q, filters=request.filters, size=request.size))
+        table = await _table(search, CrosstabRequest(rows=rows, columns=columns, filters=request.filters, size=request.size))
     return protect_stats(response, k, table)
 
 

@@ -1,8 +1,6 @@
 """Figures of one numeric field in one part: the aggregations, and the figures they give. Dates in epoch milliseconds. Pure."""
 
-import itertools
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,27 +11,22 @@ from crmsearch.errors import BackendUnavailableError
 from crmsearch.search.stats.groups import Part
 from crmsearch.search.stats.histogram import HistogramBin, build_histogram, parse_histogram_bins
 from crmsearch.search.stats.plan import Plan
+from crmsearch.search.stats.ranks import Mark, Percentile, bounded, build_ranges, marks_of_ranges, percentile_of_counts
 
 __all__ = [
     "ErrorBound",
     "Exactness",
     "FieldStats",
-    "Percentile",
     "Summary",
     "build_figures",
+    "changed",
     "make_figures",
-    "percentile_of_counts",
-    "percentiles_to_ask",
-    "ranks_of",
     "read_summary",
 ]
 
 Body = dict[str, Any]
 
 COUNTED_SIZE = 10_000  # buckets asked of a counted field; far beyond its distinct values, so that none is left out
-# Where percentiles may turn out inexact, those this far (in per cent) to both sides are asked too, as the bracket that a second question
-# looks into: 500 ranks of a million. A digest of the largest compression was measured to miss by 20.
-BRACKET = 0.05
 
 
 class Exactness(msgspec.Struct, frozen=True):
@@ -70,31 +63,11 @@ class FieldStats(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     reason: str | None = None
 
 
-class Percentile(msgspec.Struct, frozen=True):
-    """A value found, and between which two the exact one lies; all three are the same where it is exact."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, value: float) -> "Percentile":
-        return cls(value, value, value)
-
-    @property
-    def exact(self) -> bool:
-        return self.low == self.high
-
-    @property
-    def error_bound(self) -> float:
-        return max(self.value - self.low, self.high - self.value)
-
-
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What the first answer says of one field in one part.
 
     ``squares`` is the sum of squared distances to the mean, ``None`` where Elasticsearch's way of computing it has lost too many digits.
-    ``doubts`` are estimated percentiles, each with those a little to both sides of it, which are no bounds before values are counted.
+    Where values were counted in ranges, ``marks`` in their order bound the percentiles ``open``; the others are known.
     """
 
     n: int
@@ -104,7 +77,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     mean: float = 0.0
     squares: float | None = 0.0
     percentiles: dict[float, Percentile] = {}
-    doubts: dict[float, Percentile] = {}
+    marks: list[Mark] = []
+    open: tuple[float, ...] = ()
 
 
 # Elasticsearch takes the variance from sums of squares. One this much smaller than the squared mean has fewer than nine good digits left,
@@ -121,10 +95,12 @@ def build_figures(names: Sequence[str], percentiles: Sequence[float], plan: Plan
         if name in counted:
             aggs[f"{name}.counts"] = {"terms": {"field": path, "size": COUNTED_SIZE, "order": {"_key": "asc"}}}
         else:
-            percents = percentiles_to_ask(percentiles, brackets=plan.population >= plan.kept)
-            digest = {"tdigest": {"compression": plan.compression}, "keyed": False}
             aggs[f"{name}.stats"] = {"extended_stats": {"field": path}}
-            aggs[f"{name}.percentiles"] = {"percentiles": {"field": path, "percents": percents, **digest}}
+            if plan.edges is None:
+                digest = {"tdigest": {"compression": plan.compression}, "keyed": False}
+                aggs[f"{name}.percentiles"] = {"percentiles": {"field": path, "percents": _all(percentiles), **digest}}
+            else:
+                aggs[f"{name}.ranges"] = {"range": {"field": path, "ranges": build_ranges([None, *plan.edges[name], None], key="0")}}
         if name in plan.bins:
             aggs[f"{name}.histogram"] = build_histogram(path, plan.bins[name])
     return aggs
@@ -140,24 +116,22 @@ def read_summary(name: str, part: Part, percentiles: Sequence[float], plan: Plan
     if n == 0:
         return Summary(n=0)
     low, high = float(stats["min"]), float(stats["max"])
+    moments: Body = {"n": n, "min": low, "max": high, "sum": stats["sum"], "mean": stats["avg"], "squares": _squares(stats)}
+    if plan.edges is not None:
+        ends = [(0, low), (1, low), (n - 1, high), (n, high)]
+        return Summary(
+            **moments, marks=sorted([*ends, *marks_of_ranges(name, part.answer[f"{name}.ranges"]["buckets"])]), open=tuple(asked)
+        )
+    if n >= plan.kept:
+        raise changed()
     found = {each["key"]: float(each["value"]) for each in part.answer[f"{name}.percentiles"]["values"]}
-    settled = dict.fromkeys((0.0, 100.0), None) if n >= plan.kept and low < high else found
-    ends = {0.0: low, 100.0: high}
-    return Summary(
-        n=n,
-        min=low,
-        max=high,
-        sum=stats["sum"],
-        mean=stats["avg"],
-        squares=_squares(stats),
-        percentiles={percent: Percentile.of(ends.get(percent, found[percent])) for percent in asked if percent in settled},
-        doubts={percent: _bracketed(name, found, percent) for percent in asked if percent not in settled},
-    )
+    return Summary(**moments, percentiles={percent: Percentile.of(found[percent]) for percent in asked})
 
 
 def make_figures(name: str, part: Part, percentiles: Sequence[float], plan: Plan, summary: Summary) -> FieldStats:
-    """The figures as they are answered, from a summary whose doubts are settled."""
-    n, found = summary.n, summary.percentiles
+    """The figures as they are answered, from a summary that nothing more will be asked about."""
+    n = summary.n
+    found = summary.percentiles | {percent: bounded(summary.marks, percent, n) for percent in summary.open}
     variance = summary.squares / (n - 1) if n > 1 and summary.squares is not None else None
     shown = {_key(percent): found[float(percent)] for percent in percentiles if n}
     exact = Exactness(median=not n or found[50.0].exact, percentiles=all(each.exact for each in shown.values()))
@@ -183,36 +157,9 @@ def make_figures(name: str, part: Part, percentiles: Sequence[float], plan: Plan
     )
 
 
-def percentiles_to_ask(percentiles: Sequence[float], *, brackets: bool) -> list[float]:
-    """The percentiles with the median, and those beside each where they may have to be narrowed down."""
-    asked = set(_all(percentiles))
-    if brackets:
-        asked |= {end for percent in asked for end in _bracket(percent)}
-    return sorted(asked)
-
-
-def ranks_of(percent: float, n: int) -> tuple[int, int, float]:
-    """Between which two of ``n`` values in order, counted from 0, a percentile lies, and what share of the way to the second.
-
-    Linear interpolation as NumPy does by default, and Excel's PERCENTILE.INC, and Spark's ``percentile``.
-    """
-    position = percent / 100 * (n - 1)
-    first, share = math.floor(position), position - math.floor(position)
-    return first, first + 1 if share else first, share
-
-
-def percentile_of_counts(counts: Sequence[tuple[float, int]], percent: float, n: int) -> float:
-    """A percentile of ``n`` values that are given in order with their counts."""
-    first, last, share = ranks_of(percent, n)
-    ends = list(itertools.accumulate(count for _, count in counts))
-    low, high = (counts[bisect_right(ends, rank)][0] for rank in (first, last))
-    return low + share * (high - low)
-
-
 def _summary_of_counts(answer: Body, asked: Sequence[float]) -> Summary:
     if answer["sum_other_doc_count"]:
-        # The look at the index found few values and this one finds thousands.
-        raise BackendUnavailableError("the customers changed while they were being counted; ask again")
+        raise changed()
     counts = [(float(bucket["key"]), int(bucket["doc_count"])) for bucket in answer["buckets"]]
     n = sum(count for _, count in counts)
     if not n:
@@ -230,12 +177,9 @@ def _summary_of_counts(answer: Body, asked: Sequence[float]) -> Summary:
     )
 
 
-def _bracketed(name: str, found: dict[float, float], percent: float) -> Percentile:
-    low, high = (found[end] for end in _bracket(percent))
-    if FIELDS[name].type != "double":
-        # Between two whole numbers, or milliseconds, there is no value.
-        low, high = math.floor(low), math.ceil(high)
-    return Percentile(found[percent], low, high)
+def changed() -> BackendUnavailableError:
+    """A look beforehand found few values, or customers, and now there are many."""
+    return BackendUnavailableError("the customers changed while they were being counted; ask again")
 
 
 def _squares(stats: Body) -> float | None:
@@ -244,10 +188,6 @@ def _squares(stats: Body) -> float | None:
     if stats["variance_population"] < _CANCELLATION * stats["avg"] ** 2:
         return None
     return float(stats["variance_population"] * stats["count"])
-
-
-def _bracket(percent: float) -> tuple[float, float]:
-    return max(0.0, round(percent - BRACKET, 9)), min(100.0, round(percent + BRACKET, 9))
 
 
 def _all(percentiles: Sequence[float]) -> list[float]:

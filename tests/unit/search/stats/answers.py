@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from crmsearch.search.stats.ranks import build_ranges
+
 Body = dict[str, Any]
 
 
@@ -25,12 +27,21 @@ def counted(name: str, values: Sequence[float]) -> Body:
     return {f"{name}.counts": terms(dict(sorted(Counter(values).items())))}
 
 
-def digested(name: str, values: Sequence[float], percents: Sequence[float], shift: float = 0.0) -> Body:
-    """What a field that goes through a digest is answered with; ``shift`` makes the digest miss by so many ranks."""
-    array = np.sort(np.array(values, dtype=float))
-    moved = [min(100.0, max(0.0, percent + 100 * shift / max(1, len(array)))) for percent in percents]
-    found = np.percentile(array, moved) if len(array) else [None] * len(moved)
-    stats = {
+def digested(name: str, values: Sequence[float], percents: Sequence[float]) -> Body:
+    """What a field that goes through a digest is answered with."""
+    found = np.percentile(values, percents) if len(values) else [None] * len(percents)
+    percentiles = [{"key": percent, "value": value} for percent, value in zip(percents, found, strict=True)]
+    return {f"{name}.stats": moments(values), f"{name}.percentiles": {"values": percentiles}}
+
+
+def ranged(name: str, values: Sequence[float], edges: Sequence[float]) -> Body:
+    """What a field whose values are counted in ranges is answered with."""
+    return {f"{name}.stats": moments(values), f"{name}.ranges": counted_in(build_ranges([None, *edges, None], "0"), values)}
+
+
+def moments(values: Sequence[float]) -> Body:
+    array = np.array(values, dtype=float)
+    return {
         "count": len(array),
         "min": array.min() if len(array) else None,
         "max": array.max() if len(array) else None,
@@ -38,24 +49,23 @@ def digested(name: str, values: Sequence[float], percents: Sequence[float], shif
         "avg": array.mean() if len(array) else None,
         "variance_population": array.var() if len(array) else None,
     }
-    percentiles = [{"key": percent, "value": value} for percent, value in zip(percents, found, strict=True)]
-    return {f"{name}.stats": stats, f"{name}.percentiles": {"values": percentiles}}
 
 
-def looked_into(body: Body, field: str, values: Sequence[float]) -> Body:
-    """The answer to the looks of a further question over the whole, counted from the values."""
-    found: Body = {}
-    for name, agg in body["aggs"].items():
-        if name.endswith("|squares"):
-            found[name] = {"squares": {"value": float(np.var(values) * len(values))}}
-            continue
-        bounds = agg["filter"]["bool"]["filter"][-1]["range"][field]
-        low, high, below = bounds.get("gte", -np.inf), bounds.get("lte", np.inf), bounds.get("lt", np.inf)
-        chosen = [value for value in values if low <= value <= high and value < below]
-        found[name] = {"doc_count": len(chosen)}
-        if "aggs" in agg:
-            wanted = agg["aggs"]["values"]["terms"]
-            found[name]["meta"] = agg["meta"]
-            ordered = sorted(Counter(chosen).items(), reverse=wanted["order"]["_key"] == "desc")
-            found[name]["values"] = terms(dict(ordered[: wanted["size"]]))
-    return found
+def counted_in(ranges: Sequence[Body], values: Sequence[float], size: int = 0) -> Body:
+    """Ranges with what is in them, and so many values of each, as Elasticsearch has it."""
+    buckets, ordered = [], np.sort(np.array(values, dtype=float))
+    for each in ranges:
+        first, last = np.searchsorted(ordered, [each.get("from", -np.inf), each.get("to", np.inf)])
+        inside = ordered[first:last].tolist()
+        found = {"values": terms(dict(sorted(Counter(inside).items())[:size]))} if size else {}
+        buckets.append({**each, "doc_count": len(inside), **found})
+    return {"buckets": sorted(buckets, key=lambda bucket: (bucket.get("from", -np.inf), bucket.get("to", np.inf)))}
+
+
+def asked_further(body: Body, name: str, values: Sequence[float]) -> Body:
+    """The answer to a further question about a field over the whole, computed from the values."""
+    (found,) = body["aggs"]["0"]["aggs"].values()
+    if "scripted_metric" in found:
+        return {"0": {name: {"value": [len(values), float(np.var(values) * len(values))]}}}
+    size = found["aggs"]["values"]["terms"]["size"] if "aggs" in found else 0
+    return {"0": {"doc_count": 1, name: counted_in(found["range"]["ranges"], values, size)}}
