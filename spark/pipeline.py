@@ -26,7 +26,7 @@ from spark.related import with_cleaned_related
 from spark.resolve import Resolution, record_name, resolve
 from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
-from spark.tally import Tally, check_balance, check_documents, tally_cleaned, tally_resolved, total
+from spark.tally import Tally, check_balance, check_documents, measure_contents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
 from spark.write import QUARANTINE_COLUMNS, to_elasticsearch, to_files, write_quarantine
 
@@ -94,7 +94,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
         check_documents(golden, report.indexed)
         mapped = {field for each in customers for field in each.mapping.columns if field}
-        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped))
+        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped), contents=measure_contents(golden))
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):
             write_quarantine(rejected, options.quarantine)

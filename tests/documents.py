@@ -30,7 +30,8 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
         finally:
             for generation in lifecycle.generations():
                 client.indices.delete(index=generation.index)
-            client.indices.delete(index=f"{target.index_prefix}-runs,{target.index_prefix}-segments", ignore_unavailable=True)
+            state = ",".join(f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks"))
+            client.indices.delete(index=state, ignore_unavailable=True)
 
 
 def runs_of(lifecycle: Lifecycle) -> RunStore:

@@ -69,6 +69,9 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^[a-z][a-z0-9_]*$", description="First part of every index name, e.g. `crm` in `crm-customers`")
     ] = "crm"
     shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
+    lock_lease_s: Annotated[
+        float, Meta(gt=0, description="A load that has not renewed its lock for so long, in seconds, is taken for dead and cleared away")
+    ] = 30.0
     replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
 
     @property

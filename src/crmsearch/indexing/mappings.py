@@ -12,6 +12,7 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = [
     "VERSIONS",
     "build_customers_body",
+    "build_locks_body",
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
@@ -44,6 +45,11 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
     body = load_customers_body()
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
+
+
+def build_locks_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-locks``: one shard, since it holds one document while somebody writes."""
+    return _build_small_body("locks.json", settings)
 
 
 def build_runs_body(settings: ElasticsearchSettings) -> Body:
