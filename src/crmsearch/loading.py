@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.contract import RunReport
-from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.contract import FieldContent, RunReport
+from crmsearch.errors import CrmSearchError, JobError, NotFoundError, TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
 from crmsearch.indexing.names import run_of
@@ -18,7 +18,7 @@ from crmsearch.jobs import run_ingest
 from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_customers", "mend", "report_page"]
+__all__ = ["IngestOptions", "clean_to_files", "load_customers", "mend", "rebuild_customers", "report_page"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -75,6 +75,35 @@ def load_customers(
         return _load(settings, lifecycle, runs, hold, options, on_event, runner)
 
 
+def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, on_event: OnEvent = lambda _: None) -> str:
+    """Copy a generation, the live one if none is named, into a new one of today's contract; promote it and return its name.
+
+    Raises:
+        NotFoundError: there is no such generation, or none is live.
+        ContractMismatchError: its documents cannot be read as of this contract, or it is of a newer one.
+        LoadRunningError, LockLostError, BackendError, …: as for a load; the new index is gone and the alias is as it was.
+    """
+    with lifecycle.lock.held("rebuild", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+        mend(lifecycle, runs)
+        source = source or lifecycle.live()
+        if source is None:
+            raise NotFoundError("no generation is live; name the one to rebuild, of those that `crmsearch index list` shows")
+        began_at = datetime.now(UTC)
+        index = lifecycle.create(began_at, loading=True)
+        run_id = run_of(index)
+        try:
+            runs.begin(run_id, began_at, index)
+            on_event({"stage": "copy"})
+            documents, contents = lifecycle.copy(source, index)
+            runs.advance(run_id, "written")
+            _go_live(lifecycle, runs, hold, index, documents, contents, on_event)
+        except BaseException as error:
+            _undo(lifecycle, runs, index, error)
+            raise
+        runs.advance(run_id, "promoted")
+        return index
+
+
 def mend(lifecycle: Lifecycle, runs: RunStore) -> None:
     """Clear away what loads that died have left: their indices, and runs that never came to an end. For the holder of the lock."""
     lifecycle.discard_abandoned()
@@ -102,14 +131,10 @@ def _load(
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")
-        on_event({"stage": "verify"})
-        hold.check()
-        lifecycle.finish(index, report.indexed, report.contents)
-        runs.advance(run_id, "verified")
-        hold.check()
-        lifecycle.promote(index, loading=True)
+        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, on_event)
     except BaseException as error:  # Ctrl-C too
-        _undo(settings, lifecycle, runs, index, report, error)
+        if _undo(lifecycle, runs, index, error):
+            _keep_failed_report(settings, runs, error, report)
         raise
     try:
         runs.advance(run_id, "promoted")
@@ -119,6 +144,24 @@ def _load(
         error.add_note(f"{index} is live; only what comes after a load was not done")
         raise
     return report
+
+
+def _go_live(
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    hold: Hold,
+    index: str,
+    documents: int,
+    contents: Sequence[FieldContent],
+    on_event: OnEvent,
+) -> None:
+    """Verify a filled index and promote it, as long as the lock is ours."""
+    on_event({"stage": "verify"})
+    hold.check()
+    lifecycle.finish(index, documents, contents)
+    runs.advance(run_of(index), "verified")
+    hold.check()
+    lifecycle.promote(index, loading=True)
 
 
 def _noting_cleaned(runs: RunStore, run_id: str, on_event: OnEvent) -> OnEvent:
@@ -135,23 +178,33 @@ def _noting_cleaned(runs: RunStore, run_id: str, on_event: OnEvent) -> OnEvent:
     return tell
 
 
-def _undo(settings: Settings, lifecycle: Lifecycle, runs: RunStore, index: str, report: RunReport | None, error: BaseException) -> None:
-    """Remove the index of a load that has failed, and keep why; what cannot be done now is done by the next load."""
+def _undo(lifecycle: Lifecycle, runs: RunStore, index: str, error: BaseException) -> bool:
+    """Remove the index of a load that has failed, and keep why; what cannot be done now is done by the next load.
+
+    Returns:
+        Whether the load has failed; ``False`` if its index went live all the same.
+    """
+    run_id = run_of(index)
     try:
         if not lifecycle.discard(index):
             error.add_note(f"{index} went live all the same")
             with suppress(CrmSearchError):
-                runs.advance(run_of(index), "promoted")
-            return
+                runs.advance(run_id, "promoted")
+            return False
     except CrmSearchError:
         error.add_note(f"the incomplete index {index} could not be removed; the next ingest removes it")
     with suppress(CrmSearchError):  # what went wrong first is what has to be told
-        if (failed := _failed_report(error, report)) is not None:
+        runs.advance(run_id, "failed", _reason(error))
+    return True
+
+
+def _keep_failed_report(settings: Settings, runs: RunStore, error: BaseException, report: RunReport | None) -> None:
+    """The report of a run that failed, where it came so far as to have one."""
+    if (failed := _failed_report(error, report)) is not None:
+        with suppress(CrmSearchError):
             page = _write_report(_private_folder(settings.paths.state / "reports", failed.run_id), failed, runs.recent(SHOWN_RUNS))
             error.add_note(f"the report of the failed run: {page}")
             runs.save(failed, "failed")
-        else:
-            runs.advance(run_of(index), "failed", _reason(error))
 
 
 def _failed_report(error: BaseException, report: RunReport | None) -> RunReport | None:

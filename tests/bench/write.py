@@ -111,7 +111,7 @@ def _bulk_bodies(folder: Path) -> tuple[list[bytes], list[str]]:
     return bodies, ids
 
 
-def _timed_load(client: Elasticsearch, settings: Settings, load: Callable[[], None], expected: int) -> float:
+def _timed_load(client: Elasticsearch, settings: Settings, load: Callable[[], object], expected: int) -> float:
     client.indices.create(index=_INDEX, **build_customers_body(settings.elasticsearch))
     began = time.perf_counter()
     load()

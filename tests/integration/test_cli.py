@@ -41,6 +41,7 @@ COMMANDS = [
     ("index", "list"),
     ("index", "create"),
     ("index", "promote"),
+    ("index", "rebuild"),
     ("index", "rollback"),
     ("index", "prune"),
     ("serve",),

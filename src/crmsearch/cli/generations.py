@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from crmsearch.cli.output import json_option, print_json, print_table, words
+from crmsearch.cli.output import json_option, print_json, print_table, stages, words
 from crmsearch.contract import RunReport
 from crmsearch.errors import InputError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Generation, Lifecycle
 from crmsearch.indexing.runs import RunStore, RunSummary
+from crmsearch.loading import rebuild_customers
 from crmsearch.node import connection
 from crmsearch.settings import Settings, from_env
 
@@ -133,6 +134,24 @@ def index_rollback() -> None:
     left, live = make_lifecycle(settings).rollback()
     make_run_store(settings).note_promoted(live, left)
     words.print(f"live: {live} (before: {left})", highlight=False)
+
+
+@index.command("rebuild")
+@click.argument("name", required=False)
+def index_rebuild(name: str | None) -> None:
+    """Copy a generation, the live one if none is named, into a new one of this crmsearch's contract, and make that live.
+
+    Needed after an upgrade that changes the contract, where loading again from the sources is not wanted or not possible.
+
+    \b
+    Examples:
+      crmsearch index rebuild
+      crmsearch index rebuild crm-customers-20261123t101500z
+    """
+    settings = connection(from_env())
+    with stages() as show:
+        made = rebuild_customers(make_lifecycle(settings), make_run_store(settings), name, show)
+    words.print(f"live: {made}", highlight=False)
 
 
 @index.command("prune")

@@ -21,8 +21,9 @@ from crmsearch.contract import FieldContent
 from crmsearch.errors import BackendReadOnlyError, InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
-from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions
+from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
+from crmsearch.indexing.rebuild import copy_customers, measure_index
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
 from crmsearch.settings import ElasticsearchSettings
 
@@ -123,7 +124,7 @@ class Lifecycle:
             ContractMismatchError: the index was built for another contract.
         """
         generation = self._generation(index)
-        check_versions(index, {name: getattr(generation, name) for name in VERSIONS})
+        check_versions(index, _versions(generation))
         if not generation.complete:
             raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
         old = self.live()
@@ -222,6 +223,27 @@ class Lifecycle:
                 return None
             return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
 
+    def check_live(self) -> None:
+        """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
+        for generation in self.generations():
+            if generation.live:
+                check_versions(generation.index, _versions(generation))
+
+    def copy(self, source: str, target: str) -> tuple[int, list[FieldContent]]:
+        """Fill a new generation with the customers of another; returns how many there are, and what their fields must hold.
+
+        Raises:
+            ContractMismatchError: ``source`` is of a newer contract, or not to be read as of this one.
+            InvalidRequestError: its load never finished.
+        """
+        generation = self._generation(source)
+        if is_newer(_versions(generation)):
+            check_versions(source, _versions(generation))
+        if not generation.complete:
+            raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
+        client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
+        return copy_customers(client, source, target), measure_index(client, source)
+
     def generations(self) -> list[Generation]:
         """All generations, newest first."""
         pattern, prefix = customers_pattern(self._settings.index_prefix), self._settings.index_prefix
@@ -261,3 +283,7 @@ class Lifecycle:
             if generation.index == index:
                 return generation
         raise NotFoundError(f"there is no generation {index}; `crmsearch index list` shows those there are")
+
+
+def _versions(generation: Generation) -> dict[str, Any]:
+    return {name: getattr(generation, name) for name in VERSIONS}

@@ -7,8 +7,6 @@ whole, document by document), and that the next load mends what was left. The th
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,55 +17,32 @@ import pyarrow.parquet as parquet
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from crmsearch import node
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers
-from crmsearch.node.process import is_node
-from crmsearch.processes import wait_until
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings
 from tests.documents import documents_in, own_prefix, put_documents, runs_of
 from tests.faults_table import FaultRow, read_rows, update_rows
-from tests.node_fixture import local_settings
+from tests.node_fixture import MortalNode, mortal_node
 from tests.proxy import Proxy
 
 ROWS = 400
 WRITE_TASKS = 8  # each sends its customers in a request of its own, so that there is a middle to break off in
 LEASE_S = 2.0
 PATIENCE_S = 60.0
-START_S = 300.0
 OLD: list[dict[str, Any]] = [{"customer_id": f"O{number}", "name": f"Old {number}", "age": 40} for number in range(50)]
 
 Documents = dict[str, dict[str, Any]]
 
 
-class FaultNode:
-    """A node of the tests' own, killed and started again with the same data, on the same port."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.settings = node.ensure(settings)
-
-    def kill(self) -> None:
-        """As a machine does that loses its power, as far as a process can: no goodbye, nothing flushed."""
-        pid = int(node.status(self._settings)["pid"])
-        os.kill(pid, signal.SIGKILL)
-        assert wait_until(lambda: not is_node(pid, node.node_files(self._settings)), PATIENCE_S)
-
-    def start(self) -> None:
-        """Start it, or leave it running."""
-        assert node.start(self._settings).url == self.settings.elasticsearch.url
-
-
 @pytest.fixture(scope="session")
-def fault_node() -> Iterator[FaultNode]:
-    with local_settings(heap="512m") as settings:
-        patient = msgspec.structs.replace(settings.node, start_timeout_s=START_S)
-        yield FaultNode(msgspec.structs.replace(settings, node=patient))
+def fault_node() -> Iterator[MortalNode]:
+    with mortal_node() as node:
+        yield node
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -80,7 +55,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="session")
-def prepared(fault_node: FaultNode, runner: Runner, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(fault_node: MortalNode, runner: Runner, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     files = make_sample(tmp_path_factory.mktemp("sample"), ROWS, 11).files
     options = IngestOptions(paths=(files["customers"],), orders=(files["orders"],), region="CN")
     out = tmp_path_factory.mktemp("cleaned")
@@ -161,7 +136,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(fault_node: FaultNode, prepared: Prepared, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def scene(fault_node: MortalNode, prepared: Prepared, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     fault_node.start()
     name = request.node.get_closest_marker("fault").args[0]
     home = msgspec.structs.replace(fault_node.settings.paths, state_dir=str(tmp_path / "state"))

@@ -9,7 +9,8 @@ import pytest
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError
 from crmsearch.processes import wait_until
-from tests.integration.faults.conftest import PATIENCE_S, FaultNode, Scene
+from tests.integration.faults.conftest import PATIENCE_S, Scene
+from tests.node_fixture import MortalNode
 from tests.proxy import Mode
 
 
@@ -18,7 +19,7 @@ def _generations_left(scene: Scene) -> int:
 
 
 @pytest.mark.fault("Elasticsearch is killed while Spark writes, and stays away")
-def test_killed_while_writing(scene: Scene, fault_node: FaultNode) -> None:
+def test_killed_while_writing(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("_bulk", 3, fault_node.kill)
     error = scene.load()
     assert isinstance(error, CrmSearchError)
@@ -31,7 +32,7 @@ def test_killed_while_writing(scene: Scene, fault_node: FaultNode) -> None:
 
 
 @pytest.mark.fault("Elasticsearch is killed while Spark writes, and comes back with its data")
-def test_killed_and_back_while_writing(scene: Scene, fault_node: FaultNode) -> None:
+def test_killed_and_back_while_writing(scene: Scene, fault_node: MortalNode) -> None:
     def die_and_rise() -> None:
         fault_node.kill()
         fault_node.start()
@@ -43,7 +44,7 @@ def test_killed_and_back_while_writing(scene: Scene, fault_node: FaultNode) -> N
 
 
 @pytest.mark.fault("Elasticsearch is killed at the verification")
-def test_killed_at_verification(scene: Scene, fault_node: FaultNode) -> None:
+def test_killed_at_verification(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("/_refresh", 1, fault_node.kill)
     assert isinstance(scene.load(), CrmSearchError)
     fault_node.start()
@@ -52,7 +53,7 @@ def test_killed_at_verification(scene: Scene, fault_node: FaultNode) -> None:
 
 
 @pytest.mark.fault("Elasticsearch is killed before it carries out the promotion")
-def test_killed_before_promotion(scene: Scene, fault_node: FaultNode) -> None:
+def test_killed_before_promotion(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("POST /_aliases", 1, fault_node.kill)
     assert isinstance(scene.load(), CrmSearchError)
     fault_node.start()
@@ -61,7 +62,7 @@ def test_killed_before_promotion(scene: Scene, fault_node: FaultNode) -> None:
 
 
 @pytest.mark.fault("Elasticsearch is killed after the promotion, before it has answered")
-def test_killed_after_promotion(scene: Scene, fault_node: FaultNode) -> None:
+def test_killed_after_promotion(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("POST /_aliases", 1, fault_node.kill, answered=True)
     assert isinstance(scene.load(), CrmSearchError)
     fault_node.start()
@@ -167,7 +168,7 @@ def test_full_disk(scene: Scene) -> None:
 
 
 @pytest.mark.fault("the node is killed after a load and started again with the same data")
-def test_restarted_with_the_same_data(scene: Scene, fault_node: FaultNode) -> None:
+def test_restarted_with_the_same_data(scene: Scene, fault_node: MortalNode) -> None:
     assert isinstance(scene.load(), RunReport)
     fault_node.kill()
     fault_node.start()

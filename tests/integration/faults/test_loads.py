@@ -31,9 +31,10 @@ from crmsearch.search.resolver import Resolver, utc_now
 from crmsearch.search.service import ElasticsearchBackend, SearchService
 from crmsearch.settings import Settings
 from spark import pipeline
-from spark.enrich import Enriched
-from tests.documents import documents_in
+from spark.enrich import Enriched, enrich
+from tests.documents import documents_in, own_prefix
 from tests.integration.faults.conftest import OLD, PATIENCE_S, Scene
+from tests.soak import Soak, short_leases
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -142,7 +143,6 @@ def test_the_job_is_killed(scene: Scene) -> None:
 def test_a_refused_customer(scene: Scene, runner: Runner, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """One value that Elasticsearch does not index, as no rule would let through, in a customer made of several records."""
     refused = next(each for each in scene.prepared.documents.values() if each["merged_count"] > 1 and each.get("name"))
-    enrich = pipeline.enrich
 
     def enrich_too_well(*given: Any) -> Enriched:
         whole = enrich(*given)
@@ -165,6 +165,20 @@ def test_a_refused_customer(scene: Scene, runner: Runner, monkeypatch: pytest.Mo
     assert refused["name"] not in "".join(capfd.readouterr())
     scene.row.load = "goes live without that customer, whose records are in quarantine with the reason"
     scene.row.readers = "the new base, whole but for the customer"
+    scene.next_load_mends()
+
+
+KILLS = 6  # `make soak` does hundreds, of Elasticsearch too
+
+
+@pytest.mark.fault("loads are killed at random moments, again and again")
+def test_killed_at_random_moments(scene: Scene) -> None:
+    with own_prefix(short_leases(scene.direct), "soak") as (settings, lifecycle):
+        soak = Soak(settings, lifecycle, None, seed=7)
+        soak.run(KILLS)
+    assert soak.outcomes.total() == KILLS + 2
+    scene.row.load = "is gone without a word"
+    scene.row.readers = "one base, whole; the new one where the load had said so"
     scene.next_load_mends()
 
 
