@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format lint types unit test bench clean
+.PHONY: help install demo up down check format lint types unit test soak bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ unit: $(STAMP)
 
 test: $(STAMP) ## all tests, with a local node, Spark, HDFS and a browser; what cannot run is named at the end
 	@$(BIN)/python -m pytest
+
+soak: $(STAMP) ## kill 200 loads at random moments; RUNS and SEED choose others
+	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),200) --seed $(or $(SEED),1)
 
 bench: $(STAMP) ## measure indexing, ingest and search; writes tests/bench/results
 	@$(BIN)/python -m tests.bench

@@ -22,15 +22,18 @@ from spark.options import JobOptions, NamedPath
 from spark.progress import Progress
 from spark.quality import AppliedRules, count_rules, profile
 from spark.read import Source, inspect_sources, read_source
+from spark.refused import Refusal
 from spark.related import with_cleaned_related
 from spark.resolve import Resolution, record_name, resolve
 from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
-from spark.tally import Tally, check_balance, check_documents, tally_cleaned, tally_resolved, total
+from spark.tally import Tally, as_reasons, check_balance, check_documents, measure_contents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
 from spark.write import QUARANTINE_COLUMNS, to_elasticsearch, to_files, write_quarantine
 
 __all__ = ["run"]
+
+REFUSED = "refused"  # the rule that customers break whom Elasticsearch does not take
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
         check_documents(golden, report.indexed)
         mapped = {field for each in customers for field in each.mapping.columns if field}
-        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped))
+        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped), contents=measure_contents(golden))
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):
             write_quarantine(rejected, options.quarantine)
@@ -103,7 +106,9 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
             to_files(golden, _clusters(resolution.records, cleaned), rejected, options.out)
     if options.index is not None:
         with progress.stage("index", spark, documents=report.indexed):
-            to_elasticsearch(golden, options.index, settings)
+            refused = to_elasticsearch(golden, options.index, settings)
+            if refused:
+                report = _without_refused(refused, report, golden, resolution.records, options)
     return msgspec.structs.replace(report, seconds=dict(progress.seconds))
 
 
@@ -180,6 +185,49 @@ def _damage(source: Source) -> str:
 def _quarantine_of(cleaned: DataFrame) -> DataFrame:
     rejected = cleaned.where(F.size("rejections") > 0).withColumnRenamed("rejections", "reasons")
     return rejected.withColumn("kind", F.lit("customers")).select(*QUARANTINE_COLUMNS)
+
+
+def _without_refused(
+    refused: Sequence[Refusal], report: RunReport, golden: DataFrame, records: DataFrame, options: JobOptions
+) -> RunReport:
+    """The report with the customers whom Elasticsearch does not take moved to quarantine, each with all its records."""
+    reasons = {each.customer_id: each.reason for each in refused}
+    is_refused = F.col("customer_id").isin(list(reasons))
+    rows = records.where(is_refused)
+    if options.quarantine is not None:
+        lead = rows.where("indexed").select("customer_id", "source", "source_key")
+        why = F.create_map(*[F.lit(word) for pair in reasons.items() for word in pair])[F.col("customer_id")]
+        set_aside = (
+            golden.where(is_refused)
+            .withColumn("raw", F.to_json(F.struct(*DOCUMENT_COLUMNS)))
+            .join(lead, "customer_id")
+            .withColumn("kind", F.lit("customers"))
+            .withColumn("reasons", F.array(F.lit(REFUSED), why))
+            .withColumnRenamed("quality_issues", "issues")
+        )
+        with translated(options.quarantine):
+            write_quarantine(set_aside, options.quarantine, mode="append")
+    counts = tally_resolved({each.path: Tally() for each in report.inputs}, rows)
+    inputs = [
+        msgspec.structs.replace(
+            each,
+            indexed=each.indexed - counts[each.path].indexed,
+            merged=each.merged - counts[each.path].merged,
+            quarantined=each.quarantined + counts[each.path].indexed + counts[each.path].merged,
+        )
+        for each in report.inputs
+    ]
+    moved = total(counts.values())
+    return msgspec.structs.replace(
+        report,
+        inputs=inputs,
+        indexed=report.indexed - moved.indexed,
+        merged=report.merged - moved.merged,
+        quarantined=report.quarantined + moved.indexed + moved.merged,
+        quarantined_by_reason={**report.quarantined_by_reason, REFUSED: moved.indexed + moved.merged},
+        reasons=[*report.reasons, *as_reasons("customers", [(REFUSED, moved.indexed + moved.merged, ())])],
+        contents=measure_contents(golden.where(~is_refused)),
+    )
 
 
 def _clusters(records: DataFrame, cleaned: DataFrame) -> DataFrame:

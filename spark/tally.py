@@ -3,14 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from crmsearch.cleaning.rules import RULES
-from crmsearch.contract import InputKind, ReasonReport
+from crmsearch.contract import FIELDS, Field, FieldContent, InputKind, ReasonReport
 from crmsearch.errors import CountMismatchError
 
-__all__ = ["MAX_SAMPLES", "Tally", "as_reasons", "check_balance", "check_documents", "tally_cleaned", "tally_resolved", "total"]
+__all__ = [
+    "MAX_SAMPLES",
+    "Tally",
+    "as_reasons",
+    "check_balance",
+    "check_documents",
+    "measure_contents",
+    "tally_cleaned",
+    "tally_resolved",
+    "total",
+]
 
 MAX_SAMPLES = 3  # masked cells that the report shows of a rule
 
@@ -74,6 +84,31 @@ def check_documents(golden: DataFrame, customers: int) -> None:
         raise CountMismatchError(
             f"there are {row['documents']} documents of {row['ids']} ids for {customers} customers; this is a defect of crmsearch"
         )
+
+
+def measure_contents(golden: DataFrame) -> list[FieldContent]:
+    """What the documents hold in every field, as Elasticsearch can count and add it up."""
+    columns = [F.count_if(_is_filled(field)).alias(f"{name}_filled") for name, field in FIELDS.items()]
+    columns += [F.sum(_number(field)).cast("double").alias(f"{name}_total") for name, field in FIELDS.items() if field.type in _SUMMED]
+    row = golden.agg(*columns).first()
+    assert row is not None
+    return [
+        FieldContent(field=name, filled=row[f"{name}_filled"], total=(row[f"{name}_total"] or 0.0) if field.type in _SUMMED else None)
+        for name, field in FIELDS.items()
+    ]
+
+
+_SUMMED = {"integer", "double", "date"}
+
+
+def _is_filled(field: Field) -> Column:
+    column = F.col(field.name)
+    return F.size(F.filter(column, lambda value: value.isNotNull())) > 0 if field.many else column.isNotNull()
+
+
+def _number(field: Field) -> Column:
+    column = F.col(field.name)
+    return F.unix_millis(F.to_timestamp(column)) if field.type == "date" else column
 
 
 def as_reasons(kind: InputKind, counts: Iterable[tuple[str, int, Sequence[str]]]) -> list[ReasonReport]:

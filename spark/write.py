@@ -1,6 +1,8 @@
 """Where the results go: documents into Elasticsearch by its connector, files for people and for scoring."""
 
+import math
 import sys
+import time
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -11,7 +13,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
 from crmsearch.errors import ConfigError, JobError
-from crmsearch.settings import ElasticsearchSettings, Settings
+from crmsearch.settings import ElasticsearchSettings, Settings, SparkSettings
+from spark.refused import Refusal, find_refused
 from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
 
 __all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "with_search_forms", "write_quarantine"]
@@ -23,15 +26,17 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 _FORM_NAMES = list(FORMS)
 _FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in form.fields))
 
+_LONGEST_PAUSE_S = 10.0
+
 QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
 
 
-def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str, str]:
+def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> dict[str, str]:
     """Options of the elasticsearch-spark connector; see its configuration reference for the names.
 
     Args:
         settings: where Elasticsearch is and how to log in.
-        retries: times a batch is sent again, 10 seconds apart, when Elasticsearch is overloaded.
+        spark: how patient the writing is.
 
     Raises:
         ConfigError: no Elasticsearch is set.
@@ -51,8 +56,10 @@ def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str
         "es.batch.size.entries": "5000",
         # The index is refreshed once, when it is complete.
         "es.batch.write.refresh": "false",
-        "es.batch.write.retry.count": str(retries),
+        "es.batch.write.retry.count": str(spark.write_retries),
         "es.batch.write.retry.wait": "10s",
+        # A connection that died unnoticed is given up after this, and another is tried.
+        "es.http.timeout": f"{math.ceil(spark.write_timeout_s)}s",
     }
     if settings.path_prefix:
         options["es.nodes.path.prefix"] = settings.path_prefix
@@ -63,19 +70,36 @@ def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str
     return options
 
 
-def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> None:
-    """Bulk-index every document into ``index``, or fail.
+def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> list[Refusal]:
+    """Bulk-index every document into ``index``, or fail; returns the few that Elasticsearch refuses for what they hold.
+
+    The connector itself sends those documents of a batch again that an overloaded Elasticsearch did not take. Where it refuses the whole
+    request, or is away for a moment, all is written again after a pause: what is there already is replaced by the same.
 
     Raises:
-        JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
+        JobError: Elasticsearch could not be reached, or refuses more than a few. Its text would quote a document, so only the kind is told.
     """
-    options = connector_options(settings.elasticsearch, settings.spark.write_retries)
+    return find_refused(documents, lambda part: _save(part, index, settings)) if _save(documents, index, settings) else []
+
+
+def _save(documents: DataFrame, index: str, settings: Settings) -> str | None:
+    """Write a frame; returns the mark of a refusal of one of its documents, after which some of the others may not have been written."""
+    options = connector_options(settings.elasticsearch, settings.spark)
     indexed = with_search_forms(documents).coalesce(settings.spark.write_tasks)
     writer = indexed.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
-    try:
-        writer.save(index)
-    except Py4JJavaError as error:
-        raise JobError(_write_failure(error)) from None
+    for attempt in range(settings.spark.write_retries + 1):
+        try:
+            writer.save(index)
+        except Py4JJavaError as error:
+            text = _text_of(error)
+            if (refusal := next((mark for mark in _REFUSALS if mark in text), None)) is not None:
+                return refusal
+            if attempt == settings.spark.write_retries or not any(mark in text for mark in _PASSING):
+                raise JobError(_write_failure(text)) from None
+            time.sleep(min(_LONGEST_PAUSE_S, 2.0**attempt))
+        else:
+            break
+    return None
 
 
 def with_search_forms(documents: DataFrame) -> DataFrame:
@@ -99,9 +123,9 @@ def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: s
     clusters.coalesce(1).write.mode("overwrite").option("header", "true").csv(f"{out}/clusters")
 
 
-def write_quarantine(rejected: DataFrame, out: str) -> None:
+def write_quarantine(rejected: DataFrame, out: str, mode: str = "overwrite") -> None:
     """Rejected rows of every kind as Parquet: their reasons, and ``raw``, the row as read (JSON by header)."""
-    rejected.select(*QUARANTINE_COLUMNS).write.mode("overwrite").parquet(out)
+    rejected.select(*QUARANTINE_COLUMNS).write.mode(mode).parquet(out)
 
 
 _KNOWN_FAILURES = {
@@ -110,10 +134,9 @@ _KNOWN_FAILURES = {
     "security_exception": "Elasticsearch refuses the credentials or a privilege",
     "HTTP 401": "Elasticsearch refuses the credentials",
     "HTTP 403": "Elasticsearch refuses a privilege or has blocked writes",
-    "strict_dynamic_mapping_exception": "a document has a field that the mapping does not know",
-    "document_parsing_exception": "Elasticsearch refused a document because a value does not fit its mapping",
-    "mapper_parsing_exception": "Elasticsearch refused a document because a value does not fit its mapping",
     "index_not_found_exception": "the index does not exist",
+    "circuit_breaking_exception": "Elasticsearch is overloaded",
+    "es_rejected_execution_exception": "Elasticsearch is overloaded",
     "resource_not_found": "the index does not exist",
     "EsHadoopNoNodesLeftException": "Elasticsearch cannot be reached",
     "Connection error": "Elasticsearch cannot be reached",
@@ -122,13 +145,31 @@ _KNOWN_FAILURES = {
 }
 
 
-def _write_failure(error: Py4JJavaError) -> str:
-    """What kind of failure it was, by marks that the connector's messages are known to hold."""
+# Marks of documents that are refused for what they hold: a value that does not fit its field, a field that is not known, a word too long.
+_REFUSALS = ("document_parsing_exception", "mapper_parsing_exception", "strict_dynamic_mapping_exception", "immense term")
+
+# Marks of failures of a whole request that pass by themselves: a server that is overloaded (429, 503), restarting or cut off.
+_PASSING = (
+    "circuit_breaking_exception",
+    "HTTP 429",
+    "HTTP 503",
+    "EsHadoopNoNodesLeftException",
+    "Connection error",
+    "Cannot detect ES version",
+)
+
+
+def _text_of(error: Py4JJavaError) -> str:
     text = str(error.java_exception.toString())
     cause = error.java_exception.getCause()
     while cause is not None:
         text += str(cause.toString())
         cause = cause.getCause()
+    return text
+
+
+def _write_failure(text: str) -> str:
+    """What kind of failure it was, by marks that the connector's messages are known to hold."""
     for mark, meaning in _KNOWN_FAILURES.items():
         if mark in text:
             return f"indexing failed: {meaning}"

@@ -30,7 +30,8 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
         finally:
             for generation in lifecycle.generations():
                 client.indices.delete(index=generation.index)
-            client.indices.delete(index=f"{target.index_prefix}-runs,{target.index_prefix}-segments", ignore_unavailable=True)
+            state = ",".join(f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks"))
+            client.indices.delete(index=state, ignore_unavailable=True)
 
 
 def runs_of(lifecycle: Lifecycle) -> RunStore:
@@ -49,3 +50,14 @@ def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], beg
         assert not lifecycle._client.bulk(index=index, operations=operations)["errors"]
     lifecycle.finish(index, len(operations) // 2)
     return index
+
+
+def documents_in(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:
+    """All documents of a small index as they are stored, by id."""
+    found: dict[str, dict[str, Any]] = {}
+    with_all: dict[str, Any] = {"index": index, "size": 5_000, "sort": [{"customer_id.exact": "asc"}]}
+    hits = lifecycle._client.search(**with_all)["hits"]["hits"]
+    while hits:
+        found |= {hit["_id"]: hit["_source"] for hit in hits}
+        hits = lifecycle._client.search(**with_all, search_after=hits[-1]["sort"])["hits"]["hits"]
+    return found

@@ -3,8 +3,10 @@
 With CRMSEARCH_ELASTICSEARCH_URL set it is that one, under an index prefix of its own; otherwise a local node of the session's own.
 """
 
+import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +17,12 @@ import msgspec
 import pytest
 
 from crmsearch import node
-from crmsearch.processes import free_port
+from crmsearch.node.process import is_node
+from crmsearch.processes import free_port, wait_until
 from crmsearch.settings import Settings, from_env
+
+DEATH_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 300.0  # it is started while much else runs
 
 
 @contextmanager
@@ -37,6 +43,32 @@ def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
     finally:
         node.stop(settings)
         shutil.rmtree(state_dir)
+
+
+class MortalNode:
+    """A local node that is killed and started again with the same data, on the same port."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.settings = node.ensure(settings)
+
+    def kill(self) -> None:
+        """As a machine does that loses its power, as far as a process can: no goodbye, nothing flushed."""
+        pid = int(node.status(self._settings)["pid"])
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: not is_node(pid, node.node_files(self._settings)), DEATH_TIMEOUT_S)
+
+    def start(self) -> None:
+        """Start it, or leave it running."""
+        assert node.start(self._settings).url == self.settings.elasticsearch.url
+
+
+@contextmanager
+def mortal_node() -> Iterator[MortalNode]:
+    """A small node of its own, stopped at the end."""
+    with local_settings(heap="512m") as settings:
+        patient = msgspec.structs.replace(settings.node, start_timeout_s=START_TIMEOUT_S)
+        yield MortalNode(msgspec.structs.replace(settings, node=patient))
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,27 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-Mode = Literal["pass", "stall", "reset", "late reset", "cut", "refuse"]
+Mode = Literal["pass", "slow", "stall", "reset", "late reset", "cut", "refuse"]
 _PATIENCE_S = 10
+_SLOW_PAUSE_S = 0.05
+
+
+class _Trigger:
+    """What to do at some request; see ``Proxy.when``."""
+
+    def __init__(self, mark: str, left: int, action: Callable[[], None] | None, mode: Mode | None, answered: bool) -> None:
+        self.mark = mark.encode()
+        self.left = left
+        self.action = action
+        self.mode = mode
+        self.answered = answered
+
+
+class _Connection:
+    """Of the request that is under way on a connection: how it alone fails, and what is to be done when its answer comes."""
+
+    mode: Mode | None = None
+    awaited: _Trigger | None = None
 
 
 class Proxy:
@@ -19,6 +38,7 @@ class Proxy:
 
     Modes:
         pass: forwards everything.
+        slow: forwards everything in small pieces with pauses between them.
         stall: takes what is sent and answers nothing, on connections that are open too; these stay dead when it heals (half-open).
         reset: resets connections when something is sent.
         late reset: the same, ``late_s`` seconds after.
@@ -32,6 +52,7 @@ class Proxy:
         self._mode: Mode = "pass"
         self._to_pass = 0  # requests that are still answered before the mode takes effect
         self._failing = False
+        self._triggers: list[_Trigger] = []
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -54,7 +75,22 @@ class Proxy:
         """Fail from now on, or after some more requests."""
         self._call(self._change(mode, after_requests))
 
+    def when(
+        self, mark: str, nth: int, action: Callable[[], None] | None = None, *, mode: Mode | None = None, answered: bool = False
+    ) -> None:
+        """Let the nth request from now on whose first line bears a mark fail, once.
+
+        Args:
+            mark: such as ``_bulk``.
+            nth: from 1.
+            action: called in a thread before the request is forwarded.
+            mode: how this one request fails.
+            answered: the action waits until the answer has come, and the answer is lost: its connection is reset.
+        """
+        self._triggers.append(_Trigger(mark, nth, action, mode, answered))
+
     def heal(self) -> None:
+        self._triggers.clear()
         self._call(self._change("pass", 0))
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -83,7 +119,11 @@ class Proxy:
         upstream: asyncio.StreamWriter | None = None
         try:
             answers, upstream = await asyncio.open_connection(*self._target)
-            pumps = (self._pump(reader, upstream, self._on_request), self._pump(answers, writer, self._on_answer))
+            here = _Connection()
+            pumps = (
+                self._pump(reader, upstream, lambda data: self._on_request(data, here)),
+                self._pump(answers, writer, lambda data: self._on_answer(data, here)),
+            )
             done, pending = await asyncio.wait([asyncio.create_task(pump) for pump in pumps], return_when=asyncio.FIRST_COMPLETED)
             for task in (*done, *pending):
                 task.cancel()
@@ -101,27 +141,54 @@ class Proxy:
             passed = await look(data)
             if passed is None:
                 continue
-            writer.write(passed)
-            await writer.drain()
+            size = len(passed) // 4 + 1 if self._mode == "slow" else len(passed)
+            for at in range(0, len(passed), size):
+                writer.write(passed[at : at + size])
+                await writer.drain()
+                if self._mode == "slow":
+                    await asyncio.sleep(_SLOW_PAUSE_S)
             if len(passed) < len(data):
                 raise ConnectionResetError
 
-    async def _on_request(self, data: bytes) -> bytes | None:
-        if data.startswith((b"POST ", b"GET ")):
-            self._failing = self._mode != "pass" and self._to_pass == 0
+    async def _on_request(self, data: bytes, here: _Connection) -> bytes | None:
+        if data.startswith((b"POST ", b"GET ", b"PUT ")):
+            self._failing = self._mode not in {"pass", "slow"} and self._to_pass == 0
             self._to_pass = max(0, self._to_pass - 1)
-        if not self._failing or self._mode == "cut":
+            await self._pull_triggers(data.partition(b"\r\n")[0], here)
+        mode = self._failure(here)
+        if mode in {"pass", "cut"}:
             return data
-        if self._mode == "stall":
+        if mode == "stall":
             return None
-        if self._mode == "late reset":
+        if mode == "late reset":
             await asyncio.sleep(self._late_s)
         raise ConnectionResetError
 
-    async def _on_answer(self, data: bytes) -> bytes | None:
-        if not self._failing or self._mode not in {"stall", "cut"}:
+    async def _pull_triggers(self, first_line: bytes, here: _Connection) -> None:
+        here.mode = here.awaited = None
+        for trigger in [each for each in self._triggers if each.mark in first_line]:
+            trigger.left -= 1
+            if trigger.left:
+                continue
+            self._triggers.remove(trigger)
+            here.mode = trigger.mode
+            if trigger.answered:
+                here.awaited = trigger
+            elif trigger.action is not None:
+                await asyncio.to_thread(trigger.action)
+
+    async def _on_answer(self, data: bytes, here: _Connection) -> bytes | None:
+        if here.awaited is not None:
+            if here.awaited.action is not None:
+                await asyncio.to_thread(here.awaited.action)
+            raise ConnectionResetError
+        mode = self._failure(here)
+        if mode not in {"stall", "cut"}:
             return data
-        return data[:100] if self._mode == "cut" else None
+        return data[:100] if mode == "cut" else None
+
+    def _failure(self, here: _Connection) -> Mode:
+        return here.mode or (self._mode if self._failing else "pass")
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

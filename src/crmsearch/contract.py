@@ -17,6 +17,7 @@ __all__ = [
     "ClusterReport",
     "Customer",
     "Field",
+    "FieldContent",
     "FieldQuality",
     "GeoPoint",
     "InputKind",
@@ -331,12 +332,27 @@ class ClusterReport(msgspec.Struct, frozen=True, kw_only=True):
     means: dict[str, float]
 
 
+class FieldContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What all documents of a run hold in one field, to be compared with the index.
+
+    Attributes:
+        field: name in the catalogue.
+        filled: documents with a value.
+        total: sum of the numbers, or of the dates as milliseconds since 1970; ``None`` for other fields.
+    """
+
+    field: str
+    filled: int
+    total: float | None = None
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did; ``rows_read = indexed + merged + quarantined`` or the run has failed.
 
     The totals are those of customers; ``inputs`` has the same for every table of every kind. ``quarantined_by_reason`` and ``issues`` count
     customer rows by code, so a row with several codes counts once under each. ``currency`` is what the orders were paid in, if they say so.
-    ``seconds`` are by stage. ``failure`` says why the result never went live; such a report may lack what would have been counted later.
+    ``contents`` is what was written, by field. ``seconds`` are by stage. ``failure`` says why the result never went live; such a report may
+    lack what would have been counted later.
     """
 
     run_id: str
@@ -356,5 +372,6 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     rfm_segments: dict[str, int] = {}
     clusters: list[ClusterReport] = []
     currency: str | None = None
+    contents: list[FieldContent] = []
     seconds: dict[str, float]
     failure: str | None = None

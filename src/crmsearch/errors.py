@@ -12,6 +12,8 @@
     ├── SmallGroupError                 403           figures of so few customers that they are personal data
     ├── NotFoundError                   404           no such customer, index, run or segment
     ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
+    │   ├── LoadRunningError            409           another load holds the writers' lock
+    │   └── LockLostError               409           another load has taken this one's lock over
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
     ├── IndexNotReadyError              503           no customer index has been promoted yet
@@ -26,6 +28,7 @@
     ├── InputError                      400  exit 5   a source file cannot be used at all
     ├── JobError                        500  exit 6   the Spark job failed
     │   ├── CountMismatchError          500           rows or documents do not add up
+    │   ├── ContentMismatchError        500           an index does not hold or does not find what was written
     │   └── TooManyRejectedError        500           more rows were rejected than the run allows
     ├── ContractMismatchError           500  exit 3   an index of another contract version
     └── NodeError                       500  exit 7   the local node cannot be installed, started or stopped
@@ -46,6 +49,7 @@ __all__ = [
     "BackendUnavailableError",
     "ConfigError",
     "ConflictError",
+    "ContentMismatchError",
     "ContractMismatchError",
     "CountMismatchError",
     "CrmSearchError",
@@ -56,6 +60,8 @@ __all__ = [
     "InvalidRequestError",
     "JavaNotFoundError",
     "JobError",
+    "LoadRunningError",
+    "LockLostError",
     "NodeError",
     "NotFoundError",
     "PortInUseError",
@@ -128,6 +134,14 @@ class ConflictError(CrmSearchError):
     code, status, exit_code, title = "conflict", 409, 2, "Conflict"
 
 
+class LoadRunningError(ConflictError):
+    code, title = "load_running", "Another load is running"
+
+
+class LockLostError(ConflictError):
+    code, title = "lock_lost", "The writers' lock was lost"
+
+
 class PreconditionFailedError(CrmSearchError):
     code, status, exit_code, title = "precondition_failed", 412, 2, "Precondition failed"
 
@@ -182,6 +196,10 @@ class JobError(CrmSearchError):
 
 class CountMismatchError(JobError):
     code, title = "count_mismatch", "The counts do not add up"
+
+
+class ContentMismatchError(JobError):
+    code, title = "content_mismatch", "The index does not hold what was written"
 
 
 class TooManyRejectedError(JobError):

@@ -8,15 +8,17 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.contract import RunReport
-from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.contract import FieldContent, RunReport
+from crmsearch.errors import CrmSearchError, JobError, NotFoundError, TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.lock import Hold
+from crmsearch.indexing.names import run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
 from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_customers", "report_page"]
+__all__ = ["IngestOptions", "clean_to_files", "load_customers", "mend", "rebuild_customers", "report_page"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -63,49 +65,157 @@ def load_customers(
     """Load all customers anew and promote the result; its report is kept in ``crm-runs`` and as files in the state directory.
 
     Raises:
+        LoadRunningError: another load is running.
+        LockLostError: this load was taken for dead by another, which goes on.
         InputError, JobError, BackendError, …: whatever went wrong; the new index is gone and the alias is as it was. A run that got as far
             as a report leaves it, with the reason of the failure.
     """
+    with lifecycle.lock.held("ingest", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+        mend(lifecycle, runs)
+        return _load(settings, lifecycle, runs, hold, options, on_event, runner)
+
+
+def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, on_event: OnEvent = lambda _: None) -> str:
+    """Copy a generation, the live one if none is named, into a new one of today's contract; promote it and return its name.
+
+    Raises:
+        NotFoundError: there is no such generation, or none is live.
+        ContractMismatchError: its documents cannot be read as of this contract, or it is of a newer one.
+        LoadRunningError, LockLostError, BackendError, …: as for a load; the new index is gone and the alias is as it was.
+    """
+    with lifecycle.lock.held("rebuild", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+        mend(lifecycle, runs)
+        source = source or lifecycle.live()
+        if source is None:
+            raise NotFoundError("no generation is live; name the one to rebuild, of those that `crmsearch index list` shows")
+        began_at = datetime.now(UTC)
+        index = lifecycle.create(began_at, loading=True)
+        run_id = run_of(index)
+        try:
+            runs.begin(run_id, began_at, index)
+            on_event({"stage": "copy"})
+            documents, contents = lifecycle.copy(source, index)
+            runs.advance(run_id, "written")
+            _go_live(lifecycle, runs, hold, index, documents, contents, on_event)
+        except BaseException as error:
+            _undo(lifecycle, runs, index, error)
+            raise
+        runs.advance(run_id, "promoted")
+        return index
+
+
+def mend(lifecycle: Lifecycle, runs: RunStore) -> None:
+    """Clear away what loads that died have left: their indices, and runs that never came to an end. For the holder of the lock."""
+    lifecycle.discard_abandoned()
+    unfinished = runs.unfinished()
+    live = lifecycle.live() if unfinished else None
+    for run in unfinished:
+        if run.index == live:
+            runs.advance(run.run_id, "promoted")
+        else:
+            runs.advance(run.run_id, "failed", "it ended without a word, and its index was removed")
+
+
+def _load(
+    settings: Settings, lifecycle: Lifecycle, runs: RunStore, hold: Hold, options: IngestOptions, on_event: OnEvent, runner: Runner
+) -> RunReport:
     began_at = datetime.now(UTC)
-    index = lifecycle.create(began_at)
+    index = lifecycle.create(began_at, loading=True)
+    run_id = run_of(index)
     report = None
     try:
-        quarantine = _private_folder(settings.paths.state / "quarantine", index.rpartition("-")[2])
-        arguments = [*options.arguments(), *_run_arguments(began_at), "--index", index, "--quarantine", quarantine.as_uri()]
-        report = runner(settings, arguments, on_event)
+        runs.begin(run_id, began_at, index)
+        quarantine = _private_folder(settings.paths.state / "quarantine", run_id)
+        arguments = [*options.arguments(), *_run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
+        report = runner(settings, arguments, _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
-        on_event({"stage": "verify"})
-        lifecycle.finish(index, report.indexed)
-        lifecycle.promote(index)
+        runs.save(report, "written")
+        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, on_event)
     except BaseException as error:  # Ctrl-C too
-        try:
-            lifecycle.delete(index)
-        except CrmSearchError:
-            error.add_note(f"the incomplete index {index} could not be removed; the next successful ingest removes it")
-        if (failed := _failed_report(error, report)) is not None:
-            with suppress(CrmSearchError):  # what went wrong first is what has to be told
-                _keep_report(settings, runs, failed)
-                error.add_note(f"the report of the failed run: {report_page(settings, failed)}")
+        if _undo(lifecycle, runs, index, error):
+            _keep_failed_report(settings, runs, error, report)
         raise
-    lifecycle.prune(KEPT_GENERATIONS)
-    _keep_report(settings, runs, report)
+    try:
+        runs.advance(run_id, "promoted")
+        lifecycle.prune(KEPT_GENERATIONS)
+        _write_report(_private_folder(settings.paths.state / "reports", run_id), report, runs.recent(SHOWN_RUNS))
+    except CrmSearchError as error:
+        error.add_note(f"{index} is live; only what comes after a load was not done")
+        raise
     return report
+
+
+def _go_live(
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    hold: Hold,
+    index: str,
+    documents: int,
+    contents: Sequence[FieldContent],
+    on_event: OnEvent,
+) -> None:
+    """Verify a filled index and promote it, as long as the lock is ours."""
+    on_event({"stage": "verify"})
+    hold.check()
+    lifecycle.finish(index, documents, contents)
+    runs.advance(run_of(index), "verified")
+    hold.check()
+    lifecycle.promote(index, loading=True)
+
+
+def _noting_cleaned(runs: RunStore, run_id: str, on_event: OnEvent) -> OnEvent:
+    """Passes events on; when the job begins to write, its rows are clean."""
+    noted: list[bool] = []
+
+    def tell(event: dict[str, Any]) -> None:
+        if event.get("stage") == "index" and not noted:
+            noted.append(True)
+            with suppress(CrmSearchError):  # a state that is not told is no reason to stop the writing
+                runs.advance(run_id, "cleaned")
+        on_event(event)
+
+    return tell
+
+
+def _undo(lifecycle: Lifecycle, runs: RunStore, index: str, error: BaseException) -> bool:
+    """Remove the index of a load that has failed, and keep why; what cannot be done now is done by the next load.
+
+    Returns:
+        Whether the load has failed; ``False`` if its index went live all the same.
+    """
+    run_id = run_of(index)
+    try:
+        if not lifecycle.discard(index):
+            error.add_note(f"{index} went live all the same")
+            with suppress(CrmSearchError):
+                runs.advance(run_id, "promoted")
+            return False
+    except CrmSearchError:
+        error.add_note(f"the incomplete index {index} could not be removed; the next ingest removes it")
+    with suppress(CrmSearchError):  # what went wrong first is what has to be told
+        runs.advance(run_id, "failed", _reason(error))
+    return True
+
+
+def _keep_failed_report(settings: Settings, runs: RunStore, error: BaseException, report: RunReport | None) -> None:
+    """The report of a run that failed, where it came so far as to have one."""
+    if (failed := _failed_report(error, report)) is not None:
+        with suppress(CrmSearchError):
+            page = _write_report(_private_folder(settings.paths.state / "reports", failed.run_id), failed, runs.recent(SHOWN_RUNS))
+            error.add_note(f"the report of the failed run: {page}")
+            runs.save(failed, "failed")
 
 
 def _failed_report(error: BaseException, report: RunReport | None) -> RunReport | None:
     """The report of a run whose result will not go live, with the reason; ``None`` if the run did not come so far."""
     if isinstance(error, TooManyRejectedError):
         report = error.report
-    failure = error.detail if isinstance(error, CrmSearchError) else "interrupted" if isinstance(error, KeyboardInterrupt) else "a defect"
-    return None if report is None else msgspec.structs.replace(report, failure=failure)
+    return None if report is None else msgspec.structs.replace(report, failure=_reason(error))
 
 
-def _keep_report(settings: Settings, runs: RunStore, report: RunReport) -> None:
-    """In ``crm-runs``, and as a page that compares it with the runs before."""
-    earlier = runs.recent(SHOWN_RUNS)
-    runs.save(report)
-    _write_report(_private_folder(settings.paths.state / "reports", report.run_id), report, earlier)
+def _reason(error: BaseException) -> str:
+    return error.detail if isinstance(error, CrmSearchError) else "interrupted" if isinstance(error, KeyboardInterrupt) else "a defect"
 
 
 def report_page(settings: Settings, report: RunReport) -> Path:
@@ -121,11 +231,12 @@ def clean_to_files(
     Where ``out`` is the URI of another file system, the report stays here; see ``report_page``.
     """
     began_at = datetime.now(UTC)
+    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
     elsewhere = "://" in str(out)
     folder = None if elsewhere else _private_folder(Path(out))
     place = str(out) if folder is None else folder.as_uri()
     try:
-        report = runner(settings, [*options.arguments(), *_run_arguments(began_at), "--out", place], on_event)
+        report = runner(settings, [*options.arguments(), *_run_arguments(began_at, run_id), "--out", place], on_event)
     except TooManyRejectedError as error:
         if error.report is not None:
             page = _write_report(folder or _private_folder(settings.paths.state / "reports", error.report.run_id), error.report, ())
@@ -135,8 +246,8 @@ def clean_to_files(
     return report
 
 
-def _run_arguments(began_at: datetime) -> Sequence[str]:
-    return ["--began-at", began_at.isoformat(), "--run-id", began_at.strftime("%Y%m%dt%H%M%Sz")]
+def _run_arguments(began_at: datetime, run_id: str) -> Sequence[str]:
+    return ["--began-at", began_at.isoformat(), "--run-id", run_id]
 
 
 def _write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) -> Path:

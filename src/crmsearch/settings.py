@@ -69,6 +69,9 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^[a-z][a-z0-9_]*$", description="First part of every index name, e.g. `crm` in `crm-customers`")
     ] = "crm"
     shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
+    lock_lease_s: Annotated[
+        float, Meta(gt=0, description="A load that has not renewed its lock for so long, in seconds, is taken for dead and cleared away")
+    ] = 30.0
     replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
 
     @property
@@ -134,8 +137,9 @@ class SparkSettings(msgspec.Struct, frozen=True, kw_only=True):
     shuffle_partitions: Annotated[int, Meta(ge=1, description="Partitions after a shuffle")] = 8
     write_tasks: Annotated[int, Meta(ge=1, description="Tasks that write at once; two keep one Elasticsearch node of two cores busy")] = 2
     write_retries: Annotated[
-        int, Meta(ge=0, description="Times a batch is sent again, 10 s apart, while Elasticsearch is overloaded; then the run fails")
+        int, Meta(ge=0, description="Times a batch, and at last the whole, is written again while Elasticsearch is overloaded or away")
     ] = 6
+    write_timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for the answer to one batch, in seconds")] = 60.0
     java_home: Annotated[str, Meta(description="Java 17 or 21 for Spark; found by itself when empty")] = ""
     connector_jar: Annotated[str, Meta(description="elasticsearch-spark jar to use instead of the one fetched")] = ""
     executor_python: Annotated[str, Meta(description="Python of a cluster's executors, where it lies elsewhere than the driver's")] = ""

@@ -50,7 +50,7 @@ def measure_write(settings: Settings, customers_csv: Path, folder: Path) -> dict
     with _spark(settings) as spark, make_client(settings.elasticsearch).options(request_timeout=120) as client:
         documents = spark.read.parquet(str(folder / "customers")).persist(StorageLevel.MEMORY_AND_DISK)
         assert documents.count() == len(ids)
-        sides: dict[str, Callable[[], None]] = {
+        sides: dict[str, Callable[[], object]] = {
             "connector": lambda: to_elasticsearch(documents, _INDEX, settings),
             "bulk": lambda: _send(settings, bodies),
         }
@@ -111,7 +111,7 @@ def _bulk_bodies(folder: Path) -> tuple[list[bytes], list[str]]:
     return bodies, ids
 
 
-def _timed_load(client: Elasticsearch, settings: Settings, load: Callable[[], None], expected: int) -> float:
+def _timed_load(client: Elasticsearch, settings: Settings, load: Callable[[], object], expected: int) -> float:
     client.indices.create(index=_INDEX, **build_customers_body(settings.elasticsearch))
     began = time.perf_counter()
     load()

@@ -20,10 +20,13 @@ import msgspec
 import pytest
 
 from crmsearch.background import running_api
+from crmsearch.cleaning.forms import search_forms
+from crmsearch.indexing.names import run_of
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.settings import Secret, Settings, child_environment
 from tests.conftest import SAMPLE_ROWS, Loaded
 from tests.documents import own_prefix, put_documents
+from tests.reports import REPORT
 
 Crmsearch = Callable[..., subprocess.CompletedProcess[str]]
 COMMANDS = [
@@ -38,6 +41,7 @@ COMMANDS = [
     ("index", "list"),
     ("index", "create"),
     ("index", "promote"),
+    ("index", "rebuild"),
     ("index", "rollback"),
     ("index", "prune"),
     ("serve",),
@@ -154,7 +158,8 @@ def test_doctor_tells_what_is_there(crmsearch: Crmsearch, loaded: Loaded) -> Non
         (["ingest", __file__, "--map", "name"], 2, "FIELD=HEADER"),
         (["ingest", __file__, "--source", "Sales Force"], 2, "--source"),
         (["index", "promote", "crm-customers-20200101t000000z"], 1, "index list"),
-        (["index", "promote", "*", "--documents", "5"], 1, "index list"),
+        (["index", "promote", "*"], 1, "index list"),
+        (["index", "promote", "*", "--report", __file__], 5, "not the report of a run"),
         (["serve", "--host", "0.0.0.0"], 2, "CRMSEARCH_API_KEY"),
     ],
 )
@@ -217,20 +222,30 @@ def test_sample_is_the_same_for_the_same_seed(crmsearch: Crmsearch, tmp_path: Pa
     assert (tmp_path / "a" / "customers.csv").read_bytes() != (tmp_path / "c" / "customers.csv").read_bytes()
 
 
-def test_generations_are_moved_from_the_command_line(node_settings: Settings) -> None:
+def test_generations_are_moved_from_the_command_line(node_settings: Settings, tmp_path: Path) -> None:
+    def report(indexed: int) -> str:
+        written = msgspec.structs.replace(REPORT, run_id=run_of(index), index=index, indexed=indexed, contents=[])
+        (tmp_path / "report.json").write_bytes(msgspec.json.encode(written))
+        return str(tmp_path / "report.json")
+
+    def states() -> dict[str, str | None]:
+        return {each["index"]: each["state"] for each in json.loads(_run(settings, "index", "list", "--json").stdout)}
+
     with own_prefix(node_settings, "cli") as (settings, lifecycle):
+        old = put_documents(lifecycle, [{"name": "Old"}])
         made = _run(settings, "index", "create")
         assert made.returncode == 0
         index = made.stdout.strip()
-        lifecycle._client.index(index=index, id="1", document={"customer_id": "1"})
-        assert _run(settings, "index", "promote", index, "--documents", "2").returncode == 6
+        lifecycle._client.index(index=index, id="1", document={"customer_id": "1", **search_forms({"customer_id": "1"})})
+        assert _run(settings, "index", "promote", index, "--report", report(2)).returncode == 6
         assert lifecycle.live() is None
-        assert _run(settings, "index", "promote", index, "--documents", "1").returncode == 0
+        assert _run(settings, "index", "promote", index, "--report", report(1)).returncode == 0
         assert lifecycle.live() == index
-        old = put_documents(lifecycle, [{"name": "Old"}])
+        assert states() == {index: "promoted", old: None}
         rolled = _run(settings, "index", "rollback")
         assert (rolled.returncode, lifecycle.live()) == (0, old)
         assert old in rolled.stderr
+        assert states() == {index: "rolled back", old: None}
         lifecycle.promote(index)
         pruned = _run(settings, "index", "prune", "--keep", "0")
         assert (pruned.returncode, pruned.stdout) == (0, f"{old}\n")

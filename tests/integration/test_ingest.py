@@ -204,7 +204,7 @@ def test_a_file_without_any_usable_row_is_not_promoted(loaded: Loaded, lifecycle
     assert lifecycle.live() == live
 
 
-def test_documents_that_elasticsearch_refuses_fail_the_run_without_being_shown(
+def test_a_load_of_which_elasticsearch_refuses_all_fails_without_showing_any(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     client = make_client(loaded.settings.elasticsearch)
@@ -212,16 +212,17 @@ def test_documents_that_elasticsearch_refuses_fail_the_run_without_being_shown(
     live, generations = broken.live(), [each.index for each in broken.generations()]
     create = broken.create
 
-    def create_with_a_wrong_type(began_at: datetime) -> str:
-        index = create(began_at)
+    def create_with_a_wrong_type(began_at: datetime, *, loading: bool) -> str:
+        index = create(began_at, loading=loading)
+        aliases = client.indices.get_alias(index=index)[index]["aliases"]
         client.indices.delete(index=index)
-        client.indices.create(index=index, mappings={"dynamic": "strict", "properties": {"city": {"type": "integer"}}})
+        client.indices.create(index=index, aliases=aliases, mappings={"dynamic": "strict", "properties": {"city": {"type": "integer"}}})
         return index
 
     monkeypatch.setattr(broken, "create", create_with_a_wrong_type)
     path = tmp_path / "input.csv"
     path.write_text("Name,City,Email\nGeheim Name,Paris,geheim@example.org\n", encoding="utf-8")
-    with pytest.raises(JobError, match="indexing failed") as caught:
+    with pytest.raises(JobError, match="all 1 rows are in quarantine") as caught:
         load_customers(loaded.settings, broken, runs_of(broken), _options(path))
     shown = caught.value.detail + "".join(capfd.readouterr())
     assert "eheim" not in shown
@@ -235,7 +236,7 @@ def test_a_wrong_count_is_not_promoted(
 ) -> None:
     live = lifecycle.live()
     finish = lifecycle.finish
-    monkeypatch.setattr(lifecycle, "finish", lambda index, expected: finish(index, expected + 1))
+    monkeypatch.setattr(lifecycle, "finish", lambda index, expected, contents: finish(index, expected + 1, contents))
     path = tmp_path / "input.csv"
     path.write_text("Name,City\nAda,Paris\n", encoding="utf-8")
     with pytest.raises(CountMismatchError, match="holds 1 documents, the job wrote 2"):

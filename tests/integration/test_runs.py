@@ -40,15 +40,15 @@ def test_before_the_first_run_there_are_none(store: RunStore) -> None:
 
 
 def test_a_report_is_kept_whole_and_replaced_by_its_like(store: RunStore) -> None:
-    store.save(REPORT)
+    store.save(REPORT, "promoted")
     assert store.get(REPORT.run_id) == REPORT
-    store.save(replace(REPORT, merged=251))
+    store.save(replace(REPORT, merged=251), "promoted")
     assert [each.merged for each in store.page().runs] == [251]
 
 
 def test_pages_are_newest_first_whatever_the_ids(store: RunStore) -> None:
     for day in (3, 1, 5, 2, 4):
-        store.save(_run(day))
+        store.save(_run(day), "promoted")
     first = store.page(2)
     second = store.page(2, first.next)
     third = store.page(2, second.next)
@@ -59,14 +59,14 @@ def test_pages_are_newest_first_whatever_the_ids(store: RunStore) -> None:
 
 @pytest.mark.parametrize(("size", "before"), [(0, None), (101, None), (5, "unknown"), (5, "../x"), (5, "")])
 def test_impossible_pages_are_refused(store: RunStore, size: int, before: str | None) -> None:
-    store.save(REPORT)
+    store.save(REPORT, "promoted")
     with pytest.raises(InvalidRequestError):
         store.page(size, before)
 
 
 def test_a_run_that_failed_is_listed_but_no_part_of_the_trend(store: RunStore) -> None:
-    store.save(_run(1))
-    store.save(_run(2, failure="too many rows were rejected"))
+    store.save(_run(1), "promoted")
+    store.save(_run(2, failure="too many rows were rejected"), "failed")
     assert [(each.state, each.failure) for each in store.page().runs] == [("failed", "too many rows were rejected"), ("promoted", None)]
     assert [each.run_id for each in store.recent(5)] == ["run-99"]
 
@@ -76,7 +76,7 @@ def test_keys_of_a_report_are_no_fields_of_the_index(store: RunStore) -> None:
     odd = dict.fromkeys((" ", ".", "a..b", ".a", "a.", "a.b", "a", "_id", "_source", "名" * 300), "name")
     inputs = [replace(REPORT.inputs[0], columns=odd)]
     report = replace(REPORT, inputs=inputs, issues=dict.fromkeys(odd, 1) | {f"code_{number}": 1 for number in range(2_000)})
-    store.save(report)
+    store.save(report, "promoted")
     assert store.get(report.run_id) == report
     properties = store._client.indices.get_mapping(index=store.index)[store.index]["mappings"]["properties"]
     assert properties == build_runs_body(store._settings)["mappings"]["properties"]
@@ -87,14 +87,14 @@ def test_an_index_of_an_older_version_learns_new_figures(store: RunStore) -> Non
     for name in ("completeness", "failure"):
         del body["mappings"]["properties"][name]
     store._client.indices.create(index=store.index, **body)
-    store.save(REPORT)
+    store.save(REPORT, "promoted")
     assert store.get(REPORT.run_id) == REPORT
 
 
 def test_generations_and_reports_leave_each_other_alone(node_settings: Settings) -> None:
     with own_prefix(node_settings, "both") as (settings, lifecycle), make_client(settings.elasticsearch) as client:
         store = RunStore(client, settings.elasticsearch)
-        store.save(REPORT)
+        store.save(REPORT, "promoted")
         lifecycle.promote(put_documents(lifecycle, [{"name": "Ada"}], BEGAN_AT))
         assert [each.index for each in lifecycle.generations()] == [lifecycle.live()]
         lifecycle.prune(0)
@@ -109,4 +109,4 @@ def test_a_node_that_is_down_is_named(node_settings: Settings) -> None:
         with pytest.raises(BackendUnavailableError):
             store.page()
         with pytest.raises(BackendUnavailableError):
-            store.save(REPORT)
+            store.save(REPORT, "promoted")

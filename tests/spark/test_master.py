@@ -26,6 +26,7 @@ from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
 
 START_TIMEOUT_S = 90
+END_TIMEOUT_S = 30
 ROWS = 100
 BEGAN_AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -147,4 +148,5 @@ def test_a_cluster_gives_the_same_documents_though_an_executor_dies(cluster: Clu
     assert len(_documents(second)) == again.indexed
     if (first / "customers" / "_SUCCESS").exists():
         assert _documents(first) == _documents(second)
-    assert not cluster.executors(), "an executor has outlived its job"
+    # The worker ends them when the job has said goodbye, which it does not wait for.
+    assert wait_until(lambda: not cluster.executors(), END_TIMEOUT_S), "an executor has outlived its job"

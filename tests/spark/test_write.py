@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConfigError, CountMismatchError, JobError
-from crmsearch.settings import ElasticsearchSettings, Secret, Settings, from_env
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, from_env
 from spark import pipeline
 from spark.options import JobOptions, NamedPath
 from spark.pipeline import run
@@ -28,7 +28,7 @@ SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rom
 
 
 def _options(**given: Any) -> dict[str, str]:
-    return connector_options(ElasticsearchSettings(**given), retries=6)
+    return connector_options(ElasticsearchSettings(**given), SparkSettings(write_retries=6, write_timeout_s=2.5))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,7 @@ def test_writing_is_by_id_into_an_index_that_is_there() -> None:
     assert options["es.index.auto.create"] == "false"
     assert options["es.nodes.wan.only"] == "true"
     assert options["es.batch.write.retry.count"] == "6"
+    assert options["es.http.timeout"] == "3s"
 
 
 def test_an_api_key_wins_over_a_user() -> None:
@@ -84,7 +85,7 @@ def test_without_an_address_nothing_is_begun(url: str) -> None:
 
 
 def test_a_node_that_is_down_fails_the_write_without_a_document(spark: SparkSession) -> None:
-    settings = Settings(elasticsearch=ElasticsearchSettings(url="http://127.0.0.1:1"))
+    settings = Settings(elasticsearch=ElasticsearchSettings(url="http://127.0.0.1:1"), spark=SparkSettings(write_retries=1))
     documents = _documents(spark, {"customer_id": "geheim", "name": "Geheim"})
     with pytest.raises(JobError, match="cannot be reached") as caught:
         to_elasticsearch(documents, "crm-customers-20260101t000000z", settings)

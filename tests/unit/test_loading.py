@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -10,14 +11,15 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from crmsearch.contract import RunReport
-from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError, TooManyRejectedError
+from crmsearch.contract import FieldContent, RunReport
+from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError, LockLostError, TooManyRejectedError
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.indexing.runs import RunStore
+from crmsearch.indexing.runs import RunStore, RunSummary
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers, report_page
 from crmsearch.settings import PathSettings, Settings
 
-INDEX = "crm-customers-20261123t101500z"
+RUN = "20261123t101500z"
+INDEX = f"crm-customers-{RUN}"
 OPTIONS = IngestOptions(paths=("/data/a.csv", "/data/b.csv"))
 REPORT = RunReport(
     run_id="20261123t101500z",
@@ -35,28 +37,60 @@ REPORT = RunReport(
 )
 
 
+class Lock:
+    """A lock that is free; it is lost when asked for the time it is told."""
+
+    def __init__(self, lost_at: int | None) -> None:
+        self.lost_at = lost_at
+        self.checks = 0
+        self.held_for: list[str] = []
+
+    @contextmanager
+    def held(self, work: str, _: Any) -> Iterator[Lock]:
+        self.held_for.append(work)
+        yield self
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.checks == self.lost_at:
+            raise LockLostError("taken by another")
+
+
 class RecordingLifecycle:
     """Notes what it is asked for, and fails at the step it is told."""
 
-    def __init__(self, failures: dict[str, BaseException] | None = None) -> None:
+    def __init__(self, failures: dict[str, BaseException] | None = None, lock_lost_at: int | None = None, live: str | None = None) -> None:
         self.steps: list[tuple[Any, ...]] = []
         self.failures = failures or {}
+        self.lock = Lock(lock_lost_at)
+        self._live = live
 
-    def create(self, _: datetime) -> str:
+    def create(self, _: datetime, *, loading: bool) -> str:
+        assert loading
         self._step("create")
         return INDEX
 
-    def finish(self, index: str, expected_documents: int) -> None:
+    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent]) -> None:
+        assert contents is REPORT.contents
         self._step("finish", index, expected_documents)
 
-    def promote(self, index: str) -> None:
+    def promote(self, index: str, *, loading: bool) -> None:
+        assert loading
         self._step("promote", index)
 
     def prune(self, keep: int) -> None:
         self._step("prune", keep)
 
-    def delete(self, index: str) -> None:
-        self._step("delete", index)
+    def discard(self, index: str) -> bool:
+        self._step("discard", index)
+        return index != self._live
+
+    def discard_abandoned(self) -> list[str]:
+        self._step("discard abandoned")
+        return []
+
+    def live(self) -> str | None:
+        return self._live
 
     def _step(self, name: str, *given: Any) -> None:
         self.steps.append((name, *given))
@@ -65,16 +99,29 @@ class RecordingLifecycle:
 
 
 class RecordingRuns:
-    """Keeps the reports that it is given."""
+    """Keeps the reports and the states that it is given; ``left`` are runs of before that never ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: Sequence[RunSummary] = ()) -> None:
         self.reports: list[RunReport] = []
+        self.states: list[tuple[str, ...]] = []
+        self.left = left
+
+    def begin(self, run_id: str, _: datetime, index: str) -> None:
+        assert index.endswith(run_id)
+        self.states.append((run_id, "started"))
+
+    def advance(self, run_id: str, state: str, failure: str | None = None) -> None:
+        self.states.append((run_id, state) if failure is None else (run_id, state, failure))
+
+    def unfinished(self) -> Sequence[RunSummary]:
+        return self.left
 
     def recent(self, _: int) -> list[RunReport]:
         return [*self.reports]
 
-    def save(self, report: RunReport) -> None:
+    def save(self, report: RunReport, state: str) -> None:
         self.reports.append(report)
+        self.states.append((report.run_id, state))
 
 
 class Job:
@@ -84,8 +131,10 @@ class Job:
         self.outcome = outcome
         self.arguments: list[str] = []
 
-    def __call__(self, _: Settings, arguments: Sequence[str], __: Any) -> RunReport:
+    def __call__(self, _: Settings, arguments: Sequence[str], on_event: Any) -> RunReport:
         self.arguments = list(arguments)
+        for stage in ("clean", "index", "index"):
+            on_event({"stage": stage})
         if isinstance(self.outcome, BaseException):
             raise self.outcome
         return self.outcome
@@ -106,7 +155,11 @@ def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings
     assert runs.reports == [REPORT]
     assert "2026" in report_page(settings, REPORT).read_text(encoding="utf-8")
     assert (report_page(settings, REPORT).parent.stat().st_mode & 0o777) == 0o700
-    assert lifecycle.steps == [("create",), ("finish", INDEX, 3), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
+    steps = [("create",), ("finish", INDEX, 3), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
+    assert lifecycle.steps == [("discard abandoned",), *steps]
+    assert runs.states == [(RUN, state) for state in ("started", "cleaned", "written", "verified", "promoted")]
+    assert lifecycle.lock.held_for == ["ingest"]
+    assert lifecycle.lock.checks == 2, "before the verification, and once more before the promotion"
     assert job.arguments[:2] == ["/data/a.csv", "/data/b.csv"]
     given = dict(zip(job.arguments, job.arguments[1:], strict=False))
     assert given["--index"] == INDEX
@@ -118,10 +171,12 @@ def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings
 
 @pytest.mark.parametrize("failure", [JobError("no"), KeyboardInterrupt(), RuntimeError("a defect")])
 def test_a_job_that_fails_leaves_no_index(settings: Settings, failure: BaseException) -> None:
-    lifecycle = RecordingLifecycle()
+    lifecycle, runs = RecordingLifecycle(), RecordingRuns()
     with pytest.raises(type(failure)):
-        _load(settings, lifecycle, Job(failure))
-    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+        _load(settings, lifecycle, Job(failure), runs)
+    assert lifecycle.steps == [("discard abandoned",), ("create",), ("discard", INDEX)]
+    why = {JobError: "no", KeyboardInterrupt: "interrupted", RuntimeError: "a defect"}[type(failure)]
+    assert runs.states[-1] == (RUN, "failed", why)
 
 
 @pytest.mark.parametrize("step", ["finish", "promote"])
@@ -129,8 +184,9 @@ def test_a_step_that_fails_leaves_no_index(settings: Settings, step: str) -> Non
     lifecycle, runs = RecordingLifecycle({step: CountMismatchError("no")}), RecordingRuns()
     with pytest.raises(CountMismatchError):
         _load(settings, lifecycle, Job(), runs)
-    assert [each.failure for each in runs.reports] == ["no"]
-    assert lifecycle.steps[-1] == ("delete", INDEX)
+    assert runs.reports[-1].failure == "no"
+    assert lifecycle.steps[-1] == ("discard", INDEX)
+    assert runs.states[-1] == (RUN, "failed")
     assert "prune" not in [name for name, *_ in lifecycle.steps]
 
 
@@ -143,7 +199,7 @@ def test_a_run_of_too_many_rejected_rows_leaves_its_report(settings: Settings) -
     page = report_page(settings, report)
     assert "The run failed and nothing went live: 3 of 5 rows." in page.read_text(encoding="utf-8")
     assert caught.value.__notes__ == [f"the report of the failed run: {page}"]
-    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+    assert lifecycle.steps == [("discard abandoned",), ("create",), ("discard", INDEX)]
 
 
 def test_an_interrupt_leaves_no_report_of_what_is_not_known(settings: Settings) -> None:
@@ -156,16 +212,42 @@ def test_an_interrupt_leaves_no_report_of_what_is_not_known(settings: Settings) 
 
 
 def test_what_went_wrong_first_is_told_even_if_nothing_can_be_undone(settings: Settings) -> None:
-    lifecycle = RecordingLifecycle({"delete": BackendUnavailableError("down")})
-    with pytest.raises(JobError, match="first"):
+    lifecycle = RecordingLifecycle({"discard": BackendUnavailableError("down")})
+    with pytest.raises(JobError, match="first") as caught:
         _load(settings, lifecycle, Job(JobError("first")))
+    assert "the next ingest removes it" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("check", [1, 2])
+def test_a_load_that_lost_its_lock_promotes_nothing(settings: Settings, check: int) -> None:
+    lifecycle, runs = RecordingLifecycle(lock_lost_at=check), RecordingRuns()
+    with pytest.raises(LockLostError):
+        _load(settings, lifecycle, Job(), runs)
+    assert "promote" not in [name for name, *_ in lifecycle.steps]
+    assert runs.reports[-1].failure == "taken by another"
+
+
+def test_a_promotion_that_seemed_to_fail_is_not_undone(settings: Settings) -> None:
+    lifecycle, runs = RecordingLifecycle({"promote": BackendUnavailableError("down")}, live=INDEX), RecordingRuns()
+    with pytest.raises(BackendUnavailableError) as caught:
+        _load(settings, lifecycle, Job(), runs)
+    assert "went live all the same" in caught.value.__notes__[0]
+    assert runs.states[-1] == (RUN, "promoted")
+
+
+def test_what_a_load_that_died_has_left_is_mended_first(settings: Settings) -> None:
+    left = [RunSummary(run_id=name, state="verified", began_at="", crmsearch_version="", index=name) for name in ("a", "b")]
+    lifecycle, runs = RecordingLifecycle(live="b"), RecordingRuns(left)
+    _load(settings, lifecycle, Job(), runs)
+    assert lifecycle.steps[0] == ("discard abandoned",)
+    assert runs.states[:2] == [("a", "failed", "it ended without a word, and its index was removed"), ("b", "promoted")]
 
 
 def test_nothing_to_index_is_not_promoted(settings: Settings) -> None:
     lifecycle, runs = RecordingLifecycle(), RecordingRuns()
     with pytest.raises(JobError, match="all 5 rows are in quarantine"):
         _load(settings, lifecycle, Job(msgspec.structs.replace(REPORT, indexed=0)), runs)
-    assert lifecycle.steps == [("create",), ("delete", INDEX)]
+    assert lifecycle.steps == [("discard abandoned",), ("create",), ("discard", INDEX)]
     assert "all 5 rows" in str(runs.reports[0].failure)
 
 

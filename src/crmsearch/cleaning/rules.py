@@ -145,6 +145,13 @@ RULES: dict[str, Rule] = {
         Rule("malformed", "row", "reject", "the line is not a JSON object", '{"name": "Ada"'),
         Rule("undecodable", "row", "reject", "the row holds bytes that are not of the file's encoding", "M\ufffdller"),
         # rows of orders, tickets and campaign responses
+        Rule(
+            "refused",
+            "row",
+            "reject",
+            "Elasticsearch does not take the customer",
+            "an owner whose name has 40,000 letters",
+        ),
         Rule("customer_missing", "row", "reject", "the row does not say whose it is", "an order with an empty customer id"),
         Rule("customer_unknown", "row", "reject", "no customer has the key that the row gives", "an order of C999, who is in no file"),
         Rule(

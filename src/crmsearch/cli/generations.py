@@ -1,17 +1,25 @@
 """``index``: the generations of the customer index."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+import msgspec
 
-from crmsearch.cli.output import json_option, print_json, print_table, words
+from crmsearch.cli.output import json_option, print_json, print_table, stages, words
+from crmsearch.contract import RunReport
+from crmsearch.errors import InputError
 from crmsearch.indexing.client import make_client
-from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.indexing.runs import RunStore
+from crmsearch.indexing.lifecycle import Generation, Lifecycle
+from crmsearch.indexing.runs import RunStore, RunSummary
+from crmsearch.loading import rebuild_customers
 from crmsearch.node import connection
 from crmsearch.settings import Settings, from_env
 
 __all__ = ["index", "make_lifecycle", "make_run_store"]
+
+SHOWN_RUNS = 10
 
 
 def make_lifecycle(settings: Settings) -> Lifecycle:
@@ -32,22 +40,42 @@ def index() -> None:
 @index.command("list")
 @json_option
 def index_list(as_json: bool) -> None:
-    """All generations, newest first.
+    """All generations, newest first, with the state of the run that made each; and the last runs that left none.
 
     \b
     Examples:
       crmsearch index list
       crmsearch index list --json | jq -r '.[] | select(.live).index'
     """
-    generations = make_lifecycle(connection(from_env())).generations()
+    settings = connection(from_env())
+    lifecycle, runs = make_lifecycle(settings), make_run_store(settings).page(SHOWN_RUNS).runs
+    generations = lifecycle.generations()
+    states = {run.index: run.state for run in runs}
     if as_json:
-        print_json(generations)
+        print_json([{**msgspec.to_builtins(each), "state": states.get(each.index)} for each in generations])
         return
     rows = [
-        (each.index, "live" if each.live else "" if each.complete else "incomplete", each.documents, each.size_bytes / 1e6, each.created_at)
+        (
+            each.index,
+            "live" if each.live else "" if each.complete else "incomplete",
+            states.get(each.index, ""),
+            each.documents,
+            each.size_bytes / 1e6,
+            each.created_at,
+        )
         for each in generations
     ]
-    print_table("Generations", ["index", "state", "documents", "MB", "created"], rows)
+    print_table("Generations", ["index", "", "run", "documents", "MB", "created"], rows)
+    if gone := _without_index(runs, generations):
+        print_table("Runs without an index", ["run", "state", "began", "why"], gone)
+    if (holder := lifecycle.lock.holder()) is not None:
+        words.print(f"loading now, or died while loading: {holder.words}", highlight=False)
+
+
+def _without_index(runs: Sequence[RunSummary], generations: Sequence[Generation]) -> list[tuple[str, str, str, str]]:
+    """Runs of which nothing is left, because they failed, or were pruned."""
+    present = {each.index for each in generations}
+    return [(run.run_id, run.state, run.began_at, run.failure or "") for run in runs if run.index not in present]
 
 
 @index.command("create")
@@ -63,20 +91,35 @@ def index_create() -> None:
 
 @index.command("promote")
 @click.argument("name")
-@click.option("--documents", type=click.IntRange(1), help="Documents that the job wrote; needed once for an index filled by spark-submit.")
-def index_promote(name: str, documents: int | None) -> None:
+@click.option(
+    "--report",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Report that the job printed; needed once for an index filled by spark-submit, which is compared with it.",
+)
+def index_promote(name: str, report: Path | None) -> None:
     """Make a generation live, in one step that readers do not notice.
 
     \b
     Examples:
       crmsearch index promote crm-customers-20261123t101500z
-      crmsearch index promote crm-customers-20261123t101500z --documents 19800     after spark-submit
+      crmsearch index promote crm-customers-20261123t101500z --report report.json     after spark-submit
     """
-    lifecycle = make_lifecycle(connection(from_env()))
-    if documents is not None:
-        lifecycle.finish(name, documents)
+    settings = connection(from_env())
+    lifecycle, runs = make_lifecycle(settings), make_run_store(settings)
+    if report is not None:
+        written = _read_report(report)
+        lifecycle.finish(name, written.indexed, written.contents)
+        runs.save(written, "verified")
     before = lifecycle.promote(name)
+    runs.note_promoted(name, before)
     words.print(f"live: {name} (before: {before or 'none'})", highlight=False)
+
+
+def _read_report(path: Path) -> RunReport:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunReport)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path} is not the report of a run, which spark/ingest.py prints as its last line") from error
 
 
 @index.command("rollback")
@@ -87,8 +130,28 @@ def index_rollback() -> None:
     Example:
       crmsearch index rollback
     """
-    left, live = make_lifecycle(connection(from_env())).rollback()
+    settings = connection(from_env())
+    left, live = make_lifecycle(settings).rollback()
+    make_run_store(settings).note_promoted(live, left)
     words.print(f"live: {live} (before: {left})", highlight=False)
+
+
+@index.command("rebuild")
+@click.argument("name", required=False)
+def index_rebuild(name: str | None) -> None:
+    """Copy a generation, the live one if none is named, into a new one of this crmsearch's contract, and make that live.
+
+    Needed after an upgrade that changes the contract, where loading again from the sources is not wanted or not possible.
+
+    \b
+    Examples:
+      crmsearch index rebuild
+      crmsearch index rebuild crm-customers-20261123t101500z
+    """
+    settings = connection(from_env())
+    with stages() as show:
+        made = rebuild_customers(make_lifecycle(settings), make_run_store(settings), name, show)
+    words.print(f"live: {made}", highlight=False)
 
 
 @index.command("prune")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.look import ask, print_hits
 from crmsearch.cli.output import print_report, stages, words
 from crmsearch.cli.statistics import print_stats
+from crmsearch.errors import BackendError
 from crmsearch.loading import IngestOptions, load_customers, report_page
 from crmsearch.sample import make_sample
 from crmsearch.search.request import SearchRequest
@@ -55,6 +57,7 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
     """
     settings = local_node.connection(_with_api(from_env(), host, port, workers))
     check_binding(settings.api)
+    _check_contract(settings)
     # The server's processes read their settings as any other: from the environment.
     os.environ.update(child_environment(settings))
     words.print(f"http://{settings.api.host}:{settings.api.port}/   API: /schema   Ctrl-C ends it", highlight=False)
@@ -73,6 +76,12 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
     )
 
 
+def _check_contract(settings: Settings) -> None:
+    """Refuse to serve customers of a contract that is not known; one that cannot be asked for now is told by ``/health/ready`` later."""
+    with suppress(BackendError):
+        make_lifecycle(settings).check_live()
+
+
 @click.command()
 @_api_options
 def up(host: str | None, port: int | None) -> None:
@@ -83,6 +92,7 @@ def up(host: str | None, port: int | None) -> None:
       crmsearch up && crmsearch search "wang 上海"
     """
     settings = local_node.ensure(_with_api(from_env(), host, port))
+    _check_contract(settings)
     click.echo(start_api(settings, any_port=port is None).url + "/")
 
 

@@ -25,7 +25,10 @@ from crmsearch.errors import (
 )
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["exchange", "make_async_client", "make_client", "translated_errors"]
+__all__ = ["ALLOCATION_TIMEOUT", "ensure_index", "exchange", "make_async_client", "make_client", "translated_errors"]
+
+
+ALLOCATION_TIMEOUT = "5s"  # shorter than any sensible timeout_s, so that Elasticsearch answers before the client gives up
 
 
 class _FastJson(CompatibilityModeJsonSerializer):
@@ -77,6 +80,24 @@ async def exchange(timeout_s: float) -> AsyncIterator[None]:
     with translated_errors():
         async with asyncio.timeout(timeout_s):
             yield
+
+
+def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> None:
+    """Make an index of the service's own state, unless it is there, or another process makes it at this moment; wait until it can be used.
+
+    One that an older version made learns the fields it did not know.
+    """
+    with translated_errors():
+        if client.indices.exists(index=index):
+            client.indices.put_mapping(index=index, properties=body["mappings"]["properties"])
+        else:
+            try:
+                client.indices.create(index=index, **body)
+            except elasticsearch.BadRequestError as error:
+                if "resource_already_exists" not in str(error.error):
+                    raise
+        # One that somebody else has just made, or a node that has just started, may not take documents yet, though it is called yellow.
+        client.cluster.health(index=index, wait_for_active_shards=1, timeout=ALLOCATION_TIMEOUT)
 
 
 def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:

@@ -2,27 +2,37 @@
 
 A load fills a new index that no reader sees. Only when it is complete and verified does one ``_aliases`` call point the readers at it;
 a failed load deletes its index and leaves the alias as it was. Nobody writes to the alias.
+
+While a load fills its index, this bears a second alias, ``crm-customers-loading``. The call that promotes it takes that alias away and
+demands that it is there; so does whoever wants to delete the index of a load that failed, or died, or only seems dead. Elasticsearch
+carries such calls out one after the other, so exactly one of the two succeeds, whatever either believes: what is deleted is never live, and
+a load that was given up never goes live.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.errors import BackendReadOnlyError, CountMismatchError, InvalidRequestError, NotFoundError
-from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions
-from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time
+from crmsearch.contract import FieldContent
+from crmsearch.errors import BackendReadOnlyError, InvalidRequestError, NotFoundError
+from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
+from crmsearch.indexing.lock import WriterLock
+from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
+from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
+from crmsearch.indexing.rebuild import copy_customers, measure_index
+from crmsearch.indexing.verify import check_contents, check_count, check_searches
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Generation", "Lifecycle"]
 
+PATIENCE_S = 300.0  # for what takes long over a whole index: a refresh after millions of documents, a count of every field
 LARGEST_SEGMENT_BYTES = 4 << 30
-MERGE_TIMEOUT_S = 1800.0  # a million customers take about a minute
-ALLOCATION_TIMEOUT = "5s"  # shorter than any sensible timeout_s, so that Elasticsearch answers before the client gives up
+MERGE_WAIT_S, MERGE_WAITS = 30.0, 60  # a million customers take about a minute
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +46,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     contract_version: int | None
     forms_version: int | None
     complete: bool
+    loading: bool
 
 
 class Lifecycle:
@@ -44,87 +55,141 @@ class Lifecycle:
     def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
         self._client = client
         self._settings = settings
+        self._loading_alias = loading_alias(settings.index_prefix)
         self.alias = customers_alias(settings.index_prefix)
+        self.lock = WriterLock(client, settings)
 
-    def create(self, began_at: datetime) -> str:
+    def create(self, began_at: datetime, *, loading: bool = False) -> str:
         """Make the empty index of a run that began at ``began_at`` and return its name.
+
+        Names are in the order in which generations are made, whatever the clock says: where it was put back, or has not moved on since
+        the last one, the name is of a second later than that.
+
+        Args:
+            began_at: aware.
+            loading: it is filled by a holder of the writers' lock, and must be promoted or discarded as such.
 
         Raises:
             BackendReadOnlyError: Elasticsearch has no room for it.
         """
-        index = customers_index(self._settings.index_prefix, began_at)
+        prefix = self._settings.index_prefix
+        newest = next((generation_time(prefix, each.index) for each in self.generations()), None)
+        index = customers_index(prefix, began_at if newest is None else max(began_at, newest + timedelta(seconds=1)))
+        aliases: dict[str, Any] = {self._loading_alias: {}} if loading else {}
         with translated_errors():
             try:
-                created = self._client.indices.create(index=index, timeout=ALLOCATION_TIMEOUT, **build_customers_body(self._settings))
+                created = self._client.indices.create(
+                    index=index, timeout=ALLOCATION_TIMEOUT, aliases=aliases, **build_customers_body(self._settings)
+                )
             except elasticsearch.BadRequestError as error:
                 if "resource_already_exists" in str(error.error):
-                    raise InvalidRequestError(
-                        f"{index} exists already: another load began in the same second; run this one again"
-                    ) from error
+                    raise InvalidRequestError(f"{index} exists already: another was made in the same second; run this one again") from error
                 raise
         if not created["shards_acknowledged"]:
             self.delete(index)
             raise BackendReadOnlyError("Elasticsearch finds no room for a new index: its disk is nearly full, or a data node is missing")
         return index
 
-    def finish(self, index: str, expected_documents: int) -> None:
-        """Make a filled index fit for readers and check that it holds what the job says it wrote.
+    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent] = ()) -> None:
+        """Make a filled index fit for readers and check that it holds what the job says it wrote, and finds it.
 
         Raises:
             CountMismatchError: Elasticsearch holds another number of documents.
+            ContentMismatchError: a field is filled more or less often or adds up to something else than the job says, or customers are not
+                found by the product's own searches.
             NotFoundError: there is no such generation.
         """
         self._merge_segments(self._generation(index))
+        client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
         with translated_errors():
-            self._client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
-            self._client.indices.refresh(index=index)
-            found = int(self._client.count(index=index)["count"])
-            if found != expected_documents:
-                raise CountMismatchError(f"{index} holds {found} documents, the job wrote {expected_documents}; it was not promoted")
-            self._client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
+            client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
+            client.indices.refresh(index=index)
+            check_count(client, index, expected_documents)
+            check_contents(client, index, contents)
+            check_searches(client, index)
+            client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
             status = "yellow" if self._settings.replicas == 0 else "green"
-            self._client.cluster.health(index=index, wait_for_status=status, timeout="60s")
+            client.cluster.health(index=index, wait_for_status=status, timeout="60s")
 
     def _merge_segments(self, generation: Generation) -> None:
         """Make few large segments of the many that a load leaves, since every search looks up every term in each of them.
 
         Elasticsearch advises it for an index that is not written any more, in segments of less than 5 GB (`Force merge` in its reference).
-        It only makes searches faster: where the connection does not last so long, the load goes on.
+        It only makes searches faster: where it takes too long, the load goes on.
         """
         segments = 1 + generation.size_bytes // LARGEST_SEGMENT_BYTES
-        patient = self._client.options(request_timeout=MERGE_TIMEOUT_S, max_retries=0)
-        with translated_errors(), suppress(elasticsearch.ConnectionError, elasticsearch.ConnectionTimeout):
-            patient.indices.forcemerge(index=generation.index, max_num_segments=segments)
+        patient = self._client.options(request_timeout=MERGE_WAIT_S, max_retries=0)
+        with translated_errors():
+            for _ in range(MERGE_WAITS):
+                with suppress(elasticsearch.ConnectionTimeout):
+                    # Asked once more, Elasticsearch waits for the merge that is under way.
+                    patient.indices.forcemerge(index=generation.index, max_num_segments=segments)
+                    return
+                self._client.indices.exists(index=generation.index)  # busy, and not gone
 
-    def promote(self, index: str) -> str | None:
+    def promote(self, index: str, *, loading: bool = False) -> str | None:
         """Point the alias at ``index`` in one call and return the generation it pointed at before.
 
         The call names the old index and demands that it still bears the alias; and it makes the new one the alias' write index, of which
         Elasticsearch allows one. So two promotions at once cannot both succeed, not even the first ones.
 
+        Args:
+            index: a complete generation.
+            loading: it was filled by the caller, who must not have lost the writers' lock since.
+
         Raises:
             NotFoundError: there is no such generation.
-            InvalidRequestError: its load never finished, or another generation was promoted at the same time.
+            InvalidRequestError: its load never finished, or another generation was promoted at the same time, or the load was given up.
             ContractMismatchError: the index was built for another contract.
         """
         generation = self._generation(index)
-        check_versions(index, {name: getattr(generation, name) for name in VERSIONS})
+        check_versions(index, _versions(generation))
         if not generation.complete:
             raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
         old = self.live()
         actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.alias, "is_write_index": True}}]
         if old and old != index:
             actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
+        if loading or generation.loading:
+            actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
         with translated_errors():
             try:
                 self._client.indices.update_aliases(actions=actions)
             except elasticsearch.ApiError as error:
-                if str(error.error) in {"aliases_not_found_exception", "illegal_state_exception"}:
+                # Only the answer may have been lost, and the client has asked again.
+                if self.live() == index:
+                    return old
+                if str(error.error) in {"aliases_not_found_exception", "illegal_state_exception", "index_not_found_exception"}:
                     raise InvalidRequestError(
-                        f"{index} was not promoted: another generation was at the same moment; promote it again if it is still wanted"
+                        f"{index} was not promoted: another generation was at the same moment, or its load was given up; "
+                        "promote it again if it is still wanted"
                     ) from error
                 raise
+            except elasticsearch.TransportError:
+                if self.live() != index:
+                    raise
         return old
+
+    def discard(self, index: str) -> bool:
+        """Delete the index of a load that failed or died; ``False`` if it went live after all, and so stays.
+
+        Raises:
+            BackendError: Elasticsearch cannot be asked; the next load discards it.
+        """
+        with translated_errors():
+            try:
+                self._client.indices.update_aliases(
+                    actions=[{"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}}]
+                )
+            except elasticsearch.NotFoundError:
+                # It was promoted, or it is gone; or it was begun by hand, and is nobody's to discard.
+                return not self._client.indices.exists(index=index)
+        self.delete(index)
+        return True
+
+    def discard_abandoned(self) -> list[str]:
+        """Discard what loads that died have left; for the holder of the writers' lock alone. Returns the names."""
+        return [each.index for each in self.generations() if each.loading and self.discard(each.index)]
 
     def rollback(self) -> tuple[str, str]:
         """Point the alias at the newest complete generation before the live one; returns (from, to).
@@ -177,6 +242,27 @@ class Lifecycle:
                 return None
             return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
 
+    def check_live(self) -> None:
+        """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
+        for generation in self.generations():
+            if generation.live:
+                check_versions(generation.index, _versions(generation))
+
+    def copy(self, source: str, target: str) -> tuple[int, list[FieldContent]]:
+        """Fill a new generation with the customers of another; returns how many there are, and what their fields must hold.
+
+        Raises:
+            ContractMismatchError: ``source`` is of a newer contract, or not to be read as of this one.
+            InvalidRequestError: its load never finished.
+        """
+        generation = self._generation(source)
+        if is_newer(_versions(generation)):
+            check_versions(source, _versions(generation))
+        if not generation.complete:
+            raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
+        client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
+        return copy_customers(client, source, target), measure_index(client, source)
+
     def generations(self) -> list[Generation]:
         """All generations, newest first."""
         pattern, prefix = customers_pattern(self._settings.index_prefix), self._settings.index_prefix
@@ -200,6 +286,7 @@ class Lifecycle:
                     contract_version=meta.get("contract_version"),
                     forms_version=meta.get("forms_version"),
                     complete=meta.get("complete", False),
+                    loading=self._loading_alias in body.get("aliases", {}),
                 )
             )
         return sorted(generations, key=lambda generation: generation.index, reverse=True)
@@ -215,3 +302,7 @@ class Lifecycle:
             if generation.index == index:
                 return generation
         raise NotFoundError(f"there is no generation {index}; `crmsearch index list` shows those there are")
+
+
+def _versions(generation: Generation) -> dict[str, Any]:
+    return {name: getattr(generation, name) for name in VERSIONS}

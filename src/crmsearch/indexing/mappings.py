@@ -12,10 +12,12 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = [
     "VERSIONS",
     "build_customers_body",
+    "build_locks_body",
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
     "check_versions",
+    "is_newer",
     "load_customers_body",
 ]
 
@@ -28,9 +30,17 @@ VERSIONS = {"contract_version": CONTRACT_VERSION, "forms_version": FORMS_VERSION
 def check_versions(index: str, meta: Body) -> None:
     """Raise ``ContractMismatchError`` if an index was built for another version than this crmsearch speaks."""
     for name, version in VERSIONS.items():
-        if meta.get(name) != version:
-            said = f"{index} has {name.replace('_', ' ')} {meta.get(name)}, this crmsearch speaks {version}"
-            raise ContractMismatchError(f"{said}; load again with `crmsearch ingest`")
+        if meta.get(name) == version:
+            continue
+        said = f"{index} has {name.replace('_', ' ')} {meta.get(name)}, this crmsearch speaks {version}"
+        if is_newer(meta):
+            raise ContractMismatchError(f"{said}; use the newer crmsearch that made it, or go back with `crmsearch index rollback`")
+        raise ContractMismatchError(f"{said}; mend it with `crmsearch index rebuild`, or load again with `crmsearch ingest`")
+
+
+def is_newer(meta: Body) -> bool:
+    """Whether an index was built by a crmsearch that knows more than this one."""
+    return any((meta.get(name) or 0) > version for name, version in VERSIONS.items())
 
 
 def load_customers_body() -> Body:
@@ -44,6 +54,11 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
     body = load_customers_body()
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
+
+
+def build_locks_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-locks``: one shard, since it holds one document while somebody writes."""
+    return _build_small_body("locks.json", settings)
 
 
 def build_runs_body(settings: ElasticsearchSettings) -> Body:

@@ -2,6 +2,8 @@
 
 crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
+crm-customers-loading               alias of the generation that a load is filling, which only the holder of the writers' lock may promote
+crm-locks                           the lock of all writers
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
 """
@@ -9,7 +11,17 @@ crm-segments                        the saved segments, with all their versions
 import re
 from datetime import UTC, datetime
 
-__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "runs_index", "segments_index"]
+__all__ = [
+    "customers_alias",
+    "customers_index",
+    "customers_pattern",
+    "generation_time",
+    "loading_alias",
+    "locks_index",
+    "run_of",
+    "runs_index",
+    "segments_index",
+]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
 
@@ -37,6 +49,21 @@ def generation_time(prefix: str, index: str) -> datetime | None:
         return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def run_of(index: str) -> str:
+    """Id of the run that fills a generation."""
+    return index.rpartition("-")[2]
+
+
+def loading_alias(prefix: str) -> str:
+    """The alias that a generation bears while a load fills it."""
+    return f"{customers_alias(prefix)}-loading"
+
+
+def locks_index(prefix: str) -> str:
+    """Name of the index that holds the lock of all writers."""
+    return f"{prefix}-locks"
 
 
 def runs_index(prefix: str) -> str:

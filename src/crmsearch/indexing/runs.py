@@ -1,39 +1,51 @@
 """``crm-runs``: one document per run, its figures searchable and its whole report beside them.
 
+A run is kept from its start, and moves from state to state::
+
+    started ─► cleaned ─► written ─► verified ─► promoted ─► rolled back
+       └──────────┴──────────┴──────────┴─► failed
+
+Its report is there from ``written`` on, or, where too many rows were rejected, at its failure. What is live is said by the alias alone; a
+state that could not be written while Elasticsearch was away is mended by the next load.
+
 The report is stored but not indexed, so that reason codes, paths and headers, which are its keys, do not each become a field.
 """
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
+from crmsearch import __version__
 from crmsearch.contract import RunReport
 from crmsearch.errors import InvalidRequestError, NotFoundError
-from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.client import ensure_index, translated_errors
 from crmsearch.indexing.mappings import build_runs_body
-from crmsearch.indexing.names import runs_index
+from crmsearch.indexing.names import run_of, runs_index
 from crmsearch.quality import mean_completeness, quarantined_share
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["MAX_RUNS", "RunPage", "RunState", "RunStore", "RunSummary", "build_document", "parse_report"]
+__all__ = ["MAX_RUNS", "UNFINISHED", "RunPage", "RunState", "RunStore", "RunSummary", "build_document", "parse_report"]
 
 MAX_RUNS = 100  # in one answer
 MAX_ID_BYTES = 512  # Elasticsearch's own limit
 _NEWEST_FIRST = [{"began_at": "desc"}, {"run_id": "desc"}]
-RunState = Literal["promoted", "failed"]
+RunState = Literal["started", "cleaned", "written", "verified", "promoted", "rolled back", "failed"]
+UNFINISHED: tuple[RunState, ...] = ("started", "cleaned", "written", "verified")
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One run in a list.
 
     Attributes:
-        state: ``promoted``, or ``failed`` for a run whose result never went live.
+        state: how far it has come; ``failed`` for a run whose result never went live, ``rolled back`` for one whose result no longer is.
         failure: why it did not.
         quarantined_share: quarantined rows of customers over those read, from 0 to 1.
         completeness: mean share of customers that have a value, over the fields that the inputs had; ``None`` if that was not measured.
-        seconds: how long all stages took together.
+        seconds: how long all stages took together. It and the other figures are ``None`` until there is a report.
     """
 
     run_id: str
@@ -41,14 +53,14 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     began_at: str
     crmsearch_version: str
     index: str | None
-    source_systems: list[str]
-    rows_read: int
-    indexed: int
-    merged: int
-    quarantined: int
-    quarantined_share: float
-    completeness: float | None
-    seconds: float
+    source_systems: list[str] = []
+    rows_read: int | None = None
+    indexed: int | None = None
+    merged: int | None = None
+    quarantined: int | None = None
+    quarantined_share: float | None = None
+    completeness: float | None = None
+    seconds: float | None = None
     failure: str | None = None
 
 
@@ -60,18 +72,38 @@ class RunPage(msgspec.Struct, frozen=True):
 
 
 class RunStore:
-    """The owner of ``crm-runs``. The index is made when the first report is saved; until then there are no runs."""
+    """The owner of ``crm-runs``. The index is made when the first run begins; until then there are no runs."""
 
     def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
         self._client = client
         self._settings = settings
         self.index = runs_index(settings.index_prefix)
 
-    def save(self, report: RunReport) -> None:
+    def begin(self, run_id: str, began_at: datetime, index: str) -> None:
+        """Keep a run that has just started, whatever becomes of it."""
+        moment = began_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        summary = RunSummary(run_id=run_id, state="started", began_at=moment, crmsearch_version=__version__, index=index)
+        self._put(run_id, msgspec.to_builtins(summary))
+
+    def save(self, report: RunReport, state: RunState) -> None:
         """Keep the report under its run's id; one that was there is replaced. It can be listed at once."""
-        self._ensure_index()
-        with translated_errors():
-            self._client.index(index=self.index, id=report.run_id, document=build_document(report), refresh=True)
+        self._put(report.run_id, build_document(report, state))
+
+    def advance(self, run_id: str, state: RunState, failure: str | None = None) -> None:
+        """Move a run that has begun to another state; one of which nothing is known stays unknown."""
+        with translated_errors(), suppress(elasticsearch.NotFoundError):
+            self._client.update(index=self.index, id=run_id, doc={"state": state, "failure": failure}, refresh=True)
+
+    def note_promoted(self, index: str, before: str | None) -> None:
+        """Keep that a generation went live in the place of another; of a newer one, which was therefore rolled back."""
+        self.advance(run_of(index), "promoted")
+        if before is not None and before > index:
+            self.advance(run_of(before), "rolled back")
+
+    def unfinished(self) -> list[RunSummary]:
+        """Runs that have begun and neither ended nor failed, as far as is known; newest first."""
+        found = self._search(MAX_RUNS, None, ["report"], {"terms": {"state": list(UNFINISHED)}})
+        return [msgspec.convert(source, RunSummary) for source in found]
 
     def page(self, size: int = 20, before: str | None = None) -> RunPage:
         """Summaries, newest first.
@@ -92,17 +124,20 @@ class RunStore:
     def recent(self, size: int) -> list[RunReport]:
         """The newest whole reports of runs that went live, oldest first, as a trend wants them."""
         found = self._search(size, None, [], {"term": {"state": "promoted"}})
-        return [parse_report(source) for source in reversed(found)]
+        return [parse_report(source) for source in reversed(found) if source.get("report") is not None]
 
     def get(self, run_id: str) -> RunReport:
         """The whole report of one run.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none of this id, or it has no report.
         """
         source = self._get(run_id)
         if source is None:
             raise NotFoundError("there is no run with this id; GET /v1/runs lists those there are")
+        if source.get("report") is None:
+            reason = f": {source['failure']}" if source.get("failure") else ""
+            raise NotFoundError(f"this run has no report; it is in state «{source['state']}»{reason}")
         return parse_report(source)
 
     def _get(self, run_id: str) -> dict[str, Any] | None:
@@ -133,24 +168,14 @@ class RunStore:
             )
         return [dict(hit["_source"]) for hit in answer["hits"]["hits"]]
 
-    def _ensure_index(self) -> None:
-        body = build_runs_body(self._settings)
+    def _put(self, run_id: str, document: dict[str, Any]) -> None:
+        ensure_index(self._client, self.index, build_runs_body(self._settings))
         with translated_errors():
-            if self._client.indices.exists(index=self.index):
-                # An index that an older version made learns the figures it did not know.
-                self._client.indices.put_mapping(index=self.index, properties=body["mappings"]["properties"])
-                return
-            try:
-                self._client.indices.create(index=self.index, **body)
-            except elasticsearch.BadRequestError as error:
-                # Another run has made it in between.
-                if "resource_already_exists" not in str(error.error):
-                    raise
+            self._client.index(index=self.index, id=run_id, document=document, refresh=True)
 
 
-def build_document(report: RunReport) -> dict[str, Any]:
+def build_document(report: RunReport, state: RunState) -> dict[str, Any]:
     """The document of ``crm-runs``."""
-    state: RunState = "failed" if report.failure is not None else "promoted"
     summary = RunSummary(
         run_id=report.run_id,
         state=state,

@@ -33,7 +33,7 @@ class CannedStore(RunStore):
         self.asked.append((size, before))
         if before not in {None, REPORT.run_id}:
             raise InvalidRequestError("before is not the id of a run")
-        return RunPage([msgspec.convert(build_document(REPORT), RunSummary)], REPORT.run_id)
+        return RunPage([msgspec.convert(build_document(REPORT, "promoted"), RunSummary)], REPORT.run_id)
 
     def get(self, run_id: str) -> RunReport:
         if run_id != REPORT.run_id:

@@ -32,7 +32,7 @@ def test_reports_are_copied_like_customers() -> None:
 
 
 def test_the_figures_are_those_of_the_report() -> None:
-    document = build_document(REPORT)
+    document = build_document(REPORT, "promoted")
     assert {name: document[name] for name in ("run_id", "state", "rows_read", "indexed", "merged", "quarantined")} == {
         "run_id": REPORT.run_id,
         "state": "promoted",
@@ -47,17 +47,17 @@ def test_the_figures_are_those_of_the_report() -> None:
 
 
 def test_a_run_with_a_failure_has_failed() -> None:
-    document = build_document(msgspec.structs.replace(REPORT, failure="5 of 9 rows were rejected"))
+    document = build_document(msgspec.structs.replace(REPORT, failure="5 of 9 rows were rejected"), "failed")
     assert (document["state"], document["failure"]) == ("failed", "5 of 9 rows were rejected")
-    assert build_document(REPORT)["failure"] is None
+    assert build_document(REPORT, "promoted")["failure"] is None
 
 
 def test_a_report_comes_back_as_it_was() -> None:
-    assert parse_report(_stored(build_document(REPORT))) == REPORT
+    assert parse_report(_stored(build_document(REPORT, "promoted"))) == REPORT
 
 
 def test_what_a_newer_version_wrote_can_be_read() -> None:
-    stored = _stored(build_document(REPORT))
+    stored = _stored(build_document(REPORT, "promoted"))
     stored["report"]["forecast"] = {"rows": 13_000}
     stored["report"]["inputs"][0]["checksum"] = "5f"
     assert parse_report(stored) == REPORT
@@ -65,12 +65,17 @@ def test_what_a_newer_version_wrote_can_be_read() -> None:
 
 
 def test_what_an_older_version_wrote_can_be_read() -> None:
-    stored = _stored(build_document(REPORT))
+    stored = _stored(build_document(REPORT, "promoted"))
     for name in ("reasons", "fields", "merges", "rfm_segments", "clusters", "failure"):
         del stored["report"][name]
     del stored["failure"]
     assert msgspec.convert(stored, RunSummary).failure is None
     assert parse_report(stored).rows_read == REPORT.rows_read
+
+
+def test_a_run_that_has_just_begun_has_no_figures() -> None:
+    summary = RunSummary(run_id="r", state="started", began_at="2026-11-23T10:15:00Z", crmsearch_version="1", index="i")
+    assert (summary.rows_read, summary.indexed, summary.quarantined_share) == (None, None, None), "not known is not zero"
 
 
 def test_the_index_of_runs_is_no_generation_of_customers() -> None:
