@@ -1,5 +1,6 @@
 """Where the results go: documents into Elasticsearch by its connector, files for people and for scoring."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -7,6 +8,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
@@ -14,7 +16,16 @@ from crmsearch.errors import ConfigError, JobError
 from crmsearch.settings import ElasticsearchSettings, Settings
 from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
 
-__all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "with_search_forms", "write_quarantine"]
+__all__ = [
+    "QUARANTINE_COLUMNS",
+    "connector_options",
+    "hand_over",
+    "records_to_elasticsearch",
+    "to_elasticsearch",
+    "to_files",
+    "with_search_forms",
+    "write_quarantine",
+]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
@@ -45,7 +56,6 @@ def connector_options(settings: ElasticsearchSettings, retries: int) -> dict[str
         "es.nodes.wan.only": "true",
         "es.net.ssl": str(settings.tls).lower(),
         "es.index.auto.create": "false",
-        "es.mapping.id": "customer_id",
         # 5 MB and 5,000 documents loaded about 1.5 times as fast as the defaults of 1 MB and 1,000.
         "es.batch.size.bytes": "5mb",
         "es.batch.size.entries": "5000",
@@ -69,9 +79,27 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> No
     Raises:
         JobError: Elasticsearch refused a document or could not be reached. Its text would quote the document, so only the kind is told.
     """
-    options = connector_options(settings.elasticsearch, settings.spark.write_retries)
-    indexed = with_search_forms(documents).coalesce(settings.spark.write_tasks)
-    writer = indexed.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
+    _save(with_search_forms(documents), index, settings, {"es.mapping.id": "customer_id"})
+
+
+def records_to_elasticsearch(records: DataFrame, index: str, settings: Settings) -> None:
+    """Bulk-index every record into the index beside that of its customers, or fail.
+
+    Args:
+        records: frame of ``with_stored_form``.
+        index: where to.
+        settings: where Elasticsearch is.
+
+    Raises:
+        JobError: as with the customers.
+    """
+    _save(records, index, settings, {"es.mapping.id": "record_id", "es.mapping.exclude": "record_id"})
+
+
+def _save(documents: DataFrame, index: str, settings: Settings, mapping: dict[str, str]) -> None:
+    options = connector_options(settings.elasticsearch, settings.spark.write_retries) | mapping
+    tasks = documents.coalesce(settings.spark.write_tasks)
+    writer = tasks.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     try:
         writer.save(index)
     except Py4JJavaError as error:
@@ -90,6 +118,17 @@ def _add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = [search_forms(row) for row in rows]
         forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
         yield pa.RecordBatch.from_arrays([*batch.columns, *forms], schema=INDEXED_ARROW)
+
+
+def hand_over(accepted: DataFrame, path: str) -> None:
+    """The accepted rows of customers as JSON lines, in a file of the driver's machine that only its owner may read.
+
+    By the driver and not by the executors, whose disks the caller may not see; an incremental load has not more rows than fit.
+    """
+    columns = [*DOCUMENT_COLUMNS, "source", "source_key", "fingerprint", "withdrawn", "removed"]
+    rows = accepted.select(F.to_json(F.struct(*columns)).alias("row")).collect()
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.writelines(f"{row['row']}\n" for row in rows)
 
 
 def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:

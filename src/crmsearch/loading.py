@@ -1,6 +1,12 @@
-"""One full load: a new index is filled by the Spark job, verified and promoted, or it is removed and nothing has changed."""
+"""Loads. A full one fills a new index by the Spark job, verifies and promotes it, or removes it and nothing has changed.
 
-from collections.abc import Callable, Sequence
+An incremental one has the job clean the new rows, and applies them to the live customers.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,15 +14,18 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.contract import RunReport
-from crmsearch.errors import CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.contract import ChangeReport, InputReport, RunReport
+from crmsearch.errors import ConfigError, CountMismatchError, CrmSearchError, JobError, TooManyRejectedError
+from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import records_index
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
 from crmsearch.report import render_report
+from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_customers", "report_page"]
+__all__ = ["IngestOptions", "clean_to_files", "load_changes", "load_customers", "report_page"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -32,6 +41,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[str, ...] = ()
     tickets: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     source: str = "auto"
     encoding: str = "UTF-8"
     region: str | None = None
@@ -42,7 +52,12 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     def arguments(self) -> list[str]:
         """Arguments of the job."""
         words = [*self.paths, "--source", self.source, "--encoding", self.encoding]
-        for option, paths in (("--orders", self.orders), ("--tickets", self.tickets), ("--campaigns", self.campaigns)):
+        for option, paths in (
+            ("--orders", self.orders),
+            ("--tickets", self.tickets),
+            ("--campaigns", self.campaigns),
+            ("--removed", self.removed),
+        ):
             words += [word for path in paths for word in (option, path)]
         words += ["--region", self.region] if self.region else []
         words += [] if self.day_first else ["--month-first"]
@@ -72,25 +87,100 @@ def load_customers(
     try:
         quarantine = _private_folder(settings.paths.state / "quarantine", index.rpartition("-")[2])
         arguments = [*options.arguments(), *_run_arguments(began_at), "--index", index, "--quarantine", quarantine.as_uri()]
+        arguments += ["--records-index", records_index(index)]
         report = runner(settings, arguments, on_event)
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         on_event({"stage": "verify"})
-        lifecycle.finish(index, report.indexed)
+        lifecycle.finish(index, report.indexed, report.records)
         lifecycle.promote(index)
     except BaseException as error:  # Ctrl-C too
         try:
             lifecycle.delete(index)
         except CrmSearchError:
             error.add_note(f"the incomplete index {index} could not be removed; the next successful ingest removes it")
-        if (failed := _failed_report(error, report)) is not None:
-            with suppress(CrmSearchError):  # what went wrong first is what has to be told
-                _keep_report(settings, runs, failed)
-                error.add_note(f"the report of the failed run: {report_page(settings, failed)}")
+        _keep_failed_report(settings, runs, error, report)
         raise
     lifecycle.prune(KEPT_GENERATIONS)
     _keep_report(settings, runs, report)
     return report
+
+
+def load_changes(
+    settings: Settings,
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    options: IngestOptions,
+    on_event: OnEvent = lambda _: None,
+    runner: Runner = run_ingest,
+) -> RunReport:
+    """Load new, changed and removed records of customers into the live generation; the report is kept like that of a full load.
+
+    A run that fails or dies while it writes has written some customers anew, each of them whole; the same input once more writes the rest.
+
+    Raises:
+        InputError, JobError, BackendError, …: whatever went wrong. A run that got as far as a report leaves it, with the reason.
+    """
+    if options.orders or options.tickets or options.campaigns:
+        raise ConfigError("an incremental load takes customers; orders, tickets and campaign responses are counted anew by a full one")
+    index = lifecycle.changeable()
+    began_at = datetime.now(UTC)
+    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
+    indexed_at = began_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    quarantine = _private_folder(settings.paths.state / "quarantine", run_id)
+    report = None
+    with tempfile.TemporaryDirectory(dir=_private_folder(settings.paths.state / "changes")) as folder:
+        rows = Path(folder) / "rows.jsonl"
+        try:
+            arguments = [*options.arguments(), *_run_arguments(began_at), "--rows-out", str(rows), "--quarantine", quarantine.as_uri()]
+            report = runner(settings, arguments, on_event)
+            on_event({"stage": "apply"})
+            began = time.perf_counter()
+            groups = group_rows(map(msgspec.json.decode, rows.read_bytes().splitlines()), indexed_at)
+            applied = lifecycle.apply(index, groups, run_id, indexed_at)
+            seconds = report.seconds | {"apply": round(time.perf_counter() - began, 3)}
+            report = _changed_report(msgspec.structs.replace(report, index=index, seconds=seconds), groups, applied)
+        except BaseException as error:
+            _keep_failed_report(settings, runs, error, report)
+            raise
+    _keep_report(settings, runs, report)
+    return report
+
+
+def _changed_report(report: RunReport, groups: Mapping[str, Group], applied: Applied) -> RunReport:
+    """The report with what has become of the rows.
+
+    Raises:
+        CountMismatchError: a row is not accounted for.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, group in groups.items():
+        home = applied.homes.get(name)
+        fate = "merged" if home is not None else "removed" if name in applied.removed else "unchanged"
+        for place, source in enumerate(group.sources):
+            counts[source, "indexed" if home == name and not place else fate] += 1
+    inputs = [_changed_input(each, counts) for each in report.inputs]
+    for each in inputs:
+        if each.rows_read != each.indexed + each.merged + each.quarantined + each.removed + each.unchanged:
+            raise CountMismatchError(f"{each.path}: the rows read do not add up; was the file changed during the run? Run it again")
+    return msgspec.structs.replace(
+        report,
+        inputs=inputs,
+        **{fate: sum(getattr(each, fate) for each in inputs) for fate in _FATES},
+        changes=ChangeReport(
+            customers_written=len(applied.written),
+            customers_deleted=len(applied.deleted),
+            records_compared=applied.compared,
+            customers=applied.customers,
+        ),
+    )
+
+
+_FATES = ("indexed", "merged", "removed", "unchanged")
+
+
+def _changed_input(each: InputReport, counts: Mapping[tuple[str, str], int]) -> InputReport:
+    return msgspec.structs.replace(each, **{fate: counts.get((each.path, fate), 0) for fate in _FATES})
 
 
 def _failed_report(error: BaseException, report: RunReport | None) -> RunReport | None:
@@ -99,6 +189,13 @@ def _failed_report(error: BaseException, report: RunReport | None) -> RunReport 
         report = error.report
     failure = error.detail if isinstance(error, CrmSearchError) else "interrupted" if isinstance(error, KeyboardInterrupt) else "a defect"
     return None if report is None else msgspec.structs.replace(report, failure=failure)
+
+
+def _keep_failed_report(settings: Settings, runs: RunStore, error: BaseException, report: RunReport | None) -> None:
+    if (failed := _failed_report(error, report)) is not None:
+        with suppress(CrmSearchError):  # what went wrong first is what has to be told
+            _keep_report(settings, runs, failed)
+            error.add_note(f"the report of the failed run: {report_page(settings, failed)}")
 
 
 def _keep_report(settings: Settings, runs: RunStore, report: RunReport) -> None:

@@ -4,6 +4,7 @@ A load fills a new index that no reader sees. Only when it is complete and verif
 a failed load deletes its index and leaves the alias as it was. Nobody writes to the alias.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,13 @@ import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.errors import BackendReadOnlyError, CountMismatchError, InvalidRequestError, NotFoundError
+from crmsearch.errors import BackendReadOnlyError, CountMismatchError, IndexNotReadyError, InvalidRequestError, NotFoundError
+from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time
+from crmsearch.indexing.records import RecordStore
+from crmsearch.resolution.rows import Group
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Generation", "Lifecycle"]
@@ -62,10 +66,17 @@ class Lifecycle:
         if not created["shards_acknowledged"]:
             self.delete(index)
             raise BackendReadOnlyError("Elasticsearch finds no room for a new index: its disk is nearly full, or a data node is missing")
+        self.records(index).create()
         return index
 
-    def finish(self, index: str, expected_documents: int) -> None:
-        """Make a filled index fit for readers and check that it holds what the job says it wrote.
+    def records(self, index: str) -> RecordStore:
+        """The source records of a generation."""
+        return RecordStore(self._client, self._settings, index)
+
+    def finish(self, index: str, expected_documents: int, expected_records: int | None = None) -> None:
+        """Make a filled index and its records fit for use, and check that they hold what the job says it wrote.
+
+        A job started by spark-submit may have written no records; then their index goes, and only full loads are possible.
 
         Raises:
             CountMismatchError: Elasticsearch holds another number of documents.
@@ -78,6 +89,12 @@ class Lifecycle:
             found = int(self._client.count(index=index)["count"])
             if found != expected_documents:
                 raise CountMismatchError(f"{index} holds {found} documents, the job wrote {expected_documents}; it was not promoted")
+            records = self.records(index)
+            kept = records.finish()
+            if expected_records is not None and kept != expected_records:
+                raise CountMismatchError(f"{records.index} holds {kept} records, the job wrote {expected_records}; it was not promoted")
+            if not kept:
+                records.delete()
             self._client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
             status = "yellow" if self._settings.replicas == 0 else "green"
             self._client.cluster.health(index=index, wait_for_status=status, timeout="60s")
@@ -153,6 +170,7 @@ class Lifecycle:
             raise NotFoundError(f"{index} is not the name of a generation of {self.alias}")
         if index == self.live():
             raise InvalidRequestError(f"{index} is live; promote another generation first")
+        self.records(index).delete()
         with translated_errors():
             self._client.indices.delete(index=index, ignore_unavailable=True)
 
@@ -162,6 +180,24 @@ class Lifecycle:
             if not self._client.indices.exists_alias(name=self.alias):
                 return None
             return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
+
+    def changeable(self) -> str:
+        """The live generation, into which changes may be written.
+
+        Raises:
+            IndexNotReadyError: none is live.
+            ContractMismatchError: it was built for another contract.
+        """
+        index = self.live()
+        if index is None:
+            raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
+        generation = self._generation(index)
+        check_versions(index, {name: getattr(generation, name) for name in VERSIONS})
+        return index
+
+    def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
+        """Write new, changed and removed records into a live generation; see ``apply_changes``."""
+        return apply_changes(self._client, self.records(index), index, groups, run_id, indexed_at)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""

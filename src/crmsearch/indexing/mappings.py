@@ -12,6 +12,7 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = [
     "VERSIONS",
     "build_customers_body",
+    "build_records_body",
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
@@ -42,6 +43,13 @@ def load_customers_body() -> Body:
 def build_customers_body(settings: ElasticsearchSettings) -> Body:
     """The body of a new generation, set for loading: no refresh and no replicas until it is complete."""
     body = load_customers_body()
+    body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+    return body
+
+
+def build_records_body(settings: ElasticsearchSettings) -> Body:
+    """The body of the index of records beside a new generation, set for loading like that one."""
+    body: Body = msgspec.json.decode((mappings_dir() / "records.json").read_bytes())
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
 

@@ -2,6 +2,7 @@
 
 crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
+crm-records-20261123t101500z        the source records of that generation, for incremental loads
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
 """
@@ -9,7 +10,7 @@ crm-segments                        the saved segments, with all their versions
 import re
 from datetime import UTC, datetime
 
-__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "runs_index", "segments_index"]
+__all__ = ["customers_alias", "customers_index", "customers_pattern", "generation_time", "records_index", "runs_index", "segments_index"]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
 
@@ -37,6 +38,12 @@ def generation_time(prefix: str, index: str) -> datetime | None:
         return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def records_index(customers_index: str) -> str:
+    """Name of the index with the source records of a generation of customers."""
+    prefix, _, stamp = customers_index.rpartition("-customers-")
+    return f"{prefix}-records-{stamp}"
 
 
 def runs_index(prefix: str) -> str:
