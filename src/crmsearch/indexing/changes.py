@@ -102,10 +102,10 @@ class _Changes:
         come = {name: describe(group.record) for name, group in news.items() if not group.removes}
         gone = {name: kept[name] for name in news if name in kept and not kept[name].record.get("removed")}
         census = Census(self._records, map(_described, gone.values()), come.values())
-        census.learn(*self._counted(census, come.values()))
+        census.learn(come.values(), self._store.counts)
         touched, compared = self._touched(census, come, gone)
         settled = {name: _described(one) for name, one in touched.items() if name not in news} | come
-        census.learn(*self._counted(census, settled.values()))
+        census.learn(settled.values(), self._store.counts)
         plan, homes = self._resolve(census, settled, {**touched, **gone})
         removed = {name for name, group in news.items() if group.removes}
         self._write(plan, come, {name: groups[name].record for name in removed})
@@ -117,10 +117,6 @@ class _Changes:
             compared=compared,
             customers=self._count(),
         )
-
-    def _counted(self, census: Census, described: Iterable[Described]) -> tuple[list[int], dict[int, int]]:
-        asked = census.missing(described)
-        return asked, self._store.counts(asked)
 
     def _touched(self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]) -> tuple[dict[str, Stored], int]:
         """The records that the changes may put together anew: all of the components that new records link to or old ones were in."""

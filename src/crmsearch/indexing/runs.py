@@ -9,7 +9,7 @@ import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.contract import RunReport
+from crmsearch.contract import LoadMode, RunReport
 from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import build_runs_body
@@ -30,6 +30,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: ``promoted``, or ``failed`` for a run whose result never went live.
+        mode: of the load; an incremental one tells of its changes alone.
         failure: why it did not.
         quarantined_share: quarantined rows of customers over those read, from 0 to 1.
         completeness: mean share of customers that have a value, over the fields that the inputs had; ``None`` if that was not measured.
@@ -38,6 +39,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     state: RunState
+    mode: LoadMode = "full"
     began_at: str
     crmsearch_version: str
     index: str | None
@@ -90,8 +92,9 @@ class RunStore:
         return RunPage(runs, runs[-1].run_id if len(found) > size else None)
 
     def recent(self, size: int) -> list[RunReport]:
-        """The newest whole reports of runs that went live, oldest first, as a trend wants them."""
-        found = self._search(size, None, [], {"term": {"state": "promoted"}})
+        """The newest whole reports of full loads that went live, oldest first, as a trend wants them."""
+        full = {"bool": {"filter": {"term": {"state": "promoted"}}, "must_not": {"term": {"mode": "incremental"}}}}
+        found = self._search(size, None, [], full)
         return [parse_report(source) for source in reversed(found)]
 
     def get(self, run_id: str) -> RunReport:
@@ -154,6 +157,7 @@ def build_document(report: RunReport) -> dict[str, Any]:
     summary = RunSummary(
         run_id=report.run_id,
         state=state,
+        mode=report.mode,
         began_at=report.began_at,
         crmsearch_version=report.crmsearch_version,
         index=report.index,

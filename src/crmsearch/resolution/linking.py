@@ -36,14 +36,19 @@ class Census:
                     self._change[counter] += sign
         self._kept: dict[int, int] = {}
 
-    def missing(self, described: Iterable[Described]) -> list[int]:
-        """Counters of records, narrower keys included, whose number in the base is not known yet."""
-        found = {counter for one in described for counter in one.counters()}
-        found |= {counter_of_key(block) for one in described for key in one.keys for block in key.narrower}
-        return sorted(found - self._kept.keys())
+    def learn(self, described: Collection[Described], ask: Callable[[list[int]], Mapping[int, int]]) -> None:
+        """Find out what is not known yet of these records: the numbers of their counters and, where keys are hot, of narrower ones.
 
-    def learn(self, asked: Iterable[int], counts: Mapping[int, int]) -> None:
-        """Take what the base says of the counters asked for; those that it does not name have no record."""
+        Args:
+            described: the records.
+            ask: gives the number of records in the base for counters; those that it does not name have none.
+        """
+        self._ask({counter for one in described for counter in one.counters()}, ask)
+        self._ask({counter_of_key(block) for one in described for block in blocks_of(one.keys, self.is_hot)}, ask)
+
+    def _ask(self, counters: set[int], ask: Callable[[list[int]], Mapping[int, int]]) -> None:
+        asked = sorted(counters - self._kept.keys())
+        counts = ask(asked) if asked else {}
         self._kept |= {counter: counts.get(counter, 0) for counter in asked}
 
     def count(self, counter: int) -> int:

@@ -87,18 +87,23 @@ def _people(count: int, **fields: Any) -> dict[str, Described]:
 def _census(come: dict[str, Described], kept: dict[str, Described] | None = None) -> Census:
     counts = Counter(counter for one in (kept or {}).values() for counter in one.counters())
     census = Census(len(kept or {}), [], come.values())
-    asked = census.missing(come.values())
-    census.learn(asked, {counter: counts[counter] for counter in asked if counts[counter]})
+    census.learn(come.values(), lambda asked: {counter: counts[counter] for counter in asked if counts[counter]})
     return census
 
 
 def test_counts_are_those_after_the_changes() -> None:
     kept = _people(3)
     census = Census(10, [kept["P0"]], [describe(ADA)])
-    asked = census.missing([describe(ADA)])
     counts = Counter(counter for one in kept.values() for counter in one.counters())
-    census.learn(asked, counts)
-    assert census.missing([describe(ADA)]) == []
+    questions: list[list[int]] = []
+
+    def ask(asked: list[int]) -> Counter[int]:
+        questions.append(asked)
+        return counts
+
+    census.learn([describe(ADA)], ask)
+    census.learn([describe(ADA)], ask)
+    assert [len(asked) for asked in questions] == [len(describe(ADA).counters())], "nothing is asked twice"
     assert census.records == 10
     phone = counter_of_key(describe(ADA).keys[0].value)
     assert (counts[phone], census.count(phone)) == (3, 3)
