@@ -89,6 +89,7 @@ def _clean_row(
         "issues": list(record.issues),
         "rejections": rejections,
         "withdrawn": list(record.withdrawn),
+        "removed": record.removed,
         "filled": filled,
     }
     codes = dict.fromkeys((*record.issues, *rejections))

@@ -16,15 +16,22 @@ _RELATED: tuple[Literal["orders", "tickets", "campaigns"], ...] = ("orders", "ti
 
 
 class NamedPath(msgspec.Struct, frozen=True):
-    """A path, what it holds where that was said (``None``: its headers tell), and the system it comes from (``None``: as for the run)."""
+    """A path, what it holds where that was said (``None``: its headers tell), and the system it comes from (``None``: as for the run).
+
+    ``removes``: its rows name records that are deleted in their system.
+    """
 
     path: str
     kind: InputKind | None = None
     system: str | None = None
+    removes: bool = False
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``index`` and ``out`` may be given together; without ``index`` nothing is sent to Elasticsearch.
+
+    ``records_index`` is where the records go that incremental loads resolve against. With ``rows_out``, a file of this machine, the run
+    ends with the cleaning: the accepted rows are written there, and what they change is for the caller to find out.
 
     ``max_rejected`` is the largest share of the rows of one kind that may go to quarantine.
     """
@@ -33,6 +40,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     began_at: datetime
     index: str | None = None
+    records_index: str | None = None
+    rows_out: str | None = None
     out: str | None = None
     quarantine: str | None = None
     source: str = "auto"
@@ -43,9 +52,9 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_rejected: float | None = None
 
 
-def _named_path(word: str, kind: InputKind | None = None) -> NamedPath:
+def _named_path(word: str, kind: InputKind | None = None, *, removes: bool = False) -> NamedPath:
     system, path = split_system(word)
-    return NamedPath(path, kind, system or None)
+    return NamedPath(path, kind, system or None, removes)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
@@ -54,11 +63,14 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
         prog="ingest.py", description="Clean CRM exports, resolve duplicates, enrich, and write customers to Elasticsearch or to files."
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="[SYSTEM=]PATH", help="file, folder or glob; local, hdfs://, s3a:// or any Hadoop file system"
+        "paths", nargs="*", metavar="[SYSTEM=]PATH", help="file, folder or glob; local, hdfs://, s3a:// or any Hadoop file system"
     )
     for kind in _RELATED:
         parser.add_argument(f"--{kind}", action="append", default=[], metavar="[SYSTEM=]PATH", help=f"{kind} of these customers")
+    parser.add_argument("--removed", action="append", default=[], metavar="[SYSTEM=]PATH", help="keys of records that are deleted")
     parser.add_argument("--index", help="existing index to write to; without it nothing is sent to Elasticsearch")
+    parser.add_argument("--records-index", help="existing index of their records, which incremental loads need")
+    parser.add_argument("--rows-out", metavar="FILE", help="only clean, and write the accepted rows of customers here as JSON lines")
     parser.add_argument("--out", help="folder for customers/, quarantine/ and clusters/")
     parser.add_argument("--quarantine", help="folder for the rejected rows alone")
     parser.add_argument("--run-id", help="name of the run; made from the time when left out")
@@ -81,12 +93,15 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
         columns[field] = header
     began_at = (parsed.began_at or datetime.now(UTC)).astimezone(UTC)
     inputs = [_named_path(word) for word in parsed.paths]
+    inputs += [_named_path(word, "customers", removes=True) for word in parsed.removed]
     inputs += [_named_path(word, kind) for kind in _RELATED for word in getattr(parsed, kind)]
     options = JobOptions(
         inputs=tuple(inputs),
         run_id=parsed.run_id or began_at.strftime("%Y%m%dt%H%M%Sz"),
         began_at=began_at,
         index=parsed.index,
+        records_index=parsed.records_index,
+        rows_out=parsed.rows_out,
         out=parsed.out,
         quarantine=parsed.quarantine,
         source=parsed.source,

@@ -51,12 +51,14 @@ class Links(NamedTuple):
         model: what judged the pairs.
         compared: pairs that were.
         capped: keys of more records than are compared, those that narrower ones replaced included.
+        hot: the keys that narrower ones replaced.
     """
 
     edges: "np.ndarray[Any, np.dtype[np.int64]]"
     model: Model
     compared: int
     capped: int
+    hot: list[int]
 
 
 def find_links(records: DataFrame) -> Links:
@@ -70,7 +72,7 @@ def find_links(records: DataFrame) -> Links:
     model, hot = _model(features), _hot_keys(features)
     edges, compared, capped = _links(features, model, hot)
     prepared.unpersist()
-    return Links(edges, model, compared, len(hot) + capped)
+    return Links(edges, model, compared, len(hot) + capped, hot)
 
 
 def _features(leaders: DataFrame) -> DataFrame:

@@ -22,6 +22,7 @@ from spark.options import JobOptions, NamedPath
 from spark.progress import Progress
 from spark.quality import AppliedRules, count_rules, profile
 from spark.read import Source, inspect_sources, read_source
+from spark.records import with_stored_form
 from spark.refused import Refusal
 from spark.related import with_cleaned_related
 from spark.resolve import Resolution, record_name, resolve
@@ -29,11 +30,12 @@ from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
 from spark.tally import Tally, as_reasons, check_balance, check_documents, measure_contents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
-from spark.write import QUARANTINE_COLUMNS, to_elasticsearch, to_files, write_quarantine
+from spark.write import QUARANTINE_COLUMNS, hand_over, records_to_elasticsearch, to_elasticsearch, to_files, write_quarantine
 
 __all__ = ["run"]
 
 REFUSED = "refused"  # the rule that customers break whom Elasticsearch does not take
+MAX_CHANGES = 200_000  # rows of an incremental load, whose records one process holds in memory; beyond, a full load is quicker anyway
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ class Input(msgspec.Struct, frozen=True):
     recognised: Recognised
     mapping: HeaderMapping
     system: str
+    removes: bool = False
 
 
 def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: Progress) -> RunReport:
@@ -73,6 +76,9 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
     customers = [each for each in inputs if each.recognised.kind == "customers"]
     if not customers:
         raise InputError("none of the files holds customers; name one before --orders, --tickets and --campaigns")
+    if options.rows_out is not None and len(customers) < len(inputs):
+        other = next(each for each in inputs if each not in customers)
+        raise InputError(f"{other.source.path} holds {other.recognised.kind}; an incremental load takes customers, a full one all kinds")
     with progress.stage("clean", spark):
         cleaned = kept(_clean_customers(spark, customers, options))
         tallies = tally_cleaned(cleaned)
@@ -81,8 +87,11 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         report = _cleaning_report(options, inputs, tallies, count_rules(cleaned))
     rejected = _quarantine_of(cleaned)
     _check_rejected("customers", report, rejected, options, progress)
+    if options.rows_out is not None:
+        return _handed_over(spark, cleaned, rejected, report, options, progress)
     with progress.stage("resolve", spark):
-        resolution = resolve(cleaned.where(F.size("rejections") == 0), options.run_id, _iso(options.began_at))
+        standing = cleaned.where((F.size("rejections") == 0) & ~F.col("removed"))
+        resolution = resolve(standing, options.run_id, _iso(options.began_at))
         tallies = tally_resolved(tallies, resolution.records)
     with progress.stage("enrich", spark):
         related = _clean_related(spark, [each for each in inputs if each not in customers], {each.system for each in customers}, options)
@@ -95,9 +104,11 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
     with progress.stage("profile", spark):
         check_balance(tallies)
         golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
-        check_documents(golden, report.indexed)
+        records = check_documents(golden, report.indexed)
         mapped = {field for each in customers for field in each.mapping.columns if field}
-        report = msgspec.structs.replace(report, fields=profile(cleaned, golden, mapped), contents=measure_contents(golden))
+        report = msgspec.structs.replace(
+            report, records=records, fields=profile(cleaned, golden, mapped), contents=measure_contents(golden)
+        )
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):
             write_quarantine(rejected, options.quarantine)
@@ -109,7 +120,26 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
             refused = to_elasticsearch(golden, options.index, settings)
             if refused:
                 report = _without_refused(refused, report, golden, resolution.records, options)
+    if options.records_index is not None:
+        with progress.stage("records", spark):
+            stored = with_stored_form(resolution.leaders, resolution.hot, int(options.began_at.timestamp() * 1000))
+            records_to_elasticsearch(stored, options.records_index, settings)
     return msgspec.structs.replace(report, seconds=dict(progress.seconds))
+
+
+def _handed_over(
+    spark: SparkSession, cleaned: DataFrame, rejected: DataFrame, report: RunReport, options: JobOptions, progress: Progress
+) -> RunReport:
+    """The end of a run that only cleans: the accepted rows go to the caller, who finds out what they change."""
+    assert options.rows_out is not None
+    if report.rows_read > MAX_CHANGES:
+        raise InputError(f"{report.rows_read:,} rows are too many for an incremental load, which takes {MAX_CHANGES:,}; load all in full")
+    if options.quarantine is not None and report.quarantined:
+        with progress.stage("quarantine", spark), translated(options.quarantine):
+            write_quarantine(rejected, options.quarantine)
+    with progress.stage("hand over", spark):
+        hand_over(cleaned.where(F.size("rejections") == 0), options.rows_out)
+    return msgspec.structs.replace(report, mode="incremental", seconds=dict(progress.seconds))
 
 
 def _inspect(spark: SparkSession, named: NamedPath, options: JobOptions, workspace: Workspace) -> list[Input]:
@@ -127,9 +157,11 @@ def _inspect(spark: SparkSession, named: NamedPath, options: JobOptions, workspa
                 f"{source.path}: none of its {len(source.headers)} columns is known; if the first line is not a header, add one; "
                 "otherwise name the columns with --map FIELD=HEADER (fields: GET /v1/fields or README.md)"
             )
+        if named.removes and "customer_id" not in mapping.columns:
+            raise InputError(f"{source.path}: no column says which records are deleted; give it a header such as «Customer ID»")
         if recognised.kind != "customers" and "customer_id" not in mapping.columns:
             raise InputError(f"{source.path}: no column says whose {recognised.kind} these are; give it a header such as «Customer ID»")
-        found.append(Input(source, recognised, mapping, named.system or _system(options.source, recognised)))
+        found.append(Input(source, recognised, mapping, named.system or _system(options.source, recognised), named.removes))
     return found
 
 
@@ -175,6 +207,7 @@ def _context(each: Input, options: JobOptions) -> RecordContext:
         as_of=options.began_at.date().isoformat(),
         day_first=options.day_first,
         constants=each.mapping.constants,
+        removes=each.removes,
     )
 
 
@@ -266,6 +299,7 @@ def _cleaning_report(options: JobOptions, inputs: Sequence[Input], tallies: Mapp
         indexed=0,
         merged=0,
         quarantined=customers.quarantined,
+        removed=customers.removed,
         quarantined_by_reason=applied.rejections,
         issues=applied.issues,
         reasons=applied.reasons,
@@ -309,6 +343,7 @@ def _input_report(each: Input, tally: Tally) -> InputReport:
         indexed=tally.indexed,
         merged=tally.merged,
         quarantined=tally.quarantined,
+        removed=tally.removed,
         columns={header.strip(): field for header, field in zip(each.source.headers, each.mapping.columns, strict=True) if field},
         unmapped=list(each.mapping.unmapped),
     )

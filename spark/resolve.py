@@ -18,21 +18,18 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.contract import MergeReport
-from crmsearch.resolution.clusters import resolve_component
 from crmsearch.resolution.components import connect
-from crmsearch.resolution.features import build_features
-from crmsearch.resolution.survivorship import merge_records
+from crmsearch.resolution.customers import make_customers
+from crmsearch.resolution.rows import MAX_ID_BYTES
 from crmsearch.resolution.weights import Model
 from spark.frames import cut
 from spark.pairs import Batches, Links, find_links
 from spark.schemas import CLEANED_ARROW, DOCUMENT_COLUMNS
 
-__all__ = ["MAX_ID_BYTES", "Resolution", "record_name", "resolve"]
+__all__ = ["Resolution", "record_name", "resolve"]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
-
-MAX_ID_BYTES = 512  # of a document's id; Elasticsearch refuses a longer one, and the whole run with it
 
 _BROADCAST_LINKED = 1_000_000  # records in clusters up to which their components are sent to every executor; 16 bytes each, and overhead
 _AND = ", "
@@ -55,12 +52,17 @@ class Resolution(msgspec.Struct, frozen=True):
         golden: one row per customer, with ``DOCUMENT_COLUMNS``.
         records: one row per accepted record: ``record_id``, ``customer_id``, ``source``, ``source_system``, ``source_key`` and ``indexed``,
             which is true for exactly one record of each customer.
+        leaders: the records as they were compared, rows of one key being one: with ``DOCUMENT_COLUMNS`` of their own, ``fingerprint``,
+            ``withdrawn``, ``component`` (null where no link touches it) and ``home``, the customer.
+        hot: blocking keys that narrower ones replaced.
         report: how records became customers.
         held: frames in memory or on disk that the two above read.
     """
 
     golden: DataFrame
     records: DataFrame
+    leaders: DataFrame
+    hot: list[int]
     report: MergeReport
     held: tuple[DataFrame, ...] = ()
 
@@ -98,7 +100,8 @@ def resolve(accepted: DataFrame, run_id: str, indexed_at: str) -> Resolution:
     golden = kept(alone.unionByName(merged.select(*DOCUMENT_COLUMNS)))
     records = kept(_records(grouped, merged))
     report = _report(golden, merged, links)
-    return Resolution(golden, records, report, tuple(held))
+    homes = tagged.join(_homes(merged), "customer_id", "left").withColumn("home", F.coalesce("merged_id", "customer_id"))
+    return Resolution(golden, records, homes, links.hot, report, tuple(held))
 
 
 def record_name() -> Column:
@@ -160,11 +163,8 @@ def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
         rows = (row for batch in batches for row in batch.to_pylist())
         waiting: list[dict[str, Any]] = []
         for _, group in groupby(rows, key=lambda row: row["component"]):
-            documents = {row["customer_id"]: row for row in group}
-            clusters, refused = resolve_component([build_features(row, name) for name, row in documents.items()], shared.value)
-            for place, cluster in enumerate(clusters):
-                records = [documents[member] for member in cluster.members]
-                document = merge_records(records, cluster) if len(records) > 1 else records[0]
+            customers, refused = make_customers(list(group), shared.value)
+            for place, (document, cluster) in enumerate(customers):
                 waiting.append(
                     {
                         **document,
@@ -185,10 +185,9 @@ def _make_merger(shared: Any, run_id: str, indexed_at: str) -> Batches:
 
 def _records(grouped: DataFrame, merged: DataFrame) -> DataFrame:
     """Every accepted record with its customer."""
-    mapping = merged.select(F.col("customer_id").alias("merged_id"), F.explode("members").alias("customer_id"))
     customer_id = F.coalesce("merged_id", "customer_id")
     joined = grouped.select("record_id", "customer_id", "source", "source_system", "source_key", "leads").join(
-        mapping, "customer_id", "left"
+        _homes(merged), "customer_id", "left"
     )
     return joined.select(
         "record_id",
@@ -199,6 +198,11 @@ def _records(grouped: DataFrame, merged: DataFrame) -> DataFrame:
         # The customer bears the id of one of its records.
         (F.col("leads") & (F.col("customer_id") == customer_id)).alias("indexed"),
     )
+
+
+def _homes(merged: DataFrame) -> DataFrame:
+    """The customer of every record that was in a component."""
+    return merged.select(F.col("customer_id").alias("merged_id"), F.explode("members").alias("customer_id"))
 
 
 def _report(golden: DataFrame, merged: DataFrame, found: Links) -> MergeReport:

@@ -45,6 +45,7 @@ CLEANED_ARROW = pa.schema(
         ("rejections", pa.list_(pa.string())),  # empty for an accepted row
         ("raw", pa.string()),  # the row as read, as JSON; rejected rows only
         ("withdrawn", pa.list_(pa.string())),  # consents that the row says are not given
+        ("removed", pa.bool_()),  # the record is deleted in its system
         ("filled", pa.int64()),  # FILLED_BITS of the fields that had anything in their cells
         ("samples", SAMPLES),
     ]

@@ -1,4 +1,4 @@
-"""Counting rows: what was read of each table must be indexed, merged or quarantined, and by which rules."""
+"""Counting rows: what was read of each table must be indexed, merged, quarantined or removed, and by which rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -32,6 +32,7 @@ class Tally(msgspec.Struct, frozen=True):
     indexed: int = 0
     merged: int = 0
     quarantined: int = 0
+    removed: int = 0
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -41,9 +42,12 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 
 def tally_cleaned(cleaned: DataFrame) -> dict[str, Tally]:
-    """Rows read and quarantined of every source; a source without a row is not there."""
-    counts = cleaned.groupBy("source").agg(F.count("*").alias("read"), F.count_if(F.size("rejections") > 0).alias("quarantined"))
-    return {row["source"]: Tally(read=row["read"], quarantined=row["quarantined"]) for row in counts.collect()}
+    """Rows read, quarantined and removed of every source; a source without a row is not there."""
+    rejected = F.size("rejections") > 0
+    counts = cleaned.groupBy("source").agg(
+        F.count("*").alias("read"), F.count_if(rejected).alias("quarantined"), F.count_if(~rejected & F.col("removed")).alias("removed")
+    )
+    return {row["source"]: Tally(row["read"], quarantined=row["quarantined"], removed=row["removed"]) for row in counts.collect()}
 
 
 def tally_resolved(tallies: Mapping[str, Tally], records: DataFrame) -> dict[str, Tally]:
@@ -65,25 +69,27 @@ def check_balance(tallies: Mapping[str, Tally]) -> None:
         CountMismatchError: one is not.
     """
     for source, each in tallies.items():
-        if each.read != each.indexed + each.merged + each.quarantined:
+        if each.read != each.indexed + each.merged + each.quarantined + each.removed:
             raise CountMismatchError(
-                f"{source}: {each.read} rows were read, but {each.indexed} indexed, {each.merged} merged and {each.quarantined} "
-                "quarantined do not add up to it; was the file changed during the run? Run it again"
+                f"{source}: {each.read} rows were read, but {each.indexed} indexed, {each.merged} merged, {each.quarantined} "
+                f"quarantined and {each.removed} removed do not add up to it; was the file changed during the run? Run it again"
             )
 
 
-def check_documents(golden: DataFrame, customers: int) -> None:
-    """There is one document for every customer, each under an id of its own.
+def check_documents(golden: DataFrame, customers: int) -> int:
+    """There is one document for every customer, each under an id of its own; returns how many records they are made of.
 
     Raises:
         CountMismatchError: there is not. Without an id the connector would let Elasticsearch make one up at every run.
     """
-    row = golden.agg(F.count("*").alias("documents"), F.count_distinct("customer_id").alias("ids")).first()
+    records = F.sum(F.size("source_records")).alias("records")
+    row = golden.agg(F.count("*").alias("documents"), F.count_distinct("customer_id").alias("ids"), records).first()
     assert row is not None
     if not row["documents"] == row["ids"] == customers:
         raise CountMismatchError(
             f"there are {row['documents']} documents of {row['ids']} ids for {customers} customers; this is a defect of crmsearch"
         )
+    return row["records"] or 0
 
 
 def measure_contents(golden: DataFrame) -> list[FieldContent]:

@@ -1,6 +1,7 @@
 """Where the results go: documents into Elasticsearch by its connector, files for people and for scoring."""
 
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
@@ -17,7 +19,16 @@ from crmsearch.settings import ElasticsearchSettings, Settings, SparkSettings
 from spark.refused import Refusal, find_refused
 from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
 
-__all__ = ["QUARANTINE_COLUMNS", "connector_options", "to_elasticsearch", "to_files", "with_search_forms", "write_quarantine"]
+__all__ = [
+    "QUARANTINE_COLUMNS",
+    "connector_options",
+    "hand_over",
+    "records_to_elasticsearch",
+    "to_elasticsearch",
+    "to_files",
+    "with_search_forms",
+    "write_quarantine",
+]
 
 # The executors have crmsearch installed, but not this package of jobs: its functions travel to them whole, not by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
@@ -27,6 +38,9 @@ _FORM_NAMES = list(FORMS)
 _FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in form.fields))
 
 _LONGEST_PAUSE_S = 10.0
+# What the id of a document is; that of a record is not among its fields.
+_CUSTOMERS = {"es.mapping.id": "customer_id"}
+_RECORDS = {"es.mapping.id": "record_id", "es.mapping.exclude": "record_id"}
 
 QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
 
@@ -50,7 +64,6 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
         "es.nodes.wan.only": "true",
         "es.net.ssl": str(settings.tls).lower(),
         "es.index.auto.create": "false",
-        "es.mapping.id": "customer_id",
         # 5 MB and 5,000 documents loaded about 1.5 times as fast as the defaults of 1 MB and 1,000.
         "es.batch.size.bytes": "5mb",
         "es.batch.size.entries": "5000",
@@ -79,14 +92,33 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> li
     Raises:
         JobError: Elasticsearch could not be reached, or refuses more than a few. Its text would quote a document, so only the kind is told.
     """
-    return find_refused(documents, lambda part: _save(part, index, settings)) if _save(documents, index, settings) else []
+
+    def write(part: DataFrame) -> str | None:
+        return _save(with_search_forms(part), index, settings, _CUSTOMERS)
+
+    return find_refused(documents, write) if write(documents) else []
 
 
-def _save(documents: DataFrame, index: str, settings: Settings) -> str | None:
+def records_to_elasticsearch(records: DataFrame, index: str, settings: Settings) -> None:
+    """Bulk-index every record into the index beside that of its customers, or fail.
+
+    Args:
+        records: frame of ``with_stored_form``.
+        index: where to.
+        settings: where Elasticsearch is.
+
+    Raises:
+        JobError: as with the customers; also if a record is refused.
+    """
+    if _save(records, index, settings, _RECORDS):
+        raise JobError("Elasticsearch refused to index a record, which is a defect of its mapping")
+
+
+def _save(documents: DataFrame, index: str, settings: Settings, mapping: dict[str, str]) -> str | None:
     """Write a frame; returns the mark of a refusal of one of its documents, after which some of the others may not have been written."""
-    options = connector_options(settings.elasticsearch, settings.spark)
-    indexed = with_search_forms(documents).coalesce(settings.spark.write_tasks)
-    writer = indexed.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
+    options = connector_options(settings.elasticsearch, settings.spark) | mapping
+    tasks = documents.coalesce(settings.spark.write_tasks)
+    writer = tasks.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     for attempt in range(settings.spark.write_retries + 1):
         try:
             writer.save(index)
@@ -114,6 +146,17 @@ def _add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = [search_forms(row) for row in rows]
         forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
         yield pa.RecordBatch.from_arrays([*batch.columns, *forms], schema=INDEXED_ARROW)
+
+
+def hand_over(accepted: DataFrame, path: str) -> None:
+    """The accepted rows of customers as JSON lines, in a file of the driver's machine that only its owner may read.
+
+    By the driver and not by the executors, whose disks the caller may not see; an incremental load has not more rows than fit.
+    """
+    columns = [*DOCUMENT_COLUMNS, "source", "source_key", "fingerprint", "withdrawn", "removed"]
+    rows = accepted.select(F.to_json(F.struct(*columns)).alias("row")).collect()
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.writelines(f"{row['row']}\n" for row in rows)
 
 
 def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import records_index
 from crmsearch.indexing.runs import RunStore
 from crmsearch.settings import Settings
 
@@ -29,7 +30,7 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
             yield settings, lifecycle
         finally:
             for generation in lifecycle.generations():
-                client.indices.delete(index=generation.index)
+                client.indices.delete(index=f"{generation.index},{records_index(generation.index)}", ignore_unavailable=True)
             state = ",".join(f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks"))
             client.indices.delete(index=state, ignore_unavailable=True)
 

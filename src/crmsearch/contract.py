@@ -14,6 +14,7 @@ __all__ = [
     "GENDERS",
     "KINDS",
     "LIFECYCLES",
+    "ChangeReport",
     "ClusterReport",
     "Customer",
     "Field",
@@ -22,6 +23,7 @@ __all__ = [
     "GeoPoint",
     "InputKind",
     "InputReport",
+    "LoadMode",
     "MergeReport",
     "ReasonReport",
     "RunReport",
@@ -244,14 +246,16 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     indexed_at: str | None = None
 
 
+LoadMode = Literal["full", "incremental"]
 InputKind = Literal["customers", "orders", "tickets", "campaigns"]
 
 
 class InputReport(msgspec.Struct, frozen=True, kw_only=True):
     """One source table of a run: how it was read, and which of its columns went where.
 
-    ``rows_read = indexed + merged + quarantined`` for every table. Of customers, ``indexed`` records lead a customer and ``merged`` ones
-    joined it. Of orders, tickets and campaign responses, ``indexed`` rows count in a customer's figures and ``merged`` ones repeat another.
+    ``rows_read = indexed + merged + quarantined + removed + unchanged`` for every table. Of customers, ``indexed`` records lead a customer
+    and ``merged`` ones joined it; ``removed`` rows say that their record is deleted, ``unchanged`` ones tell an incremental load nothing
+    new. Of orders, tickets and campaign responses, ``indexed`` rows count in a customer's figures and ``merged`` ones repeat another.
     """
 
     path: str
@@ -265,6 +269,8 @@ class InputReport(msgspec.Struct, frozen=True, kw_only=True):
     indexed: int = 0
     merged: int = 0
     quarantined: int
+    removed: int = 0
+    unchanged: int = 0
     columns: dict[str, str]
     unmapped: list[str]
 
@@ -346,11 +352,28 @@ class FieldContent(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
 
 
+class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incremental load did to the customers that were there.
+
+    Attributes:
+        customers_written: documents written anew, new customers included.
+        customers_deleted: customers that are no more, since their records were removed or joined others.
+        records_compared: records of the base that were looked at.
+        customers: customers that there are now.
+    """
+
+    customers_written: int = 0
+    customers_deleted: int = 0
+    records_compared: int = 0
+    customers: int = 0
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run did; ``rows_read = indexed + merged + quarantined`` or the run has failed.
+    """What one run did; ``rows_read = indexed + merged + quarantined + removed + unchanged`` or the run has failed.
 
     The totals are those of customers; ``inputs`` has the same for every table of every kind. ``quarantined_by_reason`` and ``issues`` count
     customer rows by code, so a row with several codes counts once under each. ``currency`` is what the orders were paid in, if they say so.
+    ``mode`` is that of the load; ``changes`` are those of an incremental one. ``records`` are kept beside the customers of a full one.
     ``contents`` is what was written, by field. ``seconds`` are by stage. ``failure`` says why the result never went live; such a report may
     lack what would have been counted later.
     """
@@ -364,6 +387,11 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     indexed: int
     merged: int
     quarantined: int
+    removed: int = 0
+    unchanged: int = 0
+    mode: LoadMode = "full"
+    records: int = 0
+    changes: ChangeReport | None = None
     quarantined_by_reason: dict[str, int]
     issues: dict[str, int]
     reasons: list[ReasonReport] = []

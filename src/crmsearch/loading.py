@@ -1,6 +1,12 @@
-"""One full load: a new index is filled by the Spark job, verified and promoted, or it is removed and nothing has changed."""
+"""Loads. A full one fills a new index by the Spark job, verifies and promotes it, or removes it and nothing has changed.
 
-from collections.abc import Callable, Sequence
+An incremental one has the job clean the new rows, and applies them to the live customers.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,17 +14,19 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.contract import FieldContent, RunReport
-from crmsearch.errors import CrmSearchError, JobError, NotFoundError, TooManyRejectedError
+from crmsearch.contract import ChangeReport, FieldContent, InputReport, RunReport
+from crmsearch.errors import ConfigError, CountMismatchError, CrmSearchError, JobError, NotFoundError, TooManyRejectedError
+from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
-from crmsearch.indexing.names import run_of
+from crmsearch.indexing.names import records_index, run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
 from crmsearch.report import render_report
+from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_customers", "mend", "rebuild_customers", "report_page"]
+__all__ = ["IngestOptions", "clean_to_files", "load_changes", "load_customers", "mend", "rebuild_customers", "report_page"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -34,6 +42,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[str, ...] = ()
     tickets: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     source: str = "auto"
     encoding: str = "UTF-8"
     region: str | None = None
@@ -44,7 +53,12 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     def arguments(self) -> list[str]:
         """Arguments of the job."""
         words = [*self.paths, "--source", self.source, "--encoding", self.encoding]
-        for option, paths in (("--orders", self.orders), ("--tickets", self.tickets), ("--campaigns", self.campaigns)):
+        for option, paths in (
+            ("--orders", self.orders),
+            ("--tickets", self.tickets),
+            ("--campaigns", self.campaigns),
+            ("--removed", self.removed),
+        ):
             words += [word for path in paths for word in (option, path)]
         words += ["--region", self.region] if self.region else []
         words += [] if self.day_first else ["--month-first"]
@@ -96,7 +110,7 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
             on_event({"stage": "copy"})
             documents, contents = lifecycle.copy(source, index)
             runs.advance(run_id, "written")
-            _go_live(lifecycle, runs, hold, index, documents, contents, on_event)
+            _go_live(lifecycle, runs, hold, index, documents, contents, None, on_event)
         except BaseException as error:
             _undo(lifecycle, runs, index, error)
             raise
@@ -127,11 +141,12 @@ def _load(
         runs.begin(run_id, began_at, index)
         quarantine = _private_folder(settings.paths.state / "quarantine", run_id)
         arguments = [*options.arguments(), *_run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
+        arguments += ["--records-index", records_index(index)]
         report = runner(settings, arguments, _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")
-        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, on_event)
+        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, report.records, on_event)
     except BaseException as error:  # Ctrl-C too
         if _undo(lifecycle, runs, index, error):
             _keep_failed_report(settings, runs, error, report)
@@ -153,12 +168,13 @@ def _go_live(
     index: str,
     documents: int,
     contents: Sequence[FieldContent],
+    records: int | None,
     on_event: OnEvent,
 ) -> None:
     """Verify a filled index and promote it, as long as the lock is ours."""
     on_event({"stage": "verify"})
     hold.check()
-    lifecycle.finish(index, documents, contents)
+    lifecycle.finish(index, documents, contents, records)
     runs.advance(run_of(index), "verified")
     hold.check()
     lifecycle.promote(index, loading=True)
@@ -205,6 +221,100 @@ def _keep_failed_report(settings: Settings, runs: RunStore, error: BaseException
             page = _write_report(_private_folder(settings.paths.state / "reports", failed.run_id), failed, runs.recent(SHOWN_RUNS))
             error.add_note(f"the report of the failed run: {page}")
             runs.save(failed, "failed")
+
+
+def load_changes(
+    settings: Settings,
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    options: IngestOptions,
+    on_event: OnEvent = lambda _: None,
+    runner: Runner = run_ingest,
+) -> RunReport:
+    """Load new, changed and removed records of customers into the live generation; the report is kept like that of a full load.
+
+    A run that fails or dies while it writes has written some customers anew, each of them whole; the same input once more writes the rest.
+
+    Raises:
+        InputError, JobError, BackendError, …: whatever went wrong. A run that got as far as a report leaves it, with the reason.
+    """
+    if options.orders or options.tickets or options.campaigns:
+        raise ConfigError("an incremental load takes customers; orders, tickets and campaign responses are counted anew by a full one")
+    with lifecycle.lock.held("ingest", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+        mend(lifecycle, runs)
+        return _change(settings, lifecycle, runs, hold, options, on_event, runner)
+
+
+def _change(
+    settings: Settings, lifecycle: Lifecycle, runs: RunStore, hold: Hold, options: IngestOptions, on_event: OnEvent, runner: Runner
+) -> RunReport:
+    index = lifecycle.changeable()
+    began_at = datetime.now(UTC)
+    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
+    indexed_at = began_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    quarantine = _private_folder(settings.paths.state / "quarantine", run_id)
+    report = None
+    with tempfile.TemporaryDirectory(dir=_private_folder(settings.paths.state / "changes")) as folder:
+        rows = Path(folder) / "rows.jsonl"
+        try:
+            arguments = [
+                *options.arguments(),
+                *_run_arguments(began_at, run_id),
+                "--rows-out",
+                str(rows),
+                "--quarantine",
+                quarantine.as_uri(),
+            ]
+            report = runner(settings, arguments, on_event)
+            on_event({"stage": "apply"})
+            hold.check()
+            began = time.perf_counter()
+            groups = group_rows(map(msgspec.json.decode, rows.read_bytes().splitlines()), indexed_at)
+            applied = lifecycle.apply(index, groups, run_id, indexed_at)
+            seconds = report.seconds | {"apply": round(time.perf_counter() - began, 3)}
+            report = _changed_report(msgspec.structs.replace(report, index=index, seconds=seconds), groups, applied)
+        except BaseException as error:
+            _keep_failed_report(settings, runs, error, report)
+            raise
+    runs.save(report, "promoted")
+    _write_report(_private_folder(settings.paths.state / "reports", run_id), report, runs.recent(SHOWN_RUNS))
+    return report
+
+
+def _changed_report(report: RunReport, groups: Mapping[str, Group], applied: Applied) -> RunReport:
+    """The report with what has become of the rows.
+
+    Raises:
+        CountMismatchError: a row is not accounted for.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, group in groups.items():
+        home = applied.homes.get(name)
+        fate = "merged" if home is not None else "removed" if name in applied.removed else "unchanged"
+        for place, source in enumerate(group.sources):
+            counts[source, "indexed" if home == name and not place else fate] += 1
+    inputs = [_changed_input(each, counts) for each in report.inputs]
+    for each in inputs:
+        if each.rows_read != each.indexed + each.merged + each.quarantined + each.removed + each.unchanged:
+            raise CountMismatchError(f"{each.path}: the rows read do not add up; was the file changed during the run? Run it again")
+    return msgspec.structs.replace(
+        report,
+        inputs=inputs,
+        **{fate: sum(getattr(each, fate) for each in inputs) for fate in _FATES},
+        changes=ChangeReport(
+            customers_written=len(applied.written),
+            customers_deleted=len(applied.deleted),
+            records_compared=applied.compared,
+            customers=applied.customers,
+        ),
+    )
+
+
+_FATES = ("indexed", "merged", "removed", "unchanged")
+
+
+def _changed_input(each: InputReport, counts: Mapping[tuple[str, str], int]) -> InputReport:
+    return msgspec.structs.replace(each, **{fate: counts.get((each.path, fate), 0) for fate in _FATES})
 
 
 def _failed_report(error: BaseException, report: RunReport | None) -> RunReport | None:

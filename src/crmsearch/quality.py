@@ -33,10 +33,16 @@ def verdict(report: RunReport, before: RunReport | None = None) -> str:
     """What a reader must know, in at most three plain sentences; ``before`` is the run before this one."""
     customers = f"{report.indexed:,} customer{'s' if report.indexed != 1 else ''}"
     made = f"{report.rows_read:,} rows became {customers}" if report.rows_read != 1 else f"One row became {customers}"
-    if report.merged:
+    if report.mode == "incremental":
+        made = f"Of {report.rows_read:,} rows {report.indexed + report.merged:,} were new or changed"
+        made += f"; {report.removed:,} removed one and {report.unchanged:,} said nothing new"
+    elif report.merged:
         made += f": {report.merged:,} were duplicates and joined them"
     if report.failure is not None:
-        made = f"The run failed and nothing went live: {report.failure}"
+        live = (
+            "nothing went live" if report.mode == "full" else "a part of the changes may be live; the same input once more makes it whole"
+        )
+        made = f"The run failed and {live}: {report.failure}"
     sentences = [made + "."]
     share = quarantined_share(report)
     if not report.quarantined:

@@ -17,6 +17,7 @@ from crmsearch.errors import CrmSearchError
 from crmsearch.sample import make_sample
 from crmsearch.settings import ApiSettings, Settings
 from tests.bench.cleaning import measure_cleaning
+from tests.bench.incremental import CHANGES, measure_incremental
 from tests.bench.ingest import measure_ingest
 from tests.bench.questions import make_questions
 from tests.bench.relevance.latency import judge_latency, measure_latency
@@ -31,12 +32,14 @@ from tests.bench.write import measure_write
 from tests.node_fixture import local_settings
 
 PARTS = ("clean", "resolve", "ingest", "search", "relevance", "write")
-ON_DEMAND = ("latency", "stats")  # meant for a million customers
+ON_DEMAND = ("latency", "stats", "incremental")  # meant for a million customers
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering
 MAX_RESOLVE_S = 90.0  # for 100,000 records on two cores
 MIN_WRITE_RATIO = 0.8  # connector to plain bulk requests, documents per second
+MAX_INCREMENTAL_S = 60.0  # for 10,000 changes into a million customers, on two cores
+MAX_FOUND_S = 2.0  # after the end of an incremental load
 MAX_SEARCH_RATIO = 1.5  # API to Elasticsearch straight, median latency
 
 _DESCRIPTION = """\
@@ -48,6 +51,7 @@ Measure crmsearch on this machine, with a local node of its own in a temporary f
   search  the API against the same bodies sent straight to Elasticsearch
   relevance  recall and latency of judged questions by kind beside two plain baselines, among 5,000 customers and on the Febrl files
   write   the Spark connector against plain bulk requests
+  incremental (only when named) changed and new records into a base of --rows: seconds by stage, what the kept records add
   latency (only when named) searches among very many through the API, straight, and by the plain baseline
   stats   (only when named) statistics of three fields in twenty groups through the API against the raw aggregation, new and repeated
 
@@ -61,6 +65,7 @@ examples:
   .venv/bin/python -m tests.bench --only search --seed 3
   .venv/bin/python -m tests.bench --only ingest --rows 1000000
   .venv/bin/python -m tests.bench --only relevance --rows 1000000 --work /var/tmp/bench
+  .venv/bin/python -m tests.bench --only incremental --rows 1000000
   .venv/bin/python -m tests.bench --only latency --rows 1000000 --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only stats --rows 1000000 --work /var/tmp/bench
 """
@@ -159,6 +164,11 @@ def _measure_sample(
         with api_url(settings) as url:
             figures["search"] = found = measure_search(settings, url, make_questions(customers_csv, seed))
         aims.append(Aim(figure="search: API / Elasticsearch straight, p50", value=found["ratio_p50"], at_most=MAX_SEARCH_RATIO))
+    if "incremental" in parts:
+        figures["incremental"] = changed = measure_incremental(settings, sample, folder / "incremental")
+        if changed["changes"] == CHANGES:
+            aims.append(Aim(figure="incremental: seconds", value=changed["incremental"]["seconds"], at_most=MAX_INCREMENTAL_S))
+        aims.append(Aim(figure="incremental: seconds until found", value=changed["incremental"]["found_after_s"], at_most=MAX_FOUND_S))
     if "write" in parts:
         figures["write"] = written = measure_write(settings, customers_csv, folder / "cleaned")
         aims.append(Aim(figure="write: connector / plain bulk, documents/s", value=written["ratio"], at_least=MIN_WRITE_RATIO))

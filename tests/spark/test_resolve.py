@@ -11,7 +11,10 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
+from crmsearch.resolution.rows import group_rows
+from crmsearch.resolution.stored import parse_stored
 from crmsearch.sample import make_sample
+from spark.records import with_stored_form
 from spark.resolve import Resolution, resolve
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from tests.bench.resolution import clean_file, clusters_of, febrl_truth, sample_truth, score
@@ -239,4 +242,44 @@ def test_records_that_say_little_are_not_merged(spark: SparkSession) -> None:
     resolution = resolve(accepted, RUN_ID, INDEXED_AT)
     assert resolution.report.links == 0
     assert resolution.golden.count() == accepted.select("fingerprint").distinct().count()
+    resolution.release()
+
+
+def test_rows_of_one_record_are_grouped_alike_with_and_without_spark(spark: SparkSession) -> None:
+    chance = random.Random(5)
+    choices: dict[str, list[Any]] = {
+        "source_key": ["K1", "K2", "K3", "键", None],
+        "source_system": ["generic", "zoho", None],
+        "fingerprint": ["a", "b", "c"],
+        "updated_at": [None, "2024-01-01", "2024-01-01T10:00:00Z", "2025-01-01"],
+        "withdrawn": [None, [], ["email"], ["email", "sms"]],
+        "quality_score": [None, 0.5, 1.0],
+        "quality_issues": [None, ["spaces"], ["full_width", "spaces"]],
+        "source": ["a.csv", "b.csv"],
+    }
+    rows = [{name: chance.choice(values) for name, values in choices.items()} | {"name": f"N{place}"} for place in range(200)]
+    # Of rows that are equal in all that ranks them either may lead.
+    rows = [row | {"name": "N" + repr([row[name] for name in choices])} for row in rows]
+    resolution = _resolve(spark, rows)
+    leaders = {row["customer_id"]: row.asDict() for row in resolution.leaders.collect()}
+    groups = group_rows([{name: value for name, value in row.items() if value is not None} for row in rows], INDEXED_AT)
+    assert leaders.keys() == groups.keys()
+    names = {*DOCUMENT_COLUMNS, "fingerprint", "withdrawn"} - {"run_id", "indexed_at"}
+    for record_id, group in groups.items():
+        assert {name: group.record.get(name) or None for name in names} == {name: leaders[record_id][name] or None for name in names}
+    resolution.release()
+
+
+def test_records_are_kept_with_their_customer_and_component(spark: SparkSession) -> None:
+    copy = {**JOHN, "source_key": "J2", "phones": []}
+    resolution = _resolve(spark, [{**JOHN, "source_key": "J1"}, copy, {"source_key": "X", "name": "Xenia Quist", "kind": "person"}])
+    rows = {row["record_id"]: row for row in with_stored_form(resolution.leaders, resolution.hot, 42).collect()}
+    stored = {name: parse_stored(row.asDict()) for name, row in rows.items()}
+    assert {name: one.home for name, one in stored.items()} == {"J1": "J1", "J2": "J1", "X": "X"}
+    assert stored["J1"].component == stored["J2"].component is not None
+    assert stored["X"].component is None
+    assert {row["written_at"] for row in rows.values()} == {42}
+    assert set(rows["J1"]["blocks"]) & set(rows["J2"]["blocks"])
+    assert stored["J2"].record["emails"] == JOHN["emails"]
+    assert not {"run_id", "indexed_at", "phones"} & stored["J2"].record.keys()
     resolution.release()

@@ -61,7 +61,6 @@ def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> N
 
 def test_writing_is_by_id_into_an_index_that_is_there() -> None:
     options = _options(url="http://es")
-    assert options["es.mapping.id"] == "customer_id"
     assert options["es.index.auto.create"] == "false"
     assert options["es.nodes.wan.only"] == "true"
     assert options["es.batch.write.retry.count"] == "6"

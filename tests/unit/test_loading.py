@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,11 +12,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from crmsearch.contract import FieldContent, RunReport
-from crmsearch.errors import BackendUnavailableError, CountMismatchError, JobError, LockLostError, TooManyRejectedError
+from crmsearch.contract import FieldContent, InputReport, RunReport
+from crmsearch.errors import BackendUnavailableError, ConfigError, CountMismatchError, JobError, LockLostError, TooManyRejectedError
+from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore, RunSummary
-from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_customers, report_page
+from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_changes, load_customers, report_page
+from crmsearch.resolution.rows import Group
 from crmsearch.settings import PathSettings, Settings
 
 RUN = "20261123t101500z"
@@ -29,6 +32,7 @@ REPORT = RunReport(
     inputs=[],
     rows_read=5,
     indexed=3,
+    records=4,
     merged=1,
     quarantined=1,
     quarantined_by_reason={},
@@ -64,15 +68,23 @@ class RecordingLifecycle:
         self.failures = failures or {}
         self.lock = Lock(lock_lost_at)
         self._live = live
+        self.applied = Applied(homes={}, removed=set(), written=set(), deleted=set(), compared=0, customers=9)
 
     def create(self, _: datetime, *, loading: bool) -> str:
         assert loading
         self._step("create")
         return INDEX
 
-    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent]) -> None:
+    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent], expected_records: int | None = None) -> None:
         assert contents is REPORT.contents
-        self._step("finish", index, expected_documents)
+        self._step("finish", index, expected_documents, expected_records)
+
+    def changeable(self) -> str:
+        return INDEX
+
+    def apply(self, index: str, groups: dict[str, Group], run_id: str, _: str) -> Applied:
+        self._step("apply", index, sorted(groups), run_id)
+        return self.applied
 
     def promote(self, index: str, *, loading: bool) -> None:
         assert loading
@@ -155,7 +167,7 @@ def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings
     assert runs.reports == [REPORT]
     assert "2026" in report_page(settings, REPORT).read_text(encoding="utf-8")
     assert (report_page(settings, REPORT).parent.stat().st_mode & 0o777) == 0o700
-    steps = [("create",), ("finish", INDEX, 3), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
+    steps = [("create",), ("finish", INDEX, 3, 4), ("promote", INDEX), ("prune", KEPT_GENERATIONS)]
     assert lifecycle.steps == [("discard abandoned",), *steps]
     assert runs.states == [(RUN, state) for state in ("started", "cleaned", "written", "verified", "promoted")]
     assert lifecycle.lock.held_for == ["ingest"]
@@ -163,6 +175,7 @@ def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings
     assert job.arguments[:2] == ["/data/a.csv", "/data/b.csv"]
     given = dict(zip(job.arguments, job.arguments[1:], strict=False))
     assert given["--index"] == INDEX
+    assert given["--records-index"] == "crm-records-20261123t101500z"
     folder = tmp_path / "state" / "quarantine" / "20261123t101500z"
     assert given["--quarantine"] == folder.as_uri()
     assert folder.is_dir()
@@ -288,3 +301,71 @@ def test_clean_writes_the_report_for_its_owner_only(settings: Settings, tmp_path
 )
 def test_options_become_arguments_of_the_job(given: dict[str, Any], words: list[str]) -> None:
     assert msgspec.convert({"paths": ["a.csv"], **given}, IngestOptions).arguments() == ["a.csv", *words]
+
+
+class CleaningJob(Job):
+    """Stands for the job of an incremental load: hands these rows over."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        counted = InputReport(
+            path="/data/a.csv", format="csv", encoding="UTF-8", source_system="generic", rows_read=6, quarantined=1, columns={}, unmapped=[]
+        )
+        super().__init__(msgspec.structs.replace(REPORT, mode="incremental", inputs=[counted], rows_read=6, indexed=0, merged=0))
+        self.rows = rows
+
+    def __call__(self, settings: Settings, arguments: Sequence[str], on_event: Any) -> RunReport:
+        given = dict(itertools.pairwise(arguments))
+        self.folder = Path(given["--rows-out"]).parent
+        Path(given["--rows-out"]).write_bytes(b"\n".join(msgspec.json.encode({"source": "/data/a.csv", **row}) for row in self.rows))
+        return super().__call__(settings, arguments, on_event)
+
+
+CHANGED_ROWS: list[dict[str, Any]] = [
+    {"source_key": "A", "fingerprint": "1", "name": "Ada"},
+    {"source_key": "A", "fingerprint": "1", "name": "Ada"},
+    {"source_key": "B", "fingerprint": "2", "name": "Bob"},
+    {"source_key": "C", "fingerprint": "3", "name": "Cy"},
+    {"source_key": "D", "fingerprint": "4", "removed": True},
+]
+
+
+def _change(settings: Settings, lifecycle: RecordingLifecycle, job: Job, runs: RecordingRuns) -> RunReport:
+    return load_changes(settings, cast("Lifecycle", lifecycle), cast("RunStore", runs), OPTIONS, runner=job)
+
+
+def test_changes_are_applied_and_every_row_is_accounted_for(settings: Settings) -> None:
+    lifecycle, job, runs = RecordingLifecycle(), CleaningJob(*CHANGED_ROWS), RecordingRuns()
+    lifecycle.applied = Applied(homes={"A": "A", "B": "A"}, removed={"D"}, written={"A"}, deleted={"B"}, compared=7, customers=9)
+    report = _change(settings, lifecycle, job, runs)
+    mended, (step, index, names, run_id) = lifecycle.steps
+    assert mended == ("discard abandoned",)
+    assert lifecycle.lock.held_for == ["ingest"]
+    assert lifecycle.lock.checks == 1, "before anything is written"
+    assert (step, index, names, run_id) == ("apply", INDEX, ["A", "B", "C", "D"], job.arguments[job.arguments.index("--run-id") + 1])
+    (each,) = report.inputs
+    for counts in (report, each):
+        assert (counts.indexed, counts.merged, counts.removed, counts.unchanged, counts.quarantined) == (1, 2, 1, 1, 1)
+    assert report.changes is not None
+    assert (report.changes.customers_written, report.changes.customers_deleted, report.changes.customers) == (1, 1, 9)
+    assert (report.index, report.mode, runs.reports) == (INDEX, "incremental", [report])
+    assert "apply" in report.seconds
+    assert not job.folder.exists(), "cleaned rows are personal data, and gone with the run"
+    assert (job.folder.parent.stat().st_mode & 0o777) == 0o700
+
+
+def test_changes_that_fail_leave_their_report_and_no_rows(settings: Settings) -> None:
+    lifecycle, job, runs = RecordingLifecycle({"apply": JobError("refused")}), CleaningJob(*CHANGED_ROWS), RecordingRuns()
+    with pytest.raises(JobError):
+        _change(settings, lifecycle, job, runs)
+    assert [(each.failure, each.mode) for each in runs.reports] == [("refused", "incremental")]
+    assert "the same input once more makes it whole" in report_page(settings, runs.reports[0]).read_text(encoding="utf-8")
+    assert not job.folder.exists()
+    lifecycle = RecordingLifecycle()
+    with pytest.raises(CountMismatchError, match="do not add up"):
+        _change(settings, lifecycle, CleaningJob(*CHANGED_ROWS[:3]), runs)
+
+
+def test_changes_take_customers_alone(settings: Settings) -> None:
+    options = IngestOptions(paths=("/data/a.csv",), orders=("/data/orders.csv",))
+    with pytest.raises(ConfigError, match="by a full one"):
+        load_changes(settings, cast("Lifecycle", RecordingLifecycle()), cast("RunStore", RecordingRuns()), options, runner=Job())

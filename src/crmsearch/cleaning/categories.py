@@ -6,7 +6,7 @@ from functools import lru_cache
 from crmsearch.cleaning.text import clean_text, match_key, split_list
 from crmsearch.cleaning.values import Clean, Outcome, Rejection
 
-__all__ = ["EVERY_CHANNEL", "OPT_OUTS", "clean_consents", "clean_lifecycle", "clean_opt_out", "without_withdrawn"]
+__all__ = ["EVERY_CHANNEL", "OPT_OUTS", "clean_consents", "clean_deleted", "clean_lifecycle", "clean_opt_out", "without_withdrawn"]
 
 # Stage -> words, as match keys; Salesforce, Zoho, Dynamics 365 and HubSpot call the same stages differently.
 _STAGES = {
@@ -59,6 +59,15 @@ _REFUSALS = {
     for word in words.split()
 }
 
+_DELETIONS = {
+    word: deleted
+    for deleted, words in {
+        True: "yes y true t x 1 deleted delete removed remove erased 是 已删除 删除",
+        False: "no n false f 0 active kept live 否 未删除 未 正常",
+    }.items()
+    for word in words.split()
+}
+
 
 @lru_cache(maxsize=4_096)
 def clean_lifecycle(raw: str) -> Outcome[str]:
@@ -95,6 +104,16 @@ def clean_opt_out(raw: str) -> Clean[bool]:
         return Clean(None, outcome.issues)
     refused = _REFUSALS.get(match_key(outcome.value))
     return Clean(True, (*outcome.issues, "opt_out_unreadable")) if refused is None else Clean(refused, outcome.issues)
+
+
+@lru_cache(maxsize=4_096)
+def clean_deleted(raw: str) -> Outcome[bool]:
+    """Clean what a column says of whether the record is deleted in its system; a word that is not known deletes nobody."""
+    outcome = clean_text(raw)
+    if isinstance(outcome, Rejection) or outcome.value is None:
+        return outcome if isinstance(outcome, Rejection) else Clean(None, outcome.issues)
+    deleted = _DELETIONS.get(match_key(outcome.value))
+    return Rejection("deleted_unreadable") if deleted is None else Clean(deleted, outcome.issues)
 
 
 def without_withdrawn(consents: Iterable[str], withdrawn: Iterable[str]) -> list[str]:

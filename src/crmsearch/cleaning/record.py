@@ -6,7 +6,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from crmsearch.cleaning.categories import EVERY_CHANNEL, OPT_OUTS, clean_consents, clean_lifecycle, clean_opt_out, without_withdrawn
+from crmsearch.cleaning.categories import (
+    EVERY_CHANNEL,
+    OPT_OUTS,
+    clean_consents,
+    clean_deleted,
+    clean_lifecycle,
+    clean_opt_out,
+    without_withdrawn,
+)
 from crmsearch.cleaning.dates import age_on, clean_age, clean_birth_date, clean_timestamp
 from crmsearch.cleaning.emails import clean_emails
 from crmsearch.cleaning.genders import clean_gender
@@ -51,6 +59,7 @@ class RecordContext(msgspec.Struct, frozen=True, kw_only=True):
         day_first: how to read ``03/04/2024``.
         constants: clean values, by field, for rows that have none of their own; a file of leads has ``lifecycle`` "lead". ``kind``
             outweighs the guess: in a file of companies ("company") every name is a company's.
+        removes: every row names a record that is deleted in its system.
     """
 
     as_of: str
@@ -58,6 +67,7 @@ class RecordContext(msgspec.Struct, frozen=True, kw_only=True):
     default_region: str | None = None
     day_first: bool = True
     constants: dict[str, str] = {}
+    removes: bool = False
 
 
 class CleanRecord(msgspec.Struct, frozen=True):
@@ -69,6 +79,7 @@ class CleanRecord(msgspec.Struct, frozen=True):
         issues: codes of all that was mended or dropped, each once, in the order found.
         rejections: codes that send the row to quarantine; empty for a good row.
         withdrawn: consents that the row says are not given; they outweigh what older records of the customer agree to.
+        removed: the record is deleted in its system.
     """
 
     document: dict[str, Any]
@@ -76,6 +87,7 @@ class CleanRecord(msgspec.Struct, frozen=True):
     issues: tuple[str, ...]
     rejections: tuple[str, ...]
     withdrawn: tuple[str, ...] = ()
+    removed: bool = False
 
 
 class _Row(Notes):
@@ -126,15 +138,23 @@ def clean_record(cells: Sequence[str | None], columns: Sequence[str | None], con
     document |= _relationship(row, as_of, context)
     withdrawn = _withdraw(row, document)
     _compare_with_id(row, document)
-    rejections = () if any(document[field] for field in _IDENTITY) else ("no_identity",)
     source_key = row.one("customer_id", clean_code)
+    removed = context.removes or row.one("deleted", clean_deleted) is True
+    rejections = _rejections(document, source_key, removed=removed)
     document["quality_issues"] = list(row.issues)
     document["quality_score"] = quality_score(document)
     known = {field: value for field, value in document.items() if value is not None and value != []}
-    return CleanRecord(known, source_key, tuple(row.issues), rejections, withdrawn)
+    return CleanRecord(known, source_key, tuple(row.issues), rejections, withdrawn, removed)
 
 
 _IDENTITY = ("name", "company", "emails", "phones", "national_id")
+
+
+def _rejections(document: Mapping[str, Any], source_key: str | None, *, removed: bool) -> tuple[str, ...]:
+    """What speaks against the row. One that removes a record need not say who it was, but which record it is."""
+    if removed:
+        return () if source_key else ("removal_without_key",)
+    return () if any(document[field] for field in _IDENTITY) else ("no_identity",)
 
 
 def _identity(row: _Row) -> dict[str, Any]:

@@ -141,6 +141,8 @@ RULES: dict[str, Rule] = {
         Rule("number_invalid", "revenue", "blank", "a text that is no number is dropped", "12 apples"),
         # the record
         Rule("no_identity", "row", "reject", "nothing is left that could tell who this is", "a name N/A and no contact"),
+        Rule("deleted_unreadable", "row", "blank", "a word that is neither yes nor no deletes nobody", "Deleted: maybe"),
+        Rule("removal_without_key", "row", "reject", "the row is marked as deleted and does not say which record it is", "Deleted: yes"),
         Rule("cell_count", "row", "reject", "the row has too few or too many cells", "Adriana Stein,44"),
         Rule("malformed", "row", "reject", "the line is not a JSON object", '{"name": "Ada"'),
         Rule("undecodable", "row", "reject", "the row holds bytes that are not of the file's encoding", "M\ufffdller"),

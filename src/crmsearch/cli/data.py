@@ -3,7 +3,7 @@
 import codecs
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -12,9 +12,10 @@ import phonenumbers
 from crmsearch.cleaning.headers import HEADERS, PRESETS
 from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.output import json_option, print_json, print_report, print_table, stages, words
+from crmsearch.contract import LoadMode
 from crmsearch.errors import ConfigError, InputError
 from crmsearch.inputs import is_system, split_part, split_system
-from crmsearch.loading import IngestOptions, clean_to_files, load_customers, report_page
+from crmsearch.loading import IngestOptions, clean_to_files, load_changes, load_customers, report_page
 from crmsearch.node import ensure
 from crmsearch.sample import make_sample
 from crmsearch.settings import CLOUDS, Settings, from_env
@@ -40,7 +41,7 @@ def _source_options(command: Any) -> Any:
     """Options that ``ingest`` and ``clean`` share."""
     for option in reversed(
         (
-            click.argument("paths", nargs=-1, required=True, metavar="[SYSTEM=]PATH..."),
+            click.argument("paths", nargs=-1, metavar="[SYSTEM=]PATH..."),
             click.option(
                 "--source",
                 default="auto",
@@ -50,6 +51,7 @@ def _source_options(command: Any) -> Any:
             click.option("--orders", multiple=True, metavar="PATH", help="Orders of these customers; may be repeated."),
             click.option("--tickets", multiple=True, metavar="PATH", help="Service tickets of these customers; may be repeated."),
             click.option("--campaigns", multiple=True, metavar="PATH", help="Campaign responses of these customers; may be repeated."),
+            click.option("--removed", multiple=True, metavar="PATH", help="Keys of records that are deleted; may be repeated."),
             click.option("--encoding", default="UTF-8", show_default=True, help="Encoding of text files: UTF-8 or GB18030."),
             click.option("--region", help="Country (ISO code) of phone numbers whose row names none, e.g. CN."),
             click.option("--day-first/--month-first", default=True, show_default=True, help="Read 03/04/2020 as 3 April or as 4 March."),
@@ -74,6 +76,7 @@ def _options(
     orders: tuple[str, ...] = (),
     tickets: tuple[str, ...] = (),
     campaigns: tuple[str, ...] = (),
+    removed: tuple[str, ...] = (),
     encoding: str = "UTF-8",
     region: str | None = None,
     day_first: bool = True,
@@ -81,6 +84,8 @@ def _options(
     max_rejected: float | None = None,
 ) -> IngestOptions:
     """Check what can be checked at once, rather than after Spark has started."""
+    if not paths and not removed:
+        raise ConfigError("name the files to read")
     if not is_system(source):
         raise ConfigError(f"--source is auto, {', '.join(PRESETS)}, or a short name of your own in small letters")
     if source not in PRESETS and (meant := get_close_matches(source, ["auto", *PRESETS], 1, _SLIP)) and meant[0] != source:
@@ -99,6 +104,7 @@ def _options(
         orders=_located(orders),
         tickets=_located(tickets),
         campaigns=_located(campaigns),
+        removed=_located(removed),
         source=source,
         encoding=encoding,
         region=region.upper() if region else None,
@@ -179,12 +185,20 @@ def sample(rows: int, seed: int, out: Path, as_json: bool) -> None:
 
 @click.command()
 @_source_options
-def ingest(cloud: str | None, as_json: bool, **given: Any) -> None:
+@click.option(
+    "--mode",
+    type=click.Choice(get_args(LoadMode)),
+    default="full",
+    show_default=True,
+    help="full replaces the customer base; incremental changes it by new, changed and removed rows.",
+)
+def ingest(cloud: str | None, as_json: bool, mode: LoadMode, **given: Any) -> None:
     """Load customers: clean, set aside, resolve duplicates, enrich, index, verify, promote.
 
-    A load replaces the whole customer base, so name all files in one call; the two bases before it are kept for `index rollback`.
-    Either everything succeeds and the new index goes live, or nothing changes. Rows that cannot be used are kept in quarantine with
-    their reasons. PATH is a file, folder or glob: CSV, TSV, JSON lines, Parquet, .xlsx, .gz or .zip; local, hdfs:// or s3a://.
+    A full load replaces the whole customer base, so name all files in one call; the two bases before it are kept for `index rollback`.
+    Either everything succeeds and the new index goes live, or nothing changes. An incremental load takes rows of customers that are
+    new or changed, and removes those that a column marks as deleted or a file of --removed names. Rows that cannot be used are kept in
+    quarantine with their reasons. PATH is a file, folder or glob: CSV, TSV, JSON lines, Parquet, .xlsx, .gz or .zip; local, hdfs:// or s3a://.
     Exports of Salesforce, Zoho, Dynamics 365 and HubSpot are known by their headers.
 
     \b
@@ -194,6 +208,7 @@ def ingest(cloud: str | None, as_json: bool, **given: Any) -> None:
       crmsearch ingest hdfs://localhost:9000/crm_data.csv --max-rejected 5%
       crmsearch ingest s3a://bucket/crm/*.csv --cloud aliyun
       crmsearch ingest 客户.csv --encoding gb18030 --region CN
+      crmsearch ingest changes.csv --removed salesforce=deleted_ids.csv --mode incremental
     """
     options = _options(**given)
     settings = ensure(_with_cloud(from_env(), cloud))
@@ -207,14 +222,16 @@ def ingest(cloud: str | None, as_json: bool, **given: Any) -> None:
         return lifecycle.written(latest[0])
 
     with stages(written) as show:
-        report = load_customers(settings, lifecycle, make_run_store(settings), options, show)
+        load = load_customers if mode == "full" else load_changes
+        report = load(settings, lifecycle, make_run_store(settings), options, show)
     if as_json:
         print_json(report)
     else:
         print_report(report)
         was = f"before: {before.documents:,} in {before.index}" if before else "the first"
         words.print(f"report: {report_page(settings, report)}", highlight=False)
-        words.print(f"live: {report.index} with {report.indexed:,} customers ({was})", highlight=False)
+        customers = report.indexed if report.changes is None else report.changes.customers
+        words.print(f"live: {report.index} with {customers:,} customers ({was})", highlight=False)
 
 
 @click.command()

@@ -51,7 +51,7 @@ def print_report(report: RunReport, where: str = "") -> None:
     balance: list[tuple[Any, ...]] = [("all customers", "", *_balance(report))]
     balance += [(each.path, each.kind, *_balance(each)) for each in report.inputs]
     indexed = "indexed" if report.index else "kept"
-    columns = ["table", "holds", "rows read", indexed, "merged", "quarantined", "share"]
+    columns = ["table", "holds", "rows read", indexed, "merged", "removed", "unchanged", "quarantined", "share"]
     print_table(f"Run {report.run_id}", columns, _shortened(balance, SHOWN_INPUTS))
     _print_rules("Reasons of the quarantine", [each for each in report.reasons if each.severity == "reject"])
     _print_rules("Mended or dropped values", [each for each in report.reasons if each.severity != "reject"])
@@ -80,7 +80,7 @@ def _print_rules(title: str, rules: Sequence[ReasonReport]) -> None:
 
 def _balance(counts: RunReport | InputReport) -> tuple[Any, ...]:
     share = f"{counts.quarantined / counts.rows_read:.1%}" if counts.rows_read else "–"
-    return counts.rows_read, counts.indexed, counts.merged, counts.quarantined, share
+    return counts.rows_read, counts.indexed, counts.merged, counts.removed, counts.unchanged, counts.quarantined, share
 
 
 def _shortened(rows: Sequence[tuple[Any, ...]], most: int = SHOWN_ROWS) -> Sequence[tuple[Any, ...]]:
@@ -99,6 +99,11 @@ def _remarks(report: RunReport) -> Iterator[str]:
             shown = ", ".join(name[:40] for name in each.unmapped[:SHOWN_COLUMNS])
             rest = len(each.unmapped) - SHOWN_COLUMNS
             yield f"  columns not used: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
+    if report.changes is not None:
+        yield (
+            f"changes: {report.changes.customers_written:,} customers written, {report.changes.customers_deleted:,} deleted; "
+            f"{report.changes.records_compared:,} records of the base compared"
+        )
     merges = report.merges
     if merges.pairs_compared:
         yield (

@@ -9,7 +9,7 @@ carries such calls out one after the other, so exactly one of the two succeeds, 
 a load that was given up never goes live.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,13 +19,16 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from crmsearch.contract import FieldContent
-from crmsearch.errors import BackendReadOnlyError, InvalidRequestError, NotFoundError
+from crmsearch.errors import BackendReadOnlyError, CountMismatchError, IndexNotReadyError, InvalidRequestError, NotFoundError
+from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
 from crmsearch.indexing.rebuild import copy_customers, measure_index
+from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
+from crmsearch.resolution.rows import Group
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Generation", "Lifecycle"]
@@ -88,10 +91,19 @@ class Lifecycle:
         if not created["shards_acknowledged"]:
             self.delete(index)
             raise BackendReadOnlyError("Elasticsearch finds no room for a new index: its disk is nearly full, or a data node is missing")
+        self.records(index).create()
         return index
 
-    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent] = ()) -> None:
-        """Make a filled index fit for readers and check that it holds what the job says it wrote, and finds it.
+    def records(self, index: str) -> RecordStore:
+        """The source records of a generation."""
+        return RecordStore(self._client, self._settings, index)
+
+    def finish(
+        self, index: str, expected_documents: int, contents: Sequence[FieldContent] = (), expected_records: int | None = None
+    ) -> None:
+        """Make a filled index and its records fit for use, and check that they hold what the job says it wrote, and that searches find it.
+
+        A job started by spark-submit may have written no records; then their index goes, and only full loads are possible.
 
         Raises:
             CountMismatchError: Elasticsearch holds another number of documents.
@@ -107,9 +119,18 @@ class Lifecycle:
             check_count(client, index, expected_documents)
             check_contents(client, index, contents)
             check_searches(client, index)
+            self._finish_records(index, expected_records)
             client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
             status = "yellow" if self._settings.replicas == 0 else "green"
             client.cluster.health(index=index, wait_for_status=status, timeout="60s")
+
+    def _finish_records(self, index: str, expected: int | None) -> None:
+        records = self.records(index)
+        kept = records.finish()
+        if expected is not None and kept != expected:
+            raise CountMismatchError(f"{records.index} holds {kept} records, the job wrote {expected}; it was not promoted")
+        if not kept:
+            records.delete()
 
     def _merge_segments(self, generation: Generation) -> None:
         """Make few large segments of the many that a load leaves, since every search looks up every term in each of them.
@@ -232,6 +253,7 @@ class Lifecycle:
             raise NotFoundError(f"{index} is not the name of a generation of {self.alias}")
         if index == self.live():
             raise InvalidRequestError(f"{index} is live; promote another generation first")
+        self.records(index).delete()
         with translated_errors():
             self._client.indices.delete(index=index, ignore_unavailable=True)
 
@@ -262,6 +284,24 @@ class Lifecycle:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
         return copy_customers(client, source, target), measure_index(client, source)
+
+    def changeable(self) -> str:
+        """The live generation, into which changes may be written.
+
+        Raises:
+            IndexNotReadyError: none is live.
+            ContractMismatchError: it was built for another contract.
+        """
+        index = self.live()
+        if index is None:
+            raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
+        generation = self._generation(index)
+        check_versions(index, _versions(generation))
+        return index
+
+    def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
+        """Write new, changed and removed records into a live generation; see ``apply_changes``."""
+        return apply_changes(self._client, self.records(index), index, groups, run_id, indexed_at)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""

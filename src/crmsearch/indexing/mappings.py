@@ -13,6 +13,7 @@ __all__ = [
     "VERSIONS",
     "build_customers_body",
     "build_locks_body",
+    "build_records_body",
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
@@ -59,6 +60,13 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
 def build_locks_body(settings: ElasticsearchSettings) -> Body:
     """The body of ``crm-locks``: one shard, since it holds one document while somebody writes."""
     return _build_small_body("locks.json", settings)
+
+
+def build_records_body(settings: ElasticsearchSettings) -> Body:
+    """The body of the index of records beside a new generation, set for loading like that one."""
+    body: Body = msgspec.json.decode((mappings_dir() / "records.json").read_bytes())
+    body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+    return body
 
 
 def build_runs_body(settings: ElasticsearchSettings) -> Body:

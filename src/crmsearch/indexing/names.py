@@ -4,6 +4,7 @@ crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
 crm-customers-loading               alias of the generation that a load is filling, which only the holder of the writers' lock may promote
 crm-locks                           the lock of all writers
+crm-records-20261123t101500z        the source records of that generation, for incremental loads
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
 """
@@ -18,6 +19,7 @@ __all__ = [
     "generation_time",
     "loading_alias",
     "locks_index",
+    "records_index",
     "run_of",
     "runs_index",
     "segments_index",
@@ -64,6 +66,12 @@ def loading_alias(prefix: str) -> str:
 def locks_index(prefix: str) -> str:
     """Name of the index that holds the lock of all writers."""
     return f"{prefix}-locks"
+
+
+def records_index(customers_index: str) -> str:
+    """Name of the index with the source records of a generation of customers."""
+    prefix, _, stamp = customers_index.rpartition("-customers-")
+    return f"{prefix}-records-{stamp}"
 
 
 def runs_index(prefix: str) -> str:

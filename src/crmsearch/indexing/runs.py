@@ -20,7 +20,7 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from crmsearch import __version__
-from crmsearch.contract import RunReport
+from crmsearch.contract import LoadMode, RunReport
 from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import ensure_index, translated_errors
 from crmsearch.indexing.mappings import build_runs_body
@@ -42,6 +42,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: how far it has come; ``failed`` for a run whose result never went live, ``rolled back`` for one whose result no longer is.
+        mode: of the load; an incremental one tells of its changes alone.
         failure: why it did not.
         quarantined_share: quarantined rows of customers over those read, from 0 to 1.
         completeness: mean share of customers that have a value, over the fields that the inputs had; ``None`` if that was not measured.
@@ -50,6 +51,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     state: RunState
+    mode: LoadMode = "full"
     began_at: str
     crmsearch_version: str
     index: str | None
@@ -122,8 +124,9 @@ class RunStore:
         return RunPage(runs, runs[-1].run_id if len(found) > size else None)
 
     def recent(self, size: int) -> list[RunReport]:
-        """The newest whole reports of runs that went live, oldest first, as a trend wants them."""
-        found = self._search(size, None, [], {"term": {"state": "promoted"}})
+        """The newest whole reports of full loads that went live, oldest first, as a trend wants them."""
+        full = {"bool": {"filter": {"term": {"state": "promoted"}}, "must_not": {"term": {"mode": "incremental"}}}}
+        found = self._search(size, None, [], full)
         return [parse_report(source) for source in reversed(found) if source.get("report") is not None]
 
     def get(self, run_id: str) -> RunReport:
@@ -179,6 +182,7 @@ def build_document(report: RunReport, state: RunState) -> dict[str, Any]:
     summary = RunSummary(
         run_id=report.run_id,
         state=state,
+        mode=report.mode,
         began_at=report.began_at,
         crmsearch_version=report.crmsearch_version,
         index=report.index,

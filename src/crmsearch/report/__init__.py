@@ -49,7 +49,7 @@ def render_report(report: RunReport, earlier: Sequence[RunReport] = ()) -> str:
 
 def _head(report: RunReport, before: RunReport | None) -> str:
     where = f", loaded into <code>{escape(report.index)}</code>" if report.index else ", written to files"
-    where = where if report.failure is None else "; nothing went live"
+    where = where if report.failure is None else "; nothing went live" if report.mode == "full" else "; it did not come to its end"
     # A run that failed early made no customers, which is not to say that there are none.
     made = report.failure is None or report.indexed > 0
     completeness = mean_completeness(report)
@@ -82,19 +82,31 @@ def _counted(label: str, count: int, whole: int) -> Row:
 
 
 def _inputs(report: RunReport) -> str:
-    headers = ["Table", "Holds", "Read as", "Rows read", "= indexed", "+ merged", "+ quarantined", "Quarantined", "Columns not used"]
+    headers = [
+        "Table",
+        "Holds",
+        "Read as",
+        "Rows read",
+        "= indexed",
+        "+ merged",
+        "+ removed",
+        "+ unchanged",
+        "+ quarantined",
+        "Quarantined",
+        "Columns not used",
+    ]
     rows = [
         [
             escape(each.path),
             _KINDS[each.kind],
             escape(_read_as(each)),
-            *(f"{count:,}" for count in (each.rows_read, each.indexed, each.merged, each.quarantined)),
+            *(f"{count:,}" for count in (each.rows_read, each.indexed, each.merged, each.removed, each.unchanged, each.quarantined)),
             percent(each.quarantined / each.rows_read) if each.rows_read else "–",
             _unmapped(each.unmapped),
         ]
         for each in report.inputs
     ]
-    balance = "Every row is accounted for: rows read = indexed + merged + quarantined, table by table."
+    balance = "Every row is accounted for: rows read = indexed + merged + removed + unchanged + quarantined, table by table."
     if report.failure is not None:
         balance = (
             "The run failed: what was not judged until then is neither indexed nor merged, and a table of which it says 0 was not read."

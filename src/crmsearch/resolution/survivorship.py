@@ -14,7 +14,7 @@ from crmsearch.cleaning.rules import RULES
 from crmsearch.resolution.clusters import Cluster, Link
 from crmsearch.resolution.features import is_valid_id
 
-__all__ = ["MAX_VALUES", "POLICIES", "TRUST", "describe_link", "lead_of", "merge_records"]
+__all__ = ["MAX_VALUES", "POLICIES", "TRUST", "describe_link", "is_older", "lead_of", "merge_records"]
 
 Record = Mapping[str, Any]
 
@@ -116,11 +116,11 @@ def _stated(ordered: Sequence[Record], fields: Sequence[str]) -> dict[str, Any]:
     stated = _first_knowing(ordered, fields[0])
     if stated is None:
         return {}
-    withdrawn = {each for record in ordered if not _is_older(record, stated) for each in record.get("withdrawn") or ()}
+    withdrawn = {each for record in ordered if not is_older(record, stated) for each in record.get("withdrawn") or ()}
     return {fields[0]: without_withdrawn(stated[fields[0]], withdrawn)}
 
 
-def _is_older(record: Record, other: Record) -> bool:
+def is_older(record: Record, other: Record) -> bool:
     """Whether a record is known to be older; without a date it may be the newer one, and with a day alone the newer one of that day."""
     one, two = record.get("updated_at") or "", other.get("updated_at") or ""
     return bool(one and two) and one < two[: len(one)]

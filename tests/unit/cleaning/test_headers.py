@@ -101,4 +101,4 @@ def test_no_header_name_means_two_fields() -> None:
     fields: dict[str, str] = {}
     for key, field in names:
         assert fields.setdefault(key, field) == field, key
-    assert set(HEADERS) <= {*FIELDS, *OPT_OUTS}
+    assert set(HEADERS) <= {*FIELDS, *OPT_OUTS, "deleted"}

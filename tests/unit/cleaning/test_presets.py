@@ -89,7 +89,7 @@ def test_a_table_is_sound(system: str, table: PresetTable) -> None:
 
 
 def test_the_generic_fields_are_those_of_the_contract() -> None:
-    assert set(fields_of("customers")) <= {*FIELDS, *OPT_OUTS}
+    assert set(fields_of("customers")) <= {*FIELDS, *OPT_OUTS, "deleted"}
     for kind in KEY_FIELDS:
         assert fields_of(kind)[0] == KEY_FIELDS[kind]
     assert PRESETS == ("dynamics365", "hubspot", "salesforce", "zoho", "generic")

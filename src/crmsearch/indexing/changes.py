@@ -1,0 +1,215 @@
+"""New, changed and removed records applied to the live customers: resolved against what is there, and written as whole documents.
+
+The customers come to be the same as if all records had been loaded in full, as far as the blocks of the records at hand reach. Nothing is
+half done for long: customers are written first and the records at hand last, so that a run that dies has not told of a record whose
+customers are not written, and the same input once more makes it whole.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from crmsearch.cleaning.forms import search_forms
+from crmsearch.errors import ConflictError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.records import TIMEOUT_S, RecordStore, write_documents
+from crmsearch.resolution.customers import make_customers
+from crmsearch.resolution.figures import heirs, with_figures
+from crmsearch.resolution.linking import Census, find_components, find_links
+from crmsearch.resolution.rows import Group
+from crmsearch.resolution.stored import Described, Stored, blocks_of, build_stored, describe
+from crmsearch.resolution.survivorship import is_older
+
+__all__ = ["Applied", "apply_changes"]
+
+Document = dict[str, Any]
+
+_TRIES = 3  # times that changes are resolved anew after somebody else has written what they rest on
+_IDS = 2_000  # customers of one look-up
+_OF_THE_RUN = frozenset({"run_id", "indexed_at"})  # of a customer that says the same as before, neither is worth a write
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What has become of the records at hand.
+
+    Attributes:
+        homes: the customer of every record that was new or changed, by record.
+        removed: records that are no more.
+        written: customers whose documents were written.
+        deleted: customers that are no more.
+        compared: records of the base that were looked at.
+        customers: how many there are now.
+    """
+
+    homes: dict[str, str]
+    removed: set[str]
+    written: set[str]
+    deleted: set[str]
+    compared: int
+    customers: int
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """What is to be written."""
+
+    customers: dict[str, Document]
+    deleted: set[str]
+    records: dict[str, Document]
+
+
+def apply_changes(
+    client: Elasticsearch, store: RecordStore, customers_index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str
+) -> Applied:
+    """Resolve the records at hand against those of the base, write what has changed, and make it visible.
+
+    Args:
+        client: of Elasticsearch.
+        store: the records of the live generation.
+        customers_index: the live generation.
+        groups: the records at hand, by id.
+        run_id: name of the run, for the documents.
+        indexed_at: ISO time of the run, for the documents.
+
+    Raises:
+        ConflictError: somebody else went on writing the same customers.
+        JobError: Elasticsearch refused a document.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return _Changes(client, store, customers_index, run_id, indexed_at).apply(groups)
+        except ConflictError:
+            # What was written is whole; the rest is resolved anew, on what the other has written.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError
+
+
+class _Changes:
+    """One try."""
+
+    def __init__(self, client: Elasticsearch, store: RecordStore, customers_index: str, run_id: str, indexed_at: str) -> None:
+        self._client = client.options(request_timeout=TIMEOUT_S)
+        self._store = store
+        self._customers_index = customers_index
+        self._marks = {"run_id": run_id, "indexed_at": indexed_at}
+        self._version, self._records = store.begin()
+
+    def apply(self, groups: Mapping[str, Group]) -> Applied:
+        kept = self._store.by_id(groups)
+        news = {name: group for name, group in groups.items() if _says_more(group, kept.get(name))}
+        come = {name: describe(group.record) for name, group in news.items() if not group.removes}
+        gone = {name: kept[name] for name in news if name in kept and not kept[name].record.get("removed")}
+        census = Census(self._records, map(_described, gone.values()), come.values())
+        census.learn(come.values(), self._store.counts)
+        touched, compared = self._touched(census, come, gone)
+        settled = {name: _described(one) for name, one in touched.items() if name not in news} | come
+        census.learn(settled.values(), self._store.counts)
+        plan, homes = self._resolve(census, settled, {**touched, **gone})
+        removed = {name for name, group in news.items() if group.removes}
+        self._write(plan, come, {name: groups[name].record for name in removed})
+        return Applied(
+            homes={name: homes[name] for name in come},
+            removed=removed,
+            written=set(plan.customers),
+            deleted=plan.deleted,
+            compared=compared,
+            customers=self._count(),
+        )
+
+    def _touched(self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]) -> tuple[dict[str, Stored], int]:
+        """The records that the changes may put together anew: all of the components that new records link to or old ones were in."""
+        near = self._store.in_blocks(_looked_up(census, come.values()))
+        near = {name: one for name, one in near.items() if name not in come and name not in gone}
+        around = {**come, **{name: _described(one) for name, one in near.items()}}
+        links, _ = find_links(around, census.is_hot, census.model(come.values()), come.keys())
+        linked = {name: near[name] for pair in links for name in pair if name in near}
+        components = {one.component for one in (*linked.values(), *gone.values()) if one.component is not None}
+        return linked | self._store.in_components(sorted(components)), len(near)
+
+    def _resolve(self, census: Census, settled: Mapping[str, Described], before: Mapping[str, Stored]) -> tuple[_Plan, dict[str, str]]:
+        """Put the records together anew, and find out what differs from before."""
+        model = census.model(settled.values())
+        links, _ = find_links(settled, census.is_hot, model)
+        documents: dict[str, Document] = {}
+        members: dict[str, tuple[str, ...]] = {}
+        homes: dict[str, str] = {}
+        records: dict[str, Document] = {}
+        for component, names in find_components(settled, links):
+            made, _ = make_customers([settled[name].record for name in names], model)
+            for document, cluster in made:
+                home = document["customer_id"]
+                documents[home], members[home] = document, cluster.members
+                for name in cluster.members:
+                    homes[name] = home
+                    old = before.get(name)
+                    if old is None or old.record is not settled[name].record or (old.home, old.component) != (home, component):
+                        records[name] = build_stored(settled[name], home, component, census.is_hot, self._version)
+        old_customers = self._customers({*documents, *(one.home for one in before.values())})
+        parts = heirs(old_customers.values(), members)
+        changed = {}
+        for home, document in documents.items():
+            whole = _as_indexed(with_figures(document, parts.get(home, ())) | self._marks)
+            if not _says_the_same(whole, old_customers.get(home)):
+                changed[home] = whole
+        return _Plan(changed, old_customers.keys() - documents.keys(), records), homes
+
+    def _customers(self, ids: Collection[str]) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        ordered = sorted(ids)
+        for start in range(0, len(ordered), _IDS):
+            with translated_errors():
+                answer = self._client.mget(index=self._customers_index, ids=ordered[start : start + _IDS])
+            found |= {each["_id"]: each["_source"] for each in answer["docs"] if each["found"]}
+        return found
+
+    def _write(self, plan: _Plan, come: Collection[str], removed: Mapping[str, Document]) -> None:
+        customers = ((home, document | search_forms(document)) for home, document in plan.customers.items())
+        write_documents(self._client, self._customers_index, self._version, customers, plan.deleted)
+        moved = ((name, record) for name, record in plan.records.items() if name not in come)
+        write_documents(self._client, self._store.index, self._version, moved)
+        # The records at hand come last: what is told here of a record is true of its customers.
+        at_hand = {name: plan.records[name] for name in come} | {name: _tombstone(each, self._version) for name, each in removed.items()}
+        write_documents(self._client, self._store.index, self._version, at_hand.items())
+        with translated_errors():
+            self._client.indices.refresh(index=[self._customers_index, self._store.index])
+
+    def _count(self) -> int:
+        with translated_errors():
+            return int(self._client.count(index=self._customers_index)["count"])
+
+
+def _says_more(group: Group, kept: Stored | None) -> bool:
+    """Whether a record at hand tells anything that was not known: not the same again, and nothing older."""
+    if kept is None:
+        return not group.removes
+    if is_older(group.record, kept.record):
+        return False
+    if group.removes or kept.record.get("removed"):
+        return group.removes != bool(kept.record.get("removed"))
+    return bool(group.record["fingerprint"] != kept.record.get("fingerprint"))
+
+
+def _described(stored: Stored) -> Described:
+    return describe(stored.record)
+
+
+def _looked_up(census: Census, described: Iterable[Described]) -> list[int]:
+    """Blocks in which a record's like may be found: each key, for a record that was written before the key was hot, and narrower ones."""
+    blocks = {key.value for one in described for key in one.keys}
+    return sorted(blocks | {block for one in described for block in blocks_of(one.keys, census.is_hot) if not census.is_hot(block)})
+
+
+def _tombstone(record: Document, version: int) -> Document:
+    """What is kept of a removed record: when, so that an older row does not bring it back, and nothing of the person."""
+    return {"removed": True, "written_at": version, "record": msgspec.json.encode(record).decode()}
+
+
+def _as_indexed(document: Document) -> Document:
+    """A customer as the index gives it back: without what is not known, and without what only the resolution reads."""
+    return {name: value for name, value in document.items() if value not in (None, []) and name not in {"withdrawn", "fingerprint"}}
+
+
+def _says_the_same(document: Document, old: Document | None) -> bool:
+    return old is not None and all(document.get(name) == old.get(name) for name in document.keys() | old.keys() if name not in _OF_THE_RUN)
