@@ -576,6 +576,14 @@ def test_ids_that_differ_by_case_alone_are_two_hits(people: Settings) -> None:
     assert {hit.id.removeprefix(KEY) for hit in _all_hits(people, "same id", size=1)} == {"CASE", "case"}
 
 
+@pytest.mark.parametrize(("q", "first"), [("jose diaz navarro madrid", "A"), ("José Navarro Díaz Madrid", "B"), ("josé díaz navarro", "A")])
+def test_names_of_the_same_words_are_told_by_their_order(node_settings: Settings, q: str, first: str) -> None:
+    both = [{"customer_id": "A", "name": "José Díaz Navarro"}, {"customer_id": "B", "name": "José Navarro Díaz"}]
+    with own_prefix(node_settings, "words") as (settings, lifecycle):
+        lifecycle.promote(put_documents(lifecycle, [{**each, "city": "Madrid"} for each in both]))
+        assert [hit.id for hit in _search(settings, q).hits] == [first, "AB".replace(first, "")]
+
+
 def test_a_cursor_reads_on_in_the_generation_it_began_in(node_settings: Settings) -> None:
     with own_prefix(node_settings, "cursors") as (settings, lifecycle):
         old = put_documents(lifecycle, [{"name": f"Old {number}"} for number in range(25)])

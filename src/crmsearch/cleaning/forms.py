@@ -58,13 +58,17 @@ def _name_words(name: str) -> Tokens:
 
 
 def _name_joined(name: str) -> Tokens:
-    """What is typed in one go: wangxiaoming, wxm, xiaomingwang; johnsmith, smithjohn, jsmith, smithj, js, with and without middle names."""
+    """What is typed in one go: wangxiaoming, wxm, xiaomingwang; johnsmith, smithjohn, jsmith, smithj, js, with and without middle names.
+
+    The neighbours in a longer name are there too, so that José Díaz Navarro is told from José Navarro Díaz.
+    """
     words = _latin(split_words(name))
     if has_han(name) or not 2 <= len(words) <= MAX_JOINED:
         return tuple(pinyin_forms(name))
     first, given, family = words[0], "".join(words[:-1]), words[-1]
     orders = (given + family, family + given, first + family, family + first)
-    return (*orders, given[0] + family, family + given[0], "".join(word[0] for word in words))
+    neighbours = (one + two for one, two in itertools.pairwise(words))
+    return (*orders, *neighbours, given[0] + family, family + given[0], "".join(word[0] for word in words))
 
 
 def _name_readings(name: str) -> Tokens:

@@ -57,9 +57,11 @@ def keys_of(document: Document) -> Iterator[Key]:
         yield from _given_keys(document.get("given_name") or "", family)
     yield from _chinese_keys(name, city)
     if len(words) == 2:
-        # Literally what is also the pinyin of somebody else.
-        yield "pinyin", " ".join(words)
-        yield "pinyin, city", " ".join(words), city
+        # What is also the pinyin of somebody else: literally, typed in one go, or the initials.
+        one, two = words
+        for typed in (f"{one} {two}", one + two, two + one, two + one[0], one[0] + two[0]):
+            yield "pinyin", typed
+            yield "pinyin, city", typed, city
 
 
 def _contact_keys(document: Document) -> Iterator[Key]:

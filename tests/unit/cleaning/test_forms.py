@@ -45,6 +45,8 @@ def test_a_latin_name_in_its_ways_to_be_typed() -> None:
     }
     assert _tokens("name_joined", "John Smith") == {"johnsmith", "smithjohn", "jsmith", "smithj", "js"}
     assert _tokens("name_joined", "John") == set()
+    assert {"josediaz", "diaznavarro"} <= _tokens("name_joined", "José Díaz Navarro")
+    assert "diaznavarro" not in _tokens("name_joined", "José Navarro Díaz")
     assert {"robert", "rob", "bob"} <= _tokens("name_nicknames", "Bob Smith")
     assert {"smith", "smih", "smth", "john"} <= _tokens("name_spellings", "John Smith")
     assert {"smi", "si", "joh", "oh"} <= _tokens("name_starts", "John Smith")
