@@ -21,12 +21,22 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
 from crmsearch.indexing.names import records_index, run_of
 from crmsearch.indexing.runs import RunStore
+from crmsearch.indexing.snapshots import Snapshots
 from crmsearch.jobs import run_ingest
 from crmsearch.report import render_report
 from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
 
-__all__ = ["IngestOptions", "clean_to_files", "load_changes", "load_customers", "mend", "rebuild_customers", "report_page"]
+__all__ = [
+    "IngestOptions",
+    "clean_to_files",
+    "load_changes",
+    "load_customers",
+    "mend",
+    "rebuild_customers",
+    "report_page",
+    "restore_customers",
+]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -115,6 +125,37 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
             _undo(lifecycle, runs, index, error)
             raise
         runs.advance(run_id, "promoted")
+        return index
+
+
+def restore_customers(
+    lifecycle: Lifecycle, runs: RunStore, snapshots: Snapshots, name: str | None, on_event: OnEvent = lambda _: None
+) -> str:
+    """Bring the customers of a snapshot, the newest if none is named, back as a new generation; promote it and return its name.
+
+    Raises:
+        NotFoundError: there is no such snapshot.
+        ContractMismatchError: it is of another contract.
+        LoadRunningError, LockLostError, BackendError, …: as for a load; the new index is gone and the alias is as it was.
+    """
+    with lifecycle.lock.held("restore", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+        snapshot = snapshots.get(name)
+        snapshots.restore_state(snapshot)
+        mend(lifecycle, runs)
+        began_at = datetime.now(UTC)
+        index = lifecycle.next_name(began_at)
+        try:
+            runs.begin(run_of(index), began_at, index)
+            on_event({"stage": "restore"})
+            try:
+                snapshots.restore_customers(snapshot, index)
+            finally:
+                lifecycle.adopt(index)
+            _go_live(lifecycle, runs, hold, index, snapshot.documents, (), None, on_event)
+        except BaseException as error:
+            _undo(lifecycle, runs, index, error)
+            raise
+        runs.advance(run_of(index), "promoted")
         return index
 
 

@@ -68,6 +68,10 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
     index_prefix: Annotated[
         str, Meta(pattern="^[a-z][a-z0-9_]*$", description="First part of every index name, e.g. `crm` in `crm-customers`")
     ] = "crm"
+    snapshots: Annotated[
+        str,
+        Meta(description="Where backups go: a folder of Elasticsearch's `path.repo`, or `s3://bucket/path`; the local node has one"),
+    ] = ""
     shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
     lock_lease_s: Annotated[
         float, Meta(gt=0, description="A load that has not renewed its lock for so long, in seconds, is taken for dead and cleared away")

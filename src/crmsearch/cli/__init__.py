@@ -14,6 +14,7 @@ from crmsearch.cli.node import node
 from crmsearch.cli.output import words
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
+from crmsearch.cli.snapshots import snapshot
 from crmsearch.cli.statistics import stats
 from crmsearch.errors import CrmSearchError
 
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, up, down, sample, ingest, clean, index, serve, search, stats, segments, node, doctor):
+for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, node, doctor):
     cli.add_command(command)
 
 

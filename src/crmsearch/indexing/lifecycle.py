@@ -65,9 +65,6 @@ class Lifecycle:
     def create(self, began_at: datetime, *, loading: bool = False) -> str:
         """Make the empty index of a run that began at ``began_at`` and return its name.
 
-        Names are in the order in which generations are made, whatever the clock says: where it was put back, or has not moved on since
-        the last one, the name is of a second later than that.
-
         Args:
             began_at: aware.
             loading: it is filled by a holder of the writers' lock, and must be promoted or discarded as such.
@@ -75,9 +72,7 @@ class Lifecycle:
         Raises:
             BackendReadOnlyError: Elasticsearch has no room for it.
         """
-        prefix = self._settings.index_prefix
-        newest = next((generation_time(prefix, each.index) for each in self.generations()), None)
-        index = customers_index(prefix, began_at if newest is None else max(began_at, newest + timedelta(seconds=1)))
+        index = self.next_name(began_at)
         aliases: dict[str, Any] = {self._loading_alias: {}} if loading else {}
         with translated_errors():
             try:
@@ -97,6 +92,21 @@ class Lifecycle:
     def records(self, index: str) -> RecordStore:
         """The source records of a generation."""
         return RecordStore(self._client, self._settings, index)
+
+    def next_name(self, began_at: datetime) -> str:
+        """What to call a generation that is begun now.
+
+        Names are in the order in which generations are made, whatever the clock says: where it was put back, or has not moved on since
+        the last one, the name is of a second later than that.
+        """
+        prefix = self._settings.index_prefix
+        newest = next((generation_time(prefix, each.index) for each in self.generations()), None)
+        return customers_index(prefix, began_at if newest is None else max(began_at, newest + timedelta(seconds=1)))
+
+    def adopt(self, index: str) -> None:
+        """Mark an index that came from elsewhere as being loaded, if it is there, so that it can be promoted or discarded as such."""
+        with translated_errors(), suppress(elasticsearch.NotFoundError):
+            self._client.indices.put_alias(index=index, name=self._loading_alias)
 
     def finish(
         self, index: str, expected_documents: int, contents: Sequence[FieldContent] = (), expected_records: int | None = None

@@ -23,6 +23,7 @@ __all__ = [
     "run_of",
     "runs_index",
     "segments_index",
+    "snapshots_repository",
 ]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
@@ -77,6 +78,11 @@ def records_index(customers_index: str) -> str:
 def runs_index(prefix: str) -> str:
     """Name of the index that holds one report per run."""
     return f"{prefix}-runs"
+
+
+def snapshots_repository(prefix: str) -> str:
+    """Name of the repository that holds the snapshots."""
+    return f"{prefix}-snapshots"
 
 
 def segments_index(prefix: str) -> str:

@@ -48,8 +48,10 @@ class RecordStore:
             self._client.indices.create(index=self.index, **build_records_body(self._settings))
 
     def finish(self) -> int:
-        """Make a filled index fit for use and return how many records it holds."""
+        """Make a filled index fit for use and return how many records it holds; none if it is not there."""
         with translated_errors():
+            if not self._client.indices.exists(index=self.index):
+                return 0
             self._client.indices.put_settings(index=self.index, settings=build_serving_settings(self._settings))
             self._client.indices.refresh(index=self.index)
             return int(self._client.count(index=self.index)["count"])

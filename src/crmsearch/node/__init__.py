@@ -207,7 +207,12 @@ def _connected(settings: Settings, record: NodeRecord) -> Settings:
     with _using(files):
         password = Secret(_read_password(files))
     elasticsearch = msgspec.structs.replace(
-        settings.elasticsearch, url=record.url, username=record.username, password=password, api_key=Secret()
+        settings.elasticsearch,
+        url=record.url,
+        username=record.username,
+        password=password,
+        api_key=Secret(),
+        snapshots=settings.elasticsearch.snapshots or str(files.snapshots),
     )
     return msgspec.structs.replace(settings, elasticsearch=elasticsearch)
 

@@ -6,7 +6,7 @@ The layout below the state directory::
       node.json         what runs: url, ports, pid, version, user name
       password          of the user ``crmsearch``, mode 0600
       console.log       what the server wrote while starting
-      config/ data/ logs/ tmp/    the server's, mode 0700
+      config/ data/ logs/ tmp/ snapshots/    the server's, mode 0700
 """
 
 import base64
@@ -61,8 +61,12 @@ class NodeFiles(msgspec.Struct, frozen=True):
         return self.root / "tmp"
 
     @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
     def owned_by_server(self) -> tuple[Path, ...]:
-        return (self.config, self.data, self.logs, self.tmp)
+        return (self.config, self.data, self.logs, self.tmp, self.snapshots)
 
     @property
     def lock(self) -> Path:
@@ -106,7 +110,7 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         transport_port: Port of the transport interface, on loopback; nothing connects to it, but it cannot be turned off.
         password: Of the one user.
     """
-    settings: dict[str, str | int | bool] = {
+    settings: dict[str, str | int | bool | list[str]] = {
         "cluster.name": "crmsearch",
         "node.name": "crmsearch-local",
         "discovery.type": "single-node",
@@ -115,6 +119,7 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         "transport.port": transport_port,
         "path.data": str(files.data),
         "path.logs": str(files.logs),
+        "path.repo": [str(files.snapshots)],
         "action.auto_create_index": False,
         # The defaults are shares of the disk: a laptop's disk at 90% would leave every new index red.
         "cluster.routing.allocation.disk.watermark.low": "2gb",
