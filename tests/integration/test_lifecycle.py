@@ -76,7 +76,8 @@ def test_finish_counts_and_makes_it_fit_for_readers(own: Lifecycle) -> None:
 def test_the_many_segments_of_a_load_become_one(own: Lifecycle) -> None:
     index = own.create(NOON)
     for number in range(5):
-        own._client.index(index=index, id=str(number), document={"customer_id": str(number)}, refresh=True)
+        document = {"customer_id": str(number)}
+        own._client.index(index=index, id=str(number), document=document | search_forms(document), refresh=True)
     assert _segments(own, index) > 1
     own.finish(index, 5)
     assert _segments(own, index) == 1
@@ -125,7 +126,7 @@ def test_another_contract_is_not_promoted(own: Lifecycle) -> None:
     live, other = _fill(own, 0), _fill(own, 1)
     own.promote(live)
     own._client.indices.put_mapping(index=other, meta={"contract_version": CONTRACT_VERSION + 1, "complete": True})
-    with pytest.raises(ContractMismatchError, match="crmsearch ingest") as caught:
+    with pytest.raises(ContractMismatchError, match="newer crmsearch that made it") as caught:
         own.promote(other)
     assert caught.value.exit_code == 3
     assert own.live() == live

@@ -571,6 +571,30 @@ def test_a_cursor_visits_every_hit_once(loaded: Loaded, customers: list[Source],
         assert set(ids) == {customer["customer_id"] for customer in customers}
 
 
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("smith -john.smith@acme.test", {"jane"}),
+        ("smith -@acme.test", {"jane"}),
+        ("smith -acme.test", {"jane"}),
+        ("smith -globex", {"john"}),
+        ("smith -0123", {"jane"}),
+        (f"smith -{KEY}john", {"jane"}),
+        ("李娜 -北京", {"li-shanghai"}),
+        ("😀", set()),
+        ("?!", set()),
+    ],
+)
+def test_what_is_left_out_is_not_found(people: Settings, q: str, found: set[str]) -> None:
+    precise = [hit for hit in _search(people, q, size=20).hits if not hit.unmatched]
+    names = {hit.id.removeprefix(KEY) for hit in precise}
+    assert names & {"john", "jane", "li-beijing", "li-shanghai"} == found
+
+
+def test_an_asterisk_finds_everybody(people: Settings) -> None:
+    assert _search(people, "*").total == len(PEOPLE)
+
+
 def test_ids_that_differ_by_case_alone_are_two_hits(people: Settings) -> None:
     assert [hit.id.removeprefix(KEY) for hit in _all_hits(people, size=1)] == sorted(PEOPLE)
     assert {hit.id.removeprefix(KEY) for hit in _all_hits(people, "same id", size=1)} == {"CASE", "case"}

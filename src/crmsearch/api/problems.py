@@ -1,6 +1,7 @@
 """Every error as ``application/problem+json`` (RFC 9457): ``type, title, status, detail, code, request_id``."""
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ __all__ = ["EXCEPTION_HANDLERS", "Problem"]
 
 logger = logging.getLogger("crmsearch.api")
 
+_PATH = re.compile(r" for path \S.*$", re.DOTALL)  # which Litestar repeats with its query, in which may stand what was searched for
 _RETRY_AFTER_S = 2  # a restarted node or a full queue has usually recovered by then
 
 
@@ -59,6 +61,7 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         places = [f"{each.get('key', 'body')}: {each['message']}" for each in error.extra if isinstance(each, dict) and "message" in each]
         detail = "; ".join(places) or detail
+    detail = _PATH.sub("", detail)
     code = {400: InvalidRequestError.code, 404: NotFoundError.code}.get(error.status_code, title.lower().replace(" ", "_"))
     return _respond(request, title, error.status_code, detail, code, error.headers)  # of which 405 has the methods that there are
 

@@ -179,7 +179,7 @@ def _cached(tokens: Callable[[str], Tokens], size: int = 65_536) -> Callable[[st
 _NAME = ("name",)
 _PLACE = ("city", "district", "province")
 _WORK = ("company", "job_title", "industry")
-_PROSE = ("address", "postcode", "tags", "owner", "notes", "last_ticket_subject")
+_PROSE = ("address", "postcode", "tags", "notes", "last_ticket_subject")
 
 FORMS: dict[str, Form] = {
     form.name: form

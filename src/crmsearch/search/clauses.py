@@ -5,7 +5,7 @@ from typing import Any
 from crmsearch.search.relevance import ANOTHER_WAY, PLACE_WORD, PRECISE, TOLERANT, Way
 from crmsearch.search.text import Chunk, QueryText, Word
 
-__all__ = ["Body", "all_of", "any_of", "best_of", "constant", "every_chunk", "most_chunks"]
+__all__ = ["Body", "any_of", "best_of", "constant", "every_chunk", "literally", "most_chunks"]
 
 Body = dict[str, Any]
 
@@ -15,6 +15,7 @@ _PLACES = tuple(way for way in _ALL if way.form in {"place_words", "other_spelli
 # Guesses at a word that is still being typed. Where words are missing anyway, they find strangers by chance.
 _GUESSES = tuple(way for way in _ALL if way.form == "name_starts" or (way.form, way.how) == ("name_joined", "beginning"))
 _ELSEWHERE = tuple(way for way in _ALL if way not in _PLACES and way not in _GUESSES)
+_WRITTEN = tuple(way for way in PRECISE if way.how != "beginning" and way.form not in {"name_joined", "name_readings"})
 # Of single words, not of whole names, which are two words anyway.
 _JOINED = tuple(way for way in _ALL if way.form in {"name_words", "name_spellings"} and way.how == "any")
 
@@ -39,6 +40,18 @@ def best_of(queries: list[Body], others: float = ANOTHER_WAY) -> Body:
 def every_chunk(chunks: list[Chunk], *, tolerant: bool) -> list[Body]:
     """A clause for each part of the text: the best way to understand it; of a way that is several words, all of them."""
     return [_chunk(chunk, _ALL if tolerant else PRECISE) for chunk in chunks]
+
+
+def literally(chunk: Chunk) -> Body:
+    """Customers who have a word, number, address or code as it is written: no beginnings, and nothing that only sounds so."""
+    readings = [{"bool": {"filter": [_as_written(word) for word in reading]}} for reading in chunk.readings]
+    return {"bool": {"should": readings}}
+
+
+def _as_written(word: Word) -> Body:
+    found = [_look_up(way, tokens) for way in _WRITTEN if word.kind in way.kinds and (tokens := way.tokens(word))]
+    # The name of a mail domain without its ending: gmail.
+    return {"bool": {"should": [*found, any_of("email_parts.edges", (f"{word.text}.",))]}}
 
 
 def _chunk(chunk: Chunk, ways: tuple[Way, ...]) -> Body:

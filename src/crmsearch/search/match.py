@@ -14,13 +14,14 @@ from crmsearch.cleaning.chinese import to_simplified
 from crmsearch.cleaning.forms import FORMS, Form, values_of
 from crmsearch.cleaning.spelling import is_han, split_words, word_spans
 from crmsearch.contract import FIELDS
-from crmsearch.search.relevance import PHRASE_FIELDS, PRECISE, TOLERANT, Stage, Way
+from crmsearch.search.relevance import PHRASE_FIELDS, PRECISE, TOGETHER_WAY, TOLERANT, Stage, Way
 from crmsearch.search.text import QueryText, Word
 
 __all__ = ["Match", "Matcher", "Reason"]
 
 FRAGMENT = 80  # characters of a long text shown on each side of the first mark
 _IN_PHRASES = frozenset(path.partition(".")[0] for path in PHRASE_FIELDS)
+_MISSPELT = frozenset(("name_spellings", "name_joined", "name_sounds", "name_readings", "other_spellings", "email_spellings"))
 WHOLE = 240  # characters up to which a text is shown whole
 Spans = list[tuple[int, int]]
 _Plan = list[tuple[Way, tuple[str, ...], tuple[str, ...]]]  # a way, its tokens, and what is looked for in a text of tokens
@@ -37,13 +38,23 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """What there is to say of one hit; ``unmatched`` are words that it does not have in any way (partial stage only)."""
+    """What there is to say of one hit.
+
+    Attributes:
+        matched: fields that fit, those that count most first.
+        highlights: by field, its values with what fits marked.
+        reasons: of each word, the way that counts.
+        unmatched: words that it does not have in any way; in the partial stage only.
+        similar: a word that is spelt like one of the document -> that one.
+        typed: words that it has as they were typed.
+    """
 
     matched: list[str]
     highlights: dict[str, list[str]]
     reasons: list[Reason]
     unmatched: list[str]
-    similar: dict[str, str]  # a word that is only similar -> the word of the document it was taken for
+    similar: dict[str, str]
+    typed: frozenset[str]
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -59,6 +70,8 @@ class Matcher:
 
     def __init__(self, text: QueryText, stage: Stage, *, highlight: bool = True) -> None:
         self._highlight = highlight
+        self._partial = stage == "partial"
+        self._together = _together(text) if len(text.words) > 1 else None
         self._chunks = [] if text.long else text.chunks
         # Words of phrases, which are looked for in some fields only, and of a pasted text.
         plain = {_plain_word(each): _IN_PHRASES for phrase in text.phrases for each in split_words(phrase)}
@@ -83,6 +96,10 @@ class Matcher:
                 unmatched.append(chunk.written)
         for word, plan, fields in self._plain:
             found += [each for each in _holding(word, plan, document, held) if each.field in fields]
+        if unmatched and not self._partial and self._together:
+            # Every word fits in these stages: those that fit nowhere alone are one name together.
+            found.append(self._together)
+            unmatched = []
         ordered, best_ways = sorted(found, key=lambda each: -each.way.weight), _best_of_each(found)
         return Match(
             matched=list(dict.fromkeys(each.field for each in ordered)),
@@ -91,6 +108,7 @@ class Matcher:
             unmatched=unmatched,
             # Nothing is similar where only precise ways were looked for.
             similar={each.word.text: like for each in best_ways if self._tolerant and (like := _taken_for(each, document))},
+            typed=frozenset(each.word.text for each in best_ways if each.way in PRECISE),
         )
 
     def _find(self, word: Word, document: Mapping[str, Any], held: _Held) -> list[_Found]:
@@ -99,6 +117,12 @@ class Matcher:
             return found
         similar = _holding(word, self._tolerant.get(word, []), document, held)
         return sorted(similar, key=lambda each: -each.way.weight)[:1]
+
+
+def _together(text: QueryText) -> _Found:
+    word = Word("".join(text.words), "latin")
+    tokens = TOGETHER_WAY.tokens(word)
+    return _Found(word, TOGETHER_WAY, tokens, _needles(TOGETHER_WAY, tokens), "name")
 
 
 def _plain_word(text: str) -> Word:
@@ -161,13 +185,22 @@ def _best_of_each(found: list[_Found]) -> list[_Found]:
 
 
 def _taken_for(found: _Found, document: Mapping[str, Any]) -> str | None:
-    """The word of the document that a similar word was taken for, as it is written; none if it says the same or is no word."""
-    if found.way not in TOLERANT or found.way.how != "any" or found.way.form == "name_nicknames":
+    """The word of the document that a misspelt or misheard word was taken for, as it is written; none if it is no one word of the like."""
+    if found.way not in TOLERANT or found.way.form not in _MISSPELT:
         return None
     for value in values_of(document, found.field):
         for start, end in _spans(found, value):
-            return value[start:end]
+            like = value[start:end]
+            return like if _is_like(found.word.text, like) else None
     return None
+
+
+def _is_like(word: str, like: str) -> bool:
+    """Whether a word may stand in the place of another: one other word, of as many characters if both are Chinese."""
+    words = split_words(like)
+    if len(words) != 1 or words[0] == word:
+        return False
+    return not is_han(word) or (is_han(words[0]) and len(words[0]) == len(word))
 
 
 def _highlights(found: list[_Found], document: Mapping[str, Any]) -> dict[str, list[str]]:

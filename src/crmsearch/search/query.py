@@ -7,8 +7,8 @@ similar forms too, where that finds too little; ``partial``, where not every wor
 from collections.abc import Sequence
 
 from crmsearch.cleaning.forms import grams
-from crmsearch.cleaning.spelling import deletions, is_han, split_words
-from crmsearch.search.clauses import Body, all_of, any_of, best_of, constant, every_chunk, most_chunks
+from crmsearch.cleaning.spelling import deletions, is_han
+from crmsearch.search.clauses import Body, any_of, best_of, constant, every_chunk, literally, most_chunks
 from crmsearch.search.cursor import Position
 from crmsearch.search.facets import build_facets, split_selections
 from crmsearch.search.filters import Filter, build_filter
@@ -33,7 +33,6 @@ __all__ = ["Body", "build_count_body", "build_search_body", "build_suggest_body"
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
 NEEDED_OF_LONG = "10%"  # of the words of a pasted text
-PLAIN_FORMS = ("name_words", "place_words", "work_words", "prose_words", "email_parts", "id_forms")  # where an excluded word must not be
 
 
 def stages_of(q: str) -> tuple[Stage, ...]:
@@ -56,14 +55,14 @@ def is_enough(q: str, stage: Stage, total: int) -> bool:
 
 
 def build_text_query(q: str, stage: Stage = "precise") -> Body | None:
-    """The scoring query for a text, or ``None`` for one that asks nothing.
+    """The scoring query for a text, or ``None`` for one that asks nothing; what is only signs nobody has.
 
     Raises:
         FilterSyntaxError, UnknownFieldError: a condition in the text is not of the grammar.
     """
     text = parse_text(q)
     if text.empty:
-        return None
+        return {"match_none": {}} if text.only_signs else None
     parts: Body = {
         "should": [],
         "must": _phrases(text),
@@ -130,16 +129,7 @@ def _phrase(phrase: str) -> Body:
 
 
 def _without(text: QueryText) -> list[Body]:
-    excluded = []
-    for phrase in text.without:
-        words = split_words(phrase)
-        if len(words) > 1:
-            excluded.append(_phrase(phrase))
-        elif is_han(words[0]):
-            excluded += [all_of(form, grams(words[0])) for form in ("name_grams", "place_words", "work_words", "prose_words")]
-        else:
-            excluded += [any_of(form, words) for form in PLAIN_FORMS]
-    return excluded
+    return [*map(literally, text.without), *map(_phrase, text.without_phrases)]
 
 
 def _pasted(text: QueryText) -> Body:

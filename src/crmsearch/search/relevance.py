@@ -31,6 +31,7 @@ __all__ = [
     "STAGES",
     "TOGETHER",
     "TOGETHER_SIMILAR",
+    "TOGETHER_WAY",
     "TOLERANT",
     "WHOLE_NAME",
     "Stage",
@@ -255,3 +256,6 @@ TOLERANT: tuple[Way, ...] = (
     Way("email_spellings", "any", 4, ("latin", "code"), _slips_of_long, "is spelt like", "as above, typed without the domain"),
     Way("other_spellings", "any", 4.6, _LATIN, _slips_of_long, "is spelt like", "a slip in a place or company"),
 )
+
+# Words of one name that were typed with gaps, which none of them tells alone; see ``TOGETHER``.
+TOGETHER_WAY = Way("name_joined", "any", TOGETHER, _LATIN, _itself, "with its neighbours is a way to type", "above syllables")

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crmsearch.cleaning.spelling import is_han
 from crmsearch.contract import FIELDS, Customer
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.facets import Facet, parse_facets, split_selections
@@ -130,11 +131,18 @@ def parse_suggest(request: SuggestRequest, answer: dict[str, Any], stage: Stage 
 
 
 def _corrections(q: str, matches: list[Match]) -> list[str]:
-    """What was probably meant: the text with its similar words as the best hits write them."""
+    """What was probably meant: the text with its misspelt words as the best hits write them.
+
+    A word that a hit has as it was typed is none of them, and pinyin is not mixed with characters.
+    """
+    alone = len(q.split()) == 1
+    typed = frozenset().union(*(match.typed for match in matches))
     found: dict[str, None] = {}
     for match in matches[:CORRECTED_HITS]:
         text = q
         for word, like in match.similar.items():
+            if word in typed or not (alone or is_han(word) == is_han(like)):
+                continue
             # Letters of the document are taken as they are: no part of them is a reference to a group.
             text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", like.replace("\\", r"\\"), text, flags=re.IGNORECASE)
         if text.casefold() != q.casefold():

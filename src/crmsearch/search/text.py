@@ -53,7 +53,8 @@ class QueryText(msgspec.Struct, frozen=True):
         whole: the text without its operators, spaces single.
         chunks: what must be found.
         phrases: words that must stand next to each other.
-        without: words and phrases that must not be found.
+        without: words, numbers, addresses and codes that must not be found.
+        without_phrases: phrases that must not be found.
         filters: conditions written in the text.
         unfiltered: the text without these conditions.
     """
@@ -61,13 +62,19 @@ class QueryText(msgspec.Struct, frozen=True):
     whole: str = ""
     chunks: tuple[Chunk, ...] = ()
     phrases: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
+    without: tuple[Chunk, ...] = ()
+    without_phrases: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     unfiltered: str = ""
 
     @property
     def empty(self) -> bool:
-        return not (self.chunks or self.phrases or self.without or self.filters)
+        return not (self.chunks or self.phrases or self.without or self.without_phrases or self.filters)
+
+    @property
+    def only_signs(self) -> bool:
+        """Whether something was typed that nothing can be found by; an asterisk stands for everything."""
+        return self.empty and self.whole not in {"", "*"}
 
     @property
     def long(self) -> bool:
@@ -85,7 +92,12 @@ class QueryText(msgspec.Struct, frozen=True):
 
 
 _QUOTES = str.maketrans("“”„«»「」", '"' * 7)
-_OPERATOR = re.compile(r'(?<!\S)(?:(?P<field>-?[a-z_]+:(?:"[^"]*"|[^\s"]+))|(?P<minus>-?)"(?P<phrase>[^"]*)"|-(?P<word>[^\W\d]\S*))(?!\S)')
+_OPERATOR = re.compile(
+    r'(?<!\S)(?:(?P<field>-?[a-z_]+:(?:"[^"]*"|[^\s"]+))|(?P<minus>-?)"(?P<phrase>[^"]*)"|-(?P<word>[^\s\-"\d]\S*|\d\S{3,}))(?!\S)'
+)
+# What runs on a number behind a gap is a part of it and no operator: (020) -7946 0018.
+_RUN_ON = re.compile(r"(?<=[\d)] )-(?=\d)")
+_SCHEME = re.compile(r"(?<!\S)(?:mailto|tel|sip):(?=\S)", re.IGNORECASE)  # of an address or a number that was pasted as a link
 _NUMBER = re.compile(r"(?<!\S)[+(]?\d[\d\s().\-/]*\d(?!\S)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")  # between two words typed without their gap: KarenLong
 _CODE = re.compile(r"\w[\w.+:/-]*[._+:/-][\w.+:/-]*\w")  # john.smith, wang_wei88, C-00123, salesforce:003A
@@ -106,7 +118,8 @@ def parse_text(raw: str) -> QueryText:
         FilterSyntaxError, UnknownFieldError: a condition on a field of the catalogue is not of the grammar.
     """
     phrases: list[str] = []
-    without: list[str] = []
+    without: list[Chunk] = []
+    without_phrases: list[str] = []
     filters: list[Filter] = []
 
     def take(match: re.Match[str]) -> str:
@@ -115,12 +128,16 @@ def parse_text(raw: str) -> QueryText:
                 return match[0]  # "re:" and "http:" are words
             filters.append(parse_filter(match["field"].replace('"', "")))
         elif match["word"] or match["minus"]:
-            without.append(match["word"] or match["phrase"])
+            typed = match["word"] or match["phrase"]
+            if match["word"] or "@" in typed or len(split_words(typed)) == 1:
+                without.extend(_chunks(typed))
+            else:
+                without_phrases.append(typed)
         else:
             phrases.append(match["phrase"])
         return " "
 
-    text = normalise_text(raw).translate(_QUOTES)
+    text = _RUN_ON.sub("", _SCHEME.sub("", normalise_text(raw).translate(_QUOTES)))
     rest = " ".join(_OPERATOR.sub(take, text).split())
     unfiltered = " ".join(_OPERATOR.sub(lambda match: " " if _names_a_field(match) else match[0], text).split())
     chunks = _chunks(rest)
@@ -131,7 +148,8 @@ def parse_text(raw: str) -> QueryText:
         whole=rest,
         chunks=chunks,
         phrases=tuple(phrase for phrase in phrases if split_words(phrase)),
-        without=tuple(word for word in without if split_words(word)),
+        without=tuple(without),
+        without_phrases=tuple(phrase for phrase in without_phrases if split_words(phrase)),
         filters=tuple(filters),
         unfiltered=unfiltered,
     )

@@ -246,6 +246,13 @@ def test_the_field_catalogue_is_whole(client: TestClient[Litestar]) -> None:
     assert [field["name"] for field in client.get("/v1/fields").json()] == list(FIELDS)
 
 
+def test_a_refusal_does_not_repeat_what_was_searched_for(client: TestClient[Litestar]) -> None:
+    answer = client.get("/v1/stats/crosstab?q=John%20Geheim&rows=city")
+    _assert_problem(answer, 400, "invalid_request")
+    assert "columns" in answer.json()["detail"]
+    assert "Geheim" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "kwargs", "status", "code"),
     [

@@ -82,3 +82,9 @@ def test_small_parts() -> None:
     assert grams("王小明") == ("王小", "小明")
     assert grams("王") == ("王",)
     assert compact("C-00 1/a") == "c001a"
+
+
+def test_searched_are_the_fields_that_the_catalogue_says() -> None:
+    searched = {field for form in FORMS.values() for field in form.fields} - {"source_records"}
+    parts_of_the_name = {"given_name", "family_name"}
+    assert searched == {field.name for field in FIELDS.values() if field.searchable} - parts_of_the_name

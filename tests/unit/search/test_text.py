@@ -61,12 +61,44 @@ def test_operators() -> None:
     assert text.whole == "smith"
     assert text.unfiltered == 'smith "new york" -vip -"acme corp"'
     assert text.phrases == ("new york",)
-    assert text.without == ("vip", "acme corp")
+    assert [chunk.written for chunk in text.without] == ["vip"]
+    assert text.without_phrases == ("acme corp",)
     assert text.filters == (
         Filter(field="city", in_=["北京", "上海"]),
         Filter(field="tags", not_in=["test"]),
         Filter(field="age", gte=20, lte=39),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("wang -gmail.com", ["gmail.com"]),
+        ("wang -@gmail.com", ["@gmail.com"]),
+        ('wang -"@gmail.com"', ["@gmail.com"]),
+        ("smith -C-0356239", ["C-0356239"]),
+        ("smith -jon.smith@x.com", ["jon.smith@x.com"]),
+        ("wang -8812", ["8812"]),
+        ("王 -北京", ["北京"]),
+        ("(020) -7946 0018", []),
+    ],
+)
+def test_whatever_can_be_found_can_be_left_out(text: str, without: list[str]) -> None:
+    parsed = parse_text(text)
+    assert [chunk.written for chunk in parsed.without] == without
+    assert len(parsed.chunks) == 1
+
+
+@pytest.mark.parametrize("text", ["mailto:jon@x.com", "tel:+8613800138000", "MAILTO:jon@x.com"])
+def test_links_are_what_they_lead_to(text: str) -> None:
+    assert parse_text(text).chunks == parse_text(text.partition(":")[2]).chunks
+
+
+@pytest.mark.parametrize(
+    ("text", "only_signs"), [("😀", True), ("?!", True), ("@", True), ("*", False), ("", False), ("a", False), ("city:北京", False)]
+)
+def test_signs_find_nobody_and_an_asterisk_everybody(text: str, only_signs: bool) -> None:
+    assert parse_text(text).only_signs == only_signs
 
 
 def test_segments_and_relative_days_are_conditions_too() -> None:
