@@ -101,12 +101,13 @@ class _Changes:
         news = {name: group for name, group in groups.items() if _says_more(group, kept.get(name))}
         come = {name: describe(group.record) for name, group in news.items() if not group.removes}
         gone = {name: kept[name] for name in news if name in kept and not kept[name].record.get("removed")}
-        census = Census(self._records, map(_described, gone.values()), come.values())
+        census = Census(self._records, [describe(one.record) for one in gone.values()], come.values())
         census.learn(come.values(), self._store.counts)
-        touched, compared = self._touched(census, come, gone)
-        settled = {name: _described(one) for name, one in touched.items() if name not in news} | come
+        touched, near = self._touched(census, come, gone)
+        standing = {name: near.get(name) or describe(one.record) for name, one in touched.items() if name not in news}
+        settled = standing | come
         census.learn(settled.values(), self._store.counts)
-        plan, homes = self._resolve(census, settled, {**touched, **gone})
+        plan, homes = self._resolve(census, settled, come, {**touched, **gone})
         removed = {name for name, group in news.items() if group.removes}
         self._write(plan, come, {name: groups[name].record for name in removed})
         return Applied(
@@ -114,21 +115,28 @@ class _Changes:
             removed=removed,
             written=set(plan.customers),
             deleted=plan.deleted,
-            compared=compared,
+            compared=len(near),
             customers=self._count(),
         )
 
-    def _touched(self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]) -> tuple[dict[str, Stored], int]:
-        """The records that the changes may put together anew: all of the components that new records link to or old ones were in."""
-        near = self._store.in_blocks(_looked_up(census, come.values()))
-        near = {name: one for name, one in near.items() if name not in come and name not in gone}
-        around = {**come, **{name: _described(one) for name, one in near.items()}}
-        links, _ = find_links(around, census.is_hot, census.model(come.values()), come.keys())
-        linked = {name: near[name] for pair in links for name in pair if name in near}
-        components = {one.component for one in (*linked.values(), *gone.values()) if one.component is not None}
-        return linked | self._store.in_components(sorted(components)), len(near)
+    def _touched(
+        self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]
+    ) -> tuple[dict[str, Stored], dict[str, Described]]:
+        """The records that the changes may put together anew: all of the components that new records link to or old ones were in.
 
-    def _resolve(self, census: Census, settled: Mapping[str, Described], before: Mapping[str, Stored]) -> tuple[_Plan, dict[str, str]]:
+        Beside them those that were compared.
+        """
+        found = self._store.in_blocks(_looked_up(census, come.values()))
+        found = {name: one for name, one in found.items() if name not in come and name not in gone}
+        near = {name: describe(one.record) for name, one in found.items()}
+        links, _ = find_links({**near, **come}, census.is_hot, census.model(come.values()), come.keys())
+        linked = {name: found[name] for pair in links for name in pair if name in found}
+        components = {one.component for one in (*linked.values(), *gone.values()) if one.component is not None}
+        return self._store.in_components(sorted(components)) | linked, near
+
+    def _resolve(
+        self, census: Census, settled: Mapping[str, Described], come: Collection[str], before: Mapping[str, Stored]
+    ) -> tuple[_Plan, dict[str, str]]:
         """Put the records together anew, and find out what differs from before."""
         model = census.model(settled.values())
         links, _ = find_links(settled, census.is_hot, model)
@@ -143,8 +151,7 @@ class _Changes:
                 documents[home], members[home] = document, cluster.members
                 for name in cluster.members:
                     homes[name] = home
-                    old = before.get(name)
-                    if old is None or old.record is not settled[name].record or (old.home, old.component) != (home, component):
+                    if name in come or (before[name].home, before[name].component) != (home, component):
                         records[name] = build_stored(settled[name], home, component, census.is_hot, self._version)
         old_customers = self._customers({*documents, *(one.home for one in before.values())})
         parts = heirs(old_customers.values(), members)
@@ -189,10 +196,6 @@ def _says_more(group: Group, kept: Stored | None) -> bool:
     if group.removes or kept.record.get("removed"):
         return group.removes != bool(kept.record.get("removed"))
     return bool(group.record["fingerprint"] != kept.record.get("fingerprint"))
-
-
-def _described(stored: Stored) -> Described:
-    return describe(stored.record)
 
 
 def _looked_up(census: Census, described: Iterable[Described]) -> list[int]:
