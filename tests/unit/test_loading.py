@@ -45,7 +45,7 @@ class RecordingLifecycle:
     def __init__(self, failures: dict[str, BaseException] | None = None) -> None:
         self.steps: list[tuple[Any, ...]] = []
         self.failures = failures or {}
-        self.applied = Applied(homes={}, removed=set(), written=set(), deleted=set(), compared=0, customers=9)
+        self.applied = Applied(homes={}, told=set(), removed=set(), written=set(), deleted=set(), compared=0, customers=9)
 
     def create(self, _: datetime) -> str:
         self._step("create")
@@ -253,7 +253,9 @@ def _change(settings: Settings, lifecycle: RecordingLifecycle, job: Job, runs: R
 
 def test_changes_are_applied_and_every_row_is_accounted_for(settings: Settings) -> None:
     lifecycle, job, runs = RecordingLifecycle(), CleaningJob(*CHANGED_ROWS), RecordingRuns()
-    lifecycle.applied = Applied(homes={"A": "A", "B": "A"}, removed={"D"}, written={"A"}, deleted={"B"}, compared=7, customers=9)
+    lifecycle.applied = Applied(
+        homes={"A": "A", "B": "A", "Z": "Z"}, told={"A", "B"}, removed={"D"}, written={"A"}, deleted={"B"}, compared=7, customers=9
+    )
     report = _change(settings, lifecycle, job, runs)
     ((step, index, names, run_id),) = lifecycle.steps
     assert (step, index, names, run_id) == ("apply", INDEX, ["A", "B", "C", "D"], job.arguments[job.arguments.index("--run-id") + 1])

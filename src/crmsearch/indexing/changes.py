@@ -6,6 +6,8 @@ customers are not written, and the same input once more makes it whole.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -22,10 +24,11 @@ from crmsearch.resolution.rows import Group
 from crmsearch.resolution.stored import Described, Stored, blocks_of, build_stored, describe
 from crmsearch.resolution.survivorship import is_older
 
-__all__ = ["Applied", "apply_changes"]
+__all__ = ["PORTION", "Applied", "apply_changes"]
 
 Document = dict[str, Any]
 
+PORTION = 10_000  # records resolved at once: those compared with them, about ten for each in a base of a million, are held in memory
 _TRIES = 3  # times that changes are resolved anew after somebody else has written what they rest on
 _IDS = 2_000  # customers of one look-up
 _OF_THE_RUN = frozenset({"run_id", "indexed_at"})  # of a customer that says the same as before, neither is worth a write
@@ -35,7 +38,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What has become of the records at hand.
 
     Attributes:
-        homes: the customer of every record that was new or changed, by record.
+        homes: the customer of every record that was resolved, by record.
+        told: records at hand that were new or changed.
         removed: records that are no more.
         written: customers whose documents were written.
         deleted: customers that are no more.
@@ -44,6 +48,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     homes: dict[str, str]
+    told: set[str]
     removed: set[str]
     written: set[str]
     deleted: set[str]
@@ -64,6 +69,8 @@ def apply_changes(
 ) -> Applied:
     """Resolve the records at hand against those of the base, write what has changed, and make it visible.
 
+    Many are taken in portions, of which each sees what those before it have written; the outcome is the same.
+
     Args:
         client: of Elasticsearch.
         store: the records of the live generation.
@@ -76,14 +83,31 @@ def apply_changes(
         ConflictError: somebody else went on writing the same customers.
         JobError: Elasticsearch refused a document.
     """
-    for attempt in range(_TRIES):
-        try:
-            return _Changes(client, store, customers_index, run_id, indexed_at).apply(groups)
-        except ConflictError:
-            # What was written is whole; the rest is resolved anew, on what the other has written.
-            if attempt == _TRIES - 1:
-                raise
-    raise AssertionError
+
+    def apply(portion: Mapping[str, Group]) -> Applied:
+        for _ in range(_TRIES - 1):
+            # What was written is whole; the rest is resolved anew, on what somebody else has written.
+            with suppress(ConflictError):
+                return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
+        return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
+
+    names = list(groups)
+    # Nothing at hand is a portion too: it says how many customers there are.
+    portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)] or [[]]
+    return reduce(_followed_by, (apply({name: groups[name] for name in portion}) for portion in portions))
+
+
+def _followed_by(first: Applied, then: Applied) -> Applied:
+    """What has become of the records of both; the later portion may have given those of the earlier another customer."""
+    return Applied(
+        homes=first.homes | then.homes,
+        told=first.told | then.told,
+        removed=first.removed | then.removed,
+        written=first.written - then.deleted | then.written,
+        deleted=first.deleted - then.written | then.deleted,
+        compared=first.compared + then.compared,
+        customers=then.customers,
+    )
 
 
 class _Changes:
@@ -111,7 +135,8 @@ class _Changes:
         removed = {name for name, group in news.items() if group.removes}
         self._write(plan, come, {name: groups[name].record for name in removed})
         return Applied(
-            homes={name: homes[name] for name in come},
+            homes=homes,
+            told=set(come),
             removed=removed,
             written=set(plan.customers),
             deleted=plan.deleted,
