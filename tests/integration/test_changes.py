@@ -12,7 +12,7 @@ import pytest
 
 from crmsearch.cleaning.headers import map_headers
 from crmsearch.cleaning.record import RecordContext, clean_record
-from crmsearch.errors import ConflictError, InvalidRequestError
+from crmsearch.errors import ConflictError, CountMismatchError, IndexNotReadyError, InvalidRequestError
 from crmsearch.indexing import changes, records
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -235,8 +235,24 @@ def test_what_somebody_else_writes_in_between_is_resolved_anew(base: Base, monke
         base.apply(SAME_ADA | {"phones": ["+447911123458"]})
 
 
+def test_records_go_with_their_generation(lifecycle: Lifecycle) -> None:
+    base = Base(lifecycle, lifecycle.create(BEGAN_AT))
+    base.apply(ADA, SAME_ADA)
+    with pytest.raises(CountMismatchError, match="holds 2 records, the job wrote 3"):
+        lifecycle.finish(base.index, 1, 3)
+    lifecycle.finish(base.index, 1, 2)
+    store = lifecycle.records(base.index)
+    assert store.index == base.index.replace("customers", "records")
+    lifecycle.delete(base.index)
+    assert not lifecycle._client.indices.exists(index=store.index)
+
+
 def test_a_generation_without_records_takes_no_changes(lifecycle: Lifecycle) -> None:
+    with pytest.raises(IndexNotReadyError, match="no customers yet"):
+        lifecycle.changeable()
     index = lifecycle.create(BEGAN_AT)
     lifecycle.finish(index, 0)
+    lifecycle.promote(index)
+    assert lifecycle.changeable() == index
     with pytest.raises(InvalidRequestError, match="load all sources once in full"):
         lifecycle.apply(index, group_rows([], NOW), "run", NOW)
