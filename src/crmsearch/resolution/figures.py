@@ -44,7 +44,6 @@ def heirs(old: Iterable[Document], members: Mapping[str, Sequence[str]]) -> dict
     homes = {record: customer for customer, records in members.items() for record in records}
     found: dict[str, list[Document]] = {}
     for document in old:
-        # An id longer than a key may be stands for a record that has the same, so that both are looked up alike.
         into = [homes[record] for record in document.get("source_records") or () if record in homes]
         home = homes.get(document["customer_id"]) or (min(into, key=lambda one: (-into.count(one), one)) if into else None)
         if home is not None:
