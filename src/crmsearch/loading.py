@@ -330,7 +330,7 @@ def _changed_report(report: RunReport, groups: Mapping[str, Group], applied: App
     """
     counts: Counter[tuple[str, str]] = Counter()
     for name, group in groups.items():
-        home = applied.homes.get(name)
+        home = applied.homes[name] if name in applied.told else None
         fate = "merged" if home is not None else "removed" if name in applied.removed else "unchanged"
         for place, source in enumerate(group.sources):
             counts[source, "indexed" if home == name and not place else fate] += 1

@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,11 @@ _NOT_NEW = 3  # of four changes so many are of records that are there
 
 def measure_incremental(settings: Settings, sample: SampleReport, folder: Path) -> dict[str, Any]:
     """Seconds of a full load with what its records add, and of changes to it by stage."""
-    header, rows = _rows(Path(sample.files["customers"]))
-    changes = min(CHANGES, max(1, len(rows) // 20))
-    base, changed = _split(header, rows, changes)
-    full = _load(settings, IngestOptions(paths=(_write(folder / "base.csv", header, base),), region="CN"), full=True)
-    words.print(f"incremental: {changes:,} changes into {full['customers']:,} customers …", highlight=False)
-    options = IngestOptions(paths=(_write(folder / "changes.csv", header, changed),), region="CN")
-    figures: dict[str, Any] = {"full": full, "changes": changes, "incremental": _load(settings, options), "again": _load(settings, options)}
+    base, changes = _split(Path(sample.files["customers"]), folder, CHANGES)
+    full = _load(settings, IngestOptions(paths=(base,), region="CN"), full=True)
+    words.print(f"incremental: changes into {full['customers']:,} customers …", highlight=False)
+    options = IngestOptions(paths=(changes,), region="CN")
+    figures: dict[str, Any] = {"full": full, "incremental": _load(settings, options), "again": _load(settings, options)}
     words.print(f"incremental: {figures['incremental']['seconds']:.1f} s, again {figures['again']['seconds']:.1f} s", highlight=False)
     return figures
 
@@ -69,32 +68,40 @@ def _found_after(lifecycle: Lifecycle, run_id: str, written: int) -> float:
     return time.perf_counter() - began
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = csv.reader(file)
-    return header, [row for row in rows if len(row) == len(header)]
-
-
-def _split(header: list[str], rows: list[list[str]], changes: int) -> tuple[list[list[str]], list[list[str]]]:
-    """The rows of the base, and those of the changes: three quarters are records of the base with something else in them."""
+def _split(path: Path, folder: Path, changes: int) -> tuple[str, str]:
+    """Files of the base and of the changes, of which three quarters are records of the base with something else in them."""
+    total = sum(1 for _ in _rows(path)) - 1
+    changes = min(changes, max(1, total // 20))
     new = changes // (_NOT_NEW + 1)
-    base, coming = rows[: len(rows) - new], rows[len(rows) - new :]
+    header = next(_rows(path))
     phone, city, updated = (header.index(name) for name in ("Phone", "City", "Last Modified"))
-    step = max(1, len(base) // (changes - new))
-    changed = []
-    for place, row in enumerate(base[: step * (changes - new) : step]):
-        cells = [*row]
-        cells[updated] = _LATER
-        # Every second one moves, the others take the number of somebody else.
-        cells[city if place % 2 else phone] = "Shanghai" if place % 2 else base[-1 - place][phone]
-        changed.append(cells)
-    return base, changed + coming
+    step = max(1, (total - new) // (changes - new))
+    folder.mkdir(parents=True)
+    base_file, changes_file = folder / "base.csv", folder / "changes.csv"
+    with base_file.open("w", encoding="utf-8", newline="") as one, changes_file.open("w", encoding="utf-8", newline="") as other:
+        base, coming = csv.writer(one), csv.writer(other)
+        taken, before = 0, ""
+        for place, row in enumerate(_rows(path), -1):
+            if place < 0:
+                base.writerow(row)
+                coming.writerow(row)
+                continue
+            (base if place < total - new else coming).writerow(row)
+            if place < total - new and place % step == 0 and taken < changes - new:
+                # Every second one moves, the others take the number of somebody else.
+                cells = [*row]
+                cells[updated] = _LATER
+                cells[city if taken % 2 else phone] = "Shanghai" if taken % 2 else before
+                coming.writerow(cells)
+                taken += 1
+            before = row[phone]
+    return str(base_file), str(changes_file)
 
 
-def _write(path: Path, header: list[str], rows: list[list[str]]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    return str(path)
+def _rows(path: Path) -> Iterator[list[str]]:
+    """The header and every whole row, one at a time: a million of them would not fit beside Spark."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        yield header
+        yield from (row for row in rows if len(row) == len(header))

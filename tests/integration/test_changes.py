@@ -12,7 +12,7 @@ import pytest
 
 from crmsearch.cleaning.headers import map_headers
 from crmsearch.cleaning.record import RecordContext, clean_record
-from crmsearch.errors import ConflictError, InvalidRequestError
+from crmsearch.errors import ConflictError, CountMismatchError, IndexNotReadyError, InvalidRequestError
 from crmsearch.indexing import changes, records
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -94,13 +94,14 @@ def test_records_join_and_leave_customers(base: Base) -> None:
     base.apply(ADA, BOB)
     assert base.found().keys() == {"A1", "B1"}
     applied = base.apply(SAME_ADA)
-    assert (applied.homes, applied.written, applied.deleted, applied.customers) == ({"A2": "A1"}, {"A1"}, set(), 2)
+    assert (applied.homes, applied.told) == ({"A1": "A1", "A2": "A1"}, {"A2"})
+    assert (applied.written, applied.deleted, applied.customers) == ({"A1"}, set(), 2)
     ada = base.found()["A1"]
     assert (ada["source_records"], ada["phones"]) == (["A1", "A2"], ["+447911123457", "+447911123456"])
     moved = base.apply(
         ADA | {"name": "Mary Shelley", "given_name": "Mary", "family_name": "Shelley", "emails": [], "birth_date": "1997-08-30"}
     )
-    assert moved.homes == {"A1": "A1"}
+    assert moved.homes == {"A1": "A1", "A2": "A2"}
     assert {key: each["source_records"] for key, each in base.found().items()} == {"A1": ["A1"], "A2": ["A2"], "B1": ["B1"]}
     removed = base.apply({"source_key": "A2", "removed": True})
     assert (removed.removed, removed.deleted, removed.customers) == ({"A2"}, {"A2"}, 2)
@@ -116,7 +117,7 @@ def test_a_customer_is_found_by_search_forms_as_soon_as_the_run_ends(base: Base)
 def test_an_older_row_never_overwrites_a_newer_one(base: Base) -> None:
     base.apply(ADA)
     older = base.apply(ADA | {"name": "Ada King", "updated_at": "2026-01-09"})
-    assert (older.homes, older.written) == ({}, set())
+    assert (older.told, older.written) == (set(), set())
     assert base.found()["A1"]["name"] == "Ada Byron"
     # A day alone may be the later hour of that day, and a row without a date is as new as its run.
     for day, name in (("2026-01-10", "Ada Gordon"), (None, "Ada Milbanke")):
@@ -127,7 +128,7 @@ def test_an_older_row_never_overwrites_a_newer_one(base: Base) -> None:
 def test_an_older_row_does_not_bring_a_removed_record_back(base: Base) -> None:
     base.apply(ADA)
     assert base.apply({"source_key": "A1", "removed": True, "updated_at": "2026-03-01"}, ADA).removed == {"A1"}
-    assert base.apply(ADA).homes == {}
+    assert base.apply(ADA).told == set()
     assert base.apply({"source_key": "A1", "removed": True}, {"source_key": "never seen", "removed": True}).removed == set()
     assert (base.found(), [each["removed"] for each in base.kept().values()]) == ({}, [True])
     assert "Byron" not in repr(base.kept())
@@ -135,12 +136,15 @@ def test_an_older_row_does_not_bring_a_removed_record_back(base: Base) -> None:
     assert base.found().keys() == {"A1"}
 
 
-def test_changes_in_any_order_and_portions_give_what_all_at_once_gives(lifecycle: Lifecycle, sample: list[Row]) -> None:
+def test_changes_in_any_order_and_portions_give_what_all_at_once_gives(
+    lifecycle: Lifecycle, sample: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows, chance = _by_key(sample), random.Random(3)
     at_once = Base(lifecycle, lifecycle.create(BEGAN_AT))
     at_once.apply(*rows)
     by_and_by = Base(lifecycle, lifecycle.create(BEGAN_AT.replace(year=2025)))
     chance.shuffle(rows)
+    monkeypatch.setattr(changes, "PORTION", 100)
     for row in chance.sample(rows, 60):
         # What is told of a record at first is not what is told in the end.
         by_and_by.apply({**rows[0], **{name: row.get(name) for name in ("source_key", "name")}, "updated_at": None})
@@ -149,7 +153,7 @@ def test_changes_in_any_order_and_portions_give_what_all_at_once_gives(lifecycle
     assert by_and_by.found() == at_once.found()
     before = by_and_by.kept()
     again = by_and_by.apply(*rows)
-    assert (again.homes, again.written, again.deleted) == ({}, set(), set())
+    assert (again.told, again.written, again.deleted) == (set(), set(), set())
     assert by_and_by.kept() == before
     assert any(len(each["source_records"]) > 2 for each in at_once.found().values())
 
@@ -211,26 +215,44 @@ def test_figures_follow_the_customers(base: Base) -> None:
 
 def test_what_somebody_else_writes_in_between_is_resolved_anew(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     base.apply(ADA)
-    real, others = changes._Changes._resolve, ["2026-06-01"]
+    real, days = changes._Changes._resolve, ["2026-06-01"]
+    is_other = False
 
     def resolve(self: Any, *given: Any) -> Any:
+        nonlocal is_other
         plan = real(self, *given)
-        if others and (day := others.pop(0)):
-            others.insert(0, "")  # the other one is not interrupted
-            base.apply(ADA | {"phones": ["+447911123459"], "updated_at": day})
-            others.pop(0)
+        if days and not is_other:
+            is_other = True
+            base.apply(ADA | {"phones": ["+447911123459"], "updated_at": days.pop()})
+            is_other = False
         return plan
 
     monkeypatch.setattr(changes._Changes, "_resolve", resolve)
     base.apply(SAME_ADA)
     assert base.found()["A1"]["phones"] == ["+447911123459", "+447911123457"]
-    others += ["2026-06-02", "2026-06-03", "2026-06-04"]
+    days += ["2026-06-04", "2026-06-03", "2026-06-02"]
     with pytest.raises(ConflictError):
-        base.apply(SAME_ADA | {"name": "Ada King"})
+        base.apply(SAME_ADA | {"phones": ["+447911123458"]})
+
+
+def test_records_go_with_their_generation(lifecycle: Lifecycle) -> None:
+    base = Base(lifecycle, lifecycle.create(BEGAN_AT))
+    base.apply(ADA, SAME_ADA)
+    with pytest.raises(CountMismatchError, match="holds 2 records, the job wrote 3"):
+        lifecycle.finish(base.index, 1, 3)
+    lifecycle.finish(base.index, 1, 2)
+    store = lifecycle.records(base.index)
+    assert store.index == base.index.replace("customers", "records")
+    lifecycle.delete(base.index)
+    assert not lifecycle._client.indices.exists(index=store.index)
 
 
 def test_a_generation_without_records_takes_no_changes(lifecycle: Lifecycle) -> None:
+    with pytest.raises(IndexNotReadyError, match="no customers yet"):
+        lifecycle.changeable()
     index = lifecycle.create(BEGAN_AT)
     lifecycle.finish(index, 0)
+    lifecycle.promote(index)
+    assert lifecycle.changeable() == index
     with pytest.raises(InvalidRequestError, match="load all sources once in full"):
         lifecycle.apply(index, group_rows([], NOW), "run", NOW)

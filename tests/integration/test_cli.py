@@ -161,6 +161,8 @@ def test_doctor_tells_what_is_there(crmsearch: Crmsearch, loaded: Loaded) -> Non
         (["clean", "/no/such/file.csv", "--out", "/tmp/never"], 5, "does not exist"),
         (["ingest", __file__, "--map", "name"], 2, "FIELD=HEADER"),
         (["ingest", __file__, "--source", "Sales Force"], 2, "--source"),
+        (["ingest", __file__, "--mode", "incremental", "--orders", __file__], 2, "by a full one"),
+        (["ingest", "--removed", "/no/such/file.csv", "--mode", "incremental"], 5, "/no/such/file.csv does not exist"),
         (["index", "promote", "crm-customers-20200101t000000z"], 1, "index list"),
         (["index", "promote", "*"], 1, "index list"),
         (["index", "promote", "*", "--report", __file__], 5, "not the report of a run"),

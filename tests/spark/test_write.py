@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from crmsearch.cleaning.forms import search_forms
-from crmsearch.errors import ConfigError, CountMismatchError, JobError
+from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, from_env
 from spark import pipeline
 from spark.options import JobOptions, NamedPath
@@ -117,6 +117,46 @@ def test_every_row_is_in_one_place(spark: SparkSession, job: JobOptions, tmp_pat
     records = [row["record_id"] for row in rows]
     assert len(records) == len(set(records))
     assert len({row["cluster_id"] for row in rows}) == report.indexed + report.quarantined
+
+
+REMOVALS = "Customer ID,Name,Deleted\nK1,Ada,no\nK2,Bob,yes\nK3,,1\n,Cy,yes\n"
+
+
+def test_rows_marked_as_deleted_are_left_out_of_a_full_load(spark: SparkSession, job: JobOptions, tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text(REMOVALS, encoding="utf-8")
+    report = run(spark, job, from_env(), Progress(machine=False))
+    assert (report.rows_read, report.indexed, report.removed, report.quarantined) == (4, 1, 2, 1)
+    assert report.quarantined_by_reason == {"removal_without_key": 1}
+    assert (report.inputs[0].removed, report.records) == (2, 1)
+    assert [row["customer_id"] for row in spark.read.parquet(str(tmp_path / "out" / "customers")).collect()] == ["K1"]
+
+
+def test_a_run_that_only_cleans_hands_the_accepted_rows_over(spark: SparkSession, job: JobOptions, tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text(REMOVALS, encoding="utf-8")
+    (tmp_path / "gone.csv").write_text("Customer ID\nK7\n", encoding="utf-8")
+    inputs = (*job.inputs, NamedPath(str(tmp_path / "gone.csv"), "customers", "zoho", removes=True))
+    rows_out = tmp_path / "rows.jsonl"
+    job = msgspec.structs.replace(job, inputs=inputs, out=None, rows_out=str(rows_out))
+    report = run(spark, job, from_env(), Progress(machine=False))
+    assert (report.mode, report.rows_read, report.quarantined, report.indexed) == ("incremental", 5, 1, 0)
+    assert (rows_out.stat().st_mode & 0o777) == 0o600
+    rows = {row["source_key"]: row for row in map(msgspec.json.decode, rows_out.read_bytes().splitlines())}
+    assert {key: (row["source_system"], row["removed"]) for key, row in rows.items()} == {
+        "K1": ("generic", False), "K2": ("generic", True), "K3": ("generic", True), "K7": ("zoho", True)
+    }  # fmt: skip
+    assert (rows["K1"]["name"], "city" in rows["K1"]) == ("Ada", False)
+
+
+@pytest.mark.parametrize(("header", "reason"), [("Order ID,Customer ID,Order Date,Amount", "holds orders"), ("Name,City", "which records")])
+def test_only_customers_and_keys_of_removed_ones_are_handed_over(
+    spark: SparkSession, job: JobOptions, tmp_path: Path, header: str, reason: str
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(f"{header}\na,b\n", encoding="utf-8")
+    named = NamedPath(str(other), "customers", removes=True) if "Name" in header else NamedPath(str(other))
+    job = msgspec.structs.replace(job, inputs=(*job.inputs, named), out=None, rows_out=str(tmp_path / "rows.jsonl"))
+    with pytest.raises(InputError, match=reason):
+        run(spark, job, from_env(), Progress(machine=False))
 
 
 def test_counts_that_do_not_add_up_fail_the_run_before_anything_is_written(

@@ -68,7 +68,7 @@ class RecordingLifecycle:
         self.failures = failures or {}
         self.lock = Lock(lock_lost_at)
         self._live = live
-        self.applied = Applied(homes={}, removed=set(), written=set(), deleted=set(), compared=0, customers=9)
+        self.applied = Applied(homes={}, told=set(), removed=set(), written=set(), deleted=set(), compared=0, customers=9)
 
     def create(self, _: datetime, *, loading: bool) -> str:
         assert loading
@@ -335,7 +335,9 @@ def _change(settings: Settings, lifecycle: RecordingLifecycle, job: Job, runs: R
 
 def test_changes_are_applied_and_every_row_is_accounted_for(settings: Settings) -> None:
     lifecycle, job, runs = RecordingLifecycle(), CleaningJob(*CHANGED_ROWS), RecordingRuns()
-    lifecycle.applied = Applied(homes={"A": "A", "B": "A"}, removed={"D"}, written={"A"}, deleted={"B"}, compared=7, customers=9)
+    lifecycle.applied = Applied(
+        homes={"A": "A", "B": "A", "Z": "Z"}, told={"A", "B"}, removed={"D"}, written={"A"}, deleted={"B"}, compared=7, customers=9
+    )
     report = _change(settings, lifecycle, job, runs)
     mended, (step, index, names, run_id) = lifecycle.steps
     assert mended == ("discard abandoned",)

@@ -85,7 +85,7 @@ def _options(
 ) -> IngestOptions:
     """Check what can be checked at once, rather than after Spark has started."""
     if not paths and not removed:
-        raise ConfigError("name the files to read")
+        raise ConfigError("PATH is missing: name the files to read")
     if not is_system(source):
         raise ConfigError(f"--source is auto, {', '.join(PRESETS)}, or a short name of your own in small letters")
     if source not in PRESETS and (meant := get_close_matches(source, ["auto", *PRESETS], 1, _SLIP)) and meant[0] != source:

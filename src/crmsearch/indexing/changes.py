@@ -6,6 +6,8 @@ customers are not written, and the same input once more makes it whole.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -22,10 +24,11 @@ from crmsearch.resolution.rows import Group
 from crmsearch.resolution.stored import Described, Stored, blocks_of, build_stored, describe
 from crmsearch.resolution.survivorship import is_older
 
-__all__ = ["Applied", "apply_changes"]
+__all__ = ["PORTION", "Applied", "apply_changes"]
 
 Document = dict[str, Any]
 
+PORTION = 10_000  # records resolved at once: those compared with them, about ten for each in a base of a million, are held in memory
 _TRIES = 3  # times that changes are resolved anew after somebody else has written what they rest on
 _IDS = 2_000  # customers of one look-up
 _OF_THE_RUN = frozenset({"run_id", "indexed_at"})  # of a customer that says the same as before, neither is worth a write
@@ -35,7 +38,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What has become of the records at hand.
 
     Attributes:
-        homes: the customer of every record that was new or changed, by record.
+        homes: the customer of every record that was resolved, by record.
+        told: records at hand that were new or changed.
         removed: records that are no more.
         written: customers whose documents were written.
         deleted: customers that are no more.
@@ -44,6 +48,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     homes: dict[str, str]
+    told: set[str]
     removed: set[str]
     written: set[str]
     deleted: set[str]
@@ -64,6 +69,8 @@ def apply_changes(
 ) -> Applied:
     """Resolve the records at hand against those of the base, write what has changed, and make it visible.
 
+    Many are taken in portions, of which each sees what those before it have written; the outcome is the same.
+
     Args:
         client: of Elasticsearch.
         store: the records of the live generation.
@@ -76,14 +83,31 @@ def apply_changes(
         ConflictError: somebody else went on writing the same customers.
         JobError: Elasticsearch refused a document.
     """
-    for attempt in range(_TRIES):
-        try:
-            return _Changes(client, store, customers_index, run_id, indexed_at).apply(groups)
-        except ConflictError:
-            # What was written is whole; the rest is resolved anew, on what the other has written.
-            if attempt == _TRIES - 1:
-                raise
-    raise AssertionError
+
+    def apply(portion: Mapping[str, Group]) -> Applied:
+        for _ in range(_TRIES - 1):
+            # What was written is whole; the rest is resolved anew, on what somebody else has written.
+            with suppress(ConflictError):
+                return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
+        return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
+
+    names = list(groups)
+    # Nothing at hand is a portion too: it says how many customers there are.
+    portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)] or [[]]
+    return reduce(_followed_by, (apply({name: groups[name] for name in portion}) for portion in portions))
+
+
+def _followed_by(first: Applied, then: Applied) -> Applied:
+    """What has become of the records of both; the later portion may have given those of the earlier another customer."""
+    return Applied(
+        homes=first.homes | then.homes,
+        told=first.told | then.told,
+        removed=first.removed | then.removed,
+        written=first.written - then.deleted | then.written,
+        deleted=first.deleted - then.written | then.deleted,
+        compared=first.compared + then.compared,
+        customers=then.customers,
+    )
 
 
 class _Changes:
@@ -101,34 +125,43 @@ class _Changes:
         news = {name: group for name, group in groups.items() if _says_more(group, kept.get(name))}
         come = {name: describe(group.record) for name, group in news.items() if not group.removes}
         gone = {name: kept[name] for name in news if name in kept and not kept[name].record.get("removed")}
-        census = Census(self._records, map(_described, gone.values()), come.values())
+        census = Census(self._records, [describe(one.record) for one in gone.values()], come.values())
         census.learn(come.values(), self._store.counts)
-        touched, compared = self._touched(census, come, gone)
-        settled = {name: _described(one) for name, one in touched.items() if name not in news} | come
+        touched, near = self._touched(census, come, gone)
+        standing = {name: near.get(name) or describe(one.record) for name, one in touched.items() if name not in news}
+        settled = standing | come
         census.learn(settled.values(), self._store.counts)
-        plan, homes = self._resolve(census, settled, {**touched, **gone})
+        plan, homes = self._resolve(census, settled, come, {**touched, **gone})
         removed = {name for name, group in news.items() if group.removes}
         self._write(plan, come, {name: groups[name].record for name in removed})
         return Applied(
-            homes={name: homes[name] for name in come},
+            homes=homes,
+            told=set(come),
             removed=removed,
             written=set(plan.customers),
             deleted=plan.deleted,
-            compared=compared,
+            compared=len(near),
             customers=self._count(),
         )
 
-    def _touched(self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]) -> tuple[dict[str, Stored], int]:
-        """The records that the changes may put together anew: all of the components that new records link to or old ones were in."""
-        near = self._store.in_blocks(_looked_up(census, come.values()))
-        near = {name: one for name, one in near.items() if name not in come and name not in gone}
-        around = {**come, **{name: _described(one) for name, one in near.items()}}
-        links, _ = find_links(around, census.is_hot, census.model(come.values()), come.keys())
-        linked = {name: near[name] for pair in links for name in pair if name in near}
-        components = {one.component for one in (*linked.values(), *gone.values()) if one.component is not None}
-        return linked | self._store.in_components(sorted(components)), len(near)
+    def _touched(
+        self, census: Census, come: Mapping[str, Described], gone: Mapping[str, Stored]
+    ) -> tuple[dict[str, Stored], dict[str, Described]]:
+        """The records that the changes may put together anew: all of the components that new records link to or old ones were in.
 
-    def _resolve(self, census: Census, settled: Mapping[str, Described], before: Mapping[str, Stored]) -> tuple[_Plan, dict[str, str]]:
+        Beside them those that were compared.
+        """
+        found = self._store.in_blocks(_looked_up(census, come.values()))
+        found = {name: one for name, one in found.items() if name not in come and name not in gone}
+        near = {name: describe(one.record) for name, one in found.items()}
+        links, _ = find_links({**near, **come}, census.is_hot, census.model(come.values()), come.keys())
+        linked = {name: found[name] for pair in links for name in pair if name in found}
+        components = {one.component for one in (*linked.values(), *gone.values()) if one.component is not None}
+        return self._store.in_components(sorted(components)) | linked, near
+
+    def _resolve(
+        self, census: Census, settled: Mapping[str, Described], come: Collection[str], before: Mapping[str, Stored]
+    ) -> tuple[_Plan, dict[str, str]]:
         """Put the records together anew, and find out what differs from before."""
         model = census.model(settled.values())
         links, _ = find_links(settled, census.is_hot, model)
@@ -143,8 +176,7 @@ class _Changes:
                 documents[home], members[home] = document, cluster.members
                 for name in cluster.members:
                     homes[name] = home
-                    old = before.get(name)
-                    if old is None or old.record is not settled[name].record or (old.home, old.component) != (home, component):
+                    if name in come or (before[name].home, before[name].component) != (home, component):
                         records[name] = build_stored(settled[name], home, component, census.is_hot, self._version)
         old_customers = self._customers({*documents, *(one.home for one in before.values())})
         parts = heirs(old_customers.values(), members)
@@ -189,10 +221,6 @@ def _says_more(group: Group, kept: Stored | None) -> bool:
     if group.removes or kept.record.get("removed"):
         return group.removes != bool(kept.record.get("removed"))
     return bool(group.record["fingerprint"] != kept.record.get("fingerprint"))
-
-
-def _described(stored: Stored) -> Described:
-    return describe(stored.record)
 
 
 def _looked_up(census: Census, described: Iterable[Described]) -> list[int]:

@@ -8,7 +8,8 @@ seen.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -23,11 +24,13 @@ from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["RecordStore", "write_documents"]
 
+K = TypeVar("K")
 T = TypeVar("T")
 Action = dict[str, Any]
 
 TIMEOUT_S = 120.0  # for questions about tens of thousands of records at once
-_TERMS = 50_000  # of one query; Elasticsearch takes 65,536, and as many buckets
+_TERMS = 30_000  # of one query; Elasticsearch takes 65,536, and as many buckets
+_AT_ONCE = 2  # questions about such portions
 _IDS = 5_000  # of one look-up by id
 _PAGE = 5_000  # records of one page; they have about a kilobyte each
 _CHUNK = 1_000  # documents of one bulk request
@@ -85,13 +88,14 @@ class RecordStore:
 
     def counts(self, counters: Iterable[int]) -> dict[int, int]:
         """How many records have each counter; those of none are left out."""
-        found: dict[int, int] = {}
-        for some in _chunks(counters, _TERMS):
+
+        def counted(some: Sequence[int]) -> dict[int, int]:
             terms = {"field": "counted", "include": some, "size": len(some)}
             with translated_errors():
                 answer = self._client.search(index=self.index, size=0, aggs={"counts": {"terms": terms}})
-            found |= {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["counts"]["buckets"]}
-        return found
+            return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["counts"]["buckets"]}
+
+        return _together(counted, counters)
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Stored]:
         """The records with these ids, whether or not anybody has refreshed."""
@@ -111,14 +115,13 @@ class RecordStore:
         return self._found("component", components)
 
     def _found(self, field: str, numbers: Iterable[int]) -> dict[str, Stored]:
-        found: dict[str, Stored] = {}
-        for some in _chunks(numbers, _TERMS):
+        def those(some: Sequence[int]) -> dict[str, Stored]:
             query = {"query": {"bool": {"filter": {"terms": {field: some}}}}}
             with translated_errors():
-                for hit in helpers.scan(self._client, index=self.index, query=query, size=_PAGE):
-                    if hit["_id"] not in found:
-                        found[hit["_id"]] = parse_stored(hit["_source"])
-        return found
+                hits = helpers.scan(self._client, index=self.index, query=query, size=_PAGE)
+                return {hit["_id"]: parse_stored(hit["_source"]) for hit in hits}
+
+        return _together(those, numbers)
 
 
 def write_documents(
@@ -157,6 +160,15 @@ def write_documents(
         raise JobError(f"Elasticsearch refused documents: {told}; run the load again when this is mended")
     if conflicts:
         raise ConflictError(f"{conflicts} documents were written by somebody else at the same moment; do it again")
+
+
+def _together(ask: Callable[[Sequence[int]], dict[K, T]], numbers: Iterable[int]) -> dict[K, T]:
+    """What is found of many numbers, which are asked about in portions; Elasticsearch finds the next ones while the last are read."""
+    found: dict[K, T] = {}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for some in threads.map(ask, _chunks(numbers, _TERMS)):
+            found |= some
+    return found
 
 
 def _chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:

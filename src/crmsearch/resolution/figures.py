@@ -44,7 +44,6 @@ def heirs(old: Iterable[Document], members: Mapping[str, Sequence[str]]) -> dict
     homes = {record: customer for customer, records in members.items() for record in records}
     found: dict[str, list[Document]] = {}
     for document in old:
-        # An id longer than a key may be stands for a record that has the same, so that both are looked up alike.
         into = [homes[record] for record in document.get("source_records") or () if record in homes]
         home = homes.get(document["customer_id"]) or (min(into, key=lambda one: (-into.count(one), one)) if into else None)
         if home is not None:
@@ -55,10 +54,16 @@ def heirs(old: Iterable[Document], members: Mapping[str, Sequence[str]]) -> dict
 def with_figures(document: Document, parts: Sequence[Document]) -> dict[str, Any]:
     """The document with the figures of the customers that it takes over.
 
-    A part of which another one holds every record is left out: it was added by a run that did not come to its end.
+    No record is of two customers, but where a run did not come to its end: then the customer itself, if it is there, has been written with
+    the figures of the others, and a part that shares a record with it has been added already.
     """
-    held = [frozenset(part.get("source_records") or (part["customer_id"],)) for part in parts]
-    single = [part for part, own in zip(parts, held, strict=True) if not any(own < other for other in held)]
+    held: set[str] = set()
+    single = []
+    for part in sorted(parts, key=lambda one: (one["customer_id"] != document["customer_id"], one["customer_id"])):
+        own = part.get("source_records") or [part["customer_id"]]
+        if held.isdisjoint(own):
+            single.append(part)
+            held.update(own)
     figures = _joined(sorted(single, key=_busyness))
     found = {**document, **{name: value for name, value in figures.items() if value is not None}}
     moments = [found[name] for name in ("last_activity_at", "last_order_at", "last_ticket_at") if found.get(name)]

@@ -35,6 +35,7 @@ class Census:
                 for counter in one.counters():
                     self._change[counter] += sign
         self._kept: dict[int, int] = {}
+        self._hot: dict[int, bool] = {}
 
     def learn(self, described: Collection[Described], ask: Callable[[list[int]], Mapping[int, int]]) -> None:
         """Find out what is not known yet of these records: the numbers of their counters and, where keys are hot, of narrower ones.
@@ -56,7 +57,9 @@ class Census:
 
     def is_hot(self, key: int) -> bool:
         """Whether more records have a key than are compared with each other."""
-        return self.count(counter_of_key(key)) > block_limit(key)
+        if key not in self._hot:
+            self._hot[key] = self.count(counter_of_key(key)) > block_limit(key)
+        return self._hot[key]
 
     def model(self, described: Iterable[Described]) -> Model:
         """Judges pairs of which one is among these records."""

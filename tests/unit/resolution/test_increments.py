@@ -172,5 +172,8 @@ def test_figures_of_several_are_put_together_once() -> None:
     # A run that died has written the two as one, and has not yet deleted the other.
     written = both | {"source_records": ["A", "B"]}
     assert with_figures({"customer_id": "A"}, [calm, written])["order_count"] == 4
+    # The same where the customer bears another id than before, and has lost a record since.
+    renamed = both | {"customer_id": "C", "source_records": ["B", "C"]}
+    assert with_figures({"customer_id": "C"}, [written, renamed])["order_count"] == 4
     assert with_figures({"customer_id": "A", "name": "Ada"}, []) == {"customer_id": "A", "name": "Ada"}
     assert with_figures({"customer_id": "A"}, [busy]).items() >= {name: busy[name] for name in FIGURES if name in busy}.items()
