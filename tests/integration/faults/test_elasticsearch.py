@@ -120,7 +120,7 @@ class Overload:
         self._before = self._refused()
 
     def begin(self) -> None:
-        self._client.cluster.put_settings(persistent={"indices.breaker.total.limit": "1mb"})
+        self._client.cluster.put_settings(persistent={"indices.breaker.total.limit": "1%"})
 
     def end(self) -> None:
         self._client.cluster.put_settings(persistent={"indices.breaker.total.limit": None})
