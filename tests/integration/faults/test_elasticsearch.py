@@ -112,6 +112,10 @@ def test_slow_network(scene: Scene) -> None:
     scene.next_load_mends()
 
 
+# Elasticsearch says that so little memory is not wise, which is the point.
+OVERLOAD_WARNING = pytest.mark.filterwarnings("ignore:.*breaker.total.limit:elasticsearch.ElasticsearchWarning")
+
+
 class Overload:
     """The node's memory breaker, told that hardly any memory may be used, so that the node itself refuses what it is sent."""
 
@@ -136,6 +140,7 @@ class Overload:
 
 
 @pytest.mark.fault("Elasticsearch answers 429 while Spark writes, and recovers")
+@OVERLOAD_WARNING
 def test_overloaded_for_a_while(scene: Scene) -> None:
     overload = Overload(scene)
 
@@ -155,6 +160,7 @@ def test_overloaded_for_a_while(scene: Scene) -> None:
 
 
 @pytest.mark.fault("Elasticsearch answers 429 without end")
+@OVERLOAD_WARNING
 def test_overloaded_for_good(scene: Scene) -> None:
     overload = Overload(scene)
     scene.proxy.when("_bulk", 2, overload.begin)
