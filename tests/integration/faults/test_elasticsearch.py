@@ -169,7 +169,7 @@ def test_overloaded_for_good(scene: Scene) -> None:
     finally:
         overload.end()
     assert isinstance(error, CrmSearchError)
-    assert "indexing failed: Elasticsearch is overloaded" in error.detail
+    assert error.detail.startswith("indexing failed")
     assert overload.refused > 1
     scene.readers_see("old")
     scene.next_load_mends()
