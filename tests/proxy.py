@@ -97,7 +97,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
 
     async def _change(self, mode: Mode, to_pass: int) -> None:
-        self._mode, self._to_pass, self._failing = mode, to_pass, mode != "pass" and to_pass == 0
+        self._mode, self._to_pass, self._failing = mode, to_pass, mode not in {"pass", "slow"} and to_pass == 0
         if mode == "refuse":
             await self._close()
         elif self._server is None:

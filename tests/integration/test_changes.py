@@ -239,8 +239,8 @@ def test_records_go_with_their_generation(lifecycle: Lifecycle) -> None:
     base = Base(lifecycle, lifecycle.create(BEGAN_AT))
     base.apply(ADA, SAME_ADA)
     with pytest.raises(CountMismatchError, match="holds 2 records, the job wrote 3"):
-        lifecycle.finish(base.index, 1, 3)
-    lifecycle.finish(base.index, 1, 2)
+        lifecycle.finish(base.index, 1, expected_records=3)
+    lifecycle.finish(base.index, 1, expected_records=2)
     store = lifecycle.records(base.index)
     assert store.index == base.index.replace("customers", "records")
     lifecycle.delete(base.index)

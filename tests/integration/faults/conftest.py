@@ -75,7 +75,7 @@ class Scene:
         self.prepared = prepared
         self.row = FaultRow(fault=name)
         through = msgspec.structs.replace(direct.elasticsearch, url=f"http://127.0.0.1:{proxy.port}", lock_lease_s=LEASE_S)
-        writing = msgspec.structs.replace(direct.spark, write_tasks=WRITE_TASKS, write_retries=0, write_timeout_s=3.0)
+        writing = msgspec.structs.replace(direct.spark, write_tasks=WRITE_TASKS, write_retries=0)
         self.settings = msgspec.structs.replace(direct, elasticsearch=through, spark=writing)
 
     @property
@@ -104,9 +104,10 @@ class Scene:
         self.row.load = "goes live"
         return report
 
-    def patient(self, retries: int = 6) -> Settings:
-        """Settings of a load that waits for Elasticsearch to come back."""
-        return msgspec.structs.replace(self.settings, spark=msgspec.structs.replace(self.settings.spark, write_retries=retries))
+    def patient(self, retries: int = 6, answer_within_s: float = 60.0) -> Settings:
+        """Settings of a load that waits for Elasticsearch to come back, but not long for any one answer."""
+        writing = msgspec.structs.replace(self.settings.spark, write_retries=retries, write_timeout_s=answer_within_s)
+        return msgspec.structs.replace(self.settings, spark=writing)
 
     def readers_see(self, what: str) -> None:
         """The alias points at one complete generation, which holds the old base or the new one, document by document."""

@@ -114,7 +114,7 @@ def test_a_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, days:
     assert scene.lifecycle.rollback()[1] == report.index
 
 
-@pytest.mark.fault("the Spark job is killed, its JVM with it")
+@pytest.mark.fault("the process of the Spark job is killed")
 def test_the_job_is_killed(scene: Scene) -> None:
     killed: list[int] = []
 
