@@ -159,6 +159,7 @@ function showAnswer() {
   const text = number(answer.total);
   const total = t("total", answer.total, answer.total_relation === "gte" ? t("atLeast", text) : text);
   $("total").replaceChildren(total, " ", h("span", { class: "took" }, t("took", number(answer.took_ms))));
+  $("stage").className = `stage ${answer.stage}`;
   $("stage").replaceChildren(...(answer.stage !== "precise" && answer.hits.length ? stageNotice(answer, searchFor) : []));
   hits.replaceChildren(...answer.hits.map((hit) => hitCard(hit, openDetail)));
   $("message").replaceChildren(...(answer.hits.length ? [] : [emptyNotice(state.filters.length > 0, clearFilters)]));

@@ -56,8 +56,11 @@ export function hitCard(hit, open) {
   const snippets = SNIPPETS.filter((field) => highlights[field]).map((field) =>
     h("p", { class: "snippet" }, h("span", { class: "label" }, fieldLabel(field)), " ", highlighted(highlights[field][0])),
   );
-  const reasons = matched.map((field) => fieldLabel(field).toLowerCase()).join(", ");
-  const lacks = unmatched.length ? h("span", { class: "lacks" }, `${t("lacks")}: ${unmatched.join(", ")}`) : null;
+  const fields = matched.map((field) => fieldLabel(field).toLowerCase());
+  const why = [
+    fields.length ? h("span", {}, `${t("matched")}: ${fields.join(", ")}`) : null,
+    unmatched.length ? h("span", { class: "lacks" }, `${t("lacks")}: ${unmatched.join(", ")}`) : null,
+  ];
   const card = h(
     "li",
     { class: "hit" },
@@ -70,7 +73,7 @@ export function hitCard(hit, open) {
       tags.length ? h("p", { class: "tags" }, tags) : null,
     ),
     snippets,
-    h("p", { class: "matched" }, joined([reasons && `${t("matched")}: ${reasons}`, lacks])),
+    h("p", { class: "matched" }, why),
   );
   card.addEventListener("click", () => {
     // Selecting a number to copy it is not asking for the panel.
@@ -88,7 +91,7 @@ function joined(parts) {
 // What to know of hits that were not found as typed, and what would be.
 export function stageNotice({ stage, corrections }, search) {
   const links = corrections.map((text) => h("button", { class: "link", onclick: () => search(text) }, text));
-  return [h("span", {}, t(`stage:${stage}`)), links.length ? h("span", {}, t("didYouMean"), " ", joined(links)) : ""];
+  return [h("span", {}, t(`stage:${stage}`)), links.length ? h("span", {}, `${t("didYouMean")} `, joined(links)) : ""];
 }
 
 // Facets
