@@ -2,8 +2,8 @@
 
 import { Problem, computeStats, drawStats, forgetKey, getCustomer, hasKey, keepKey, listFields, searchCustomers } from "./api.js";
 import { fieldLabel, isChinese, locale, number, setFields, switchLanguage, t } from "./labels.js";
-import { chartFigure, chip, chipText, detailPanel, emptyNotice, facetBlock, h, hitCard, keyNotice, problemNotice, statsTable } from "./render.js";
-import { dropFilter, range, readFragment, setRange, state, toggleValue, writeFragment } from "./state.js";
+import { chartFigure, chip, chipText, detailPanel, emptyNotice, facetBlock, h, hitCard, keyNotice, problemNotice, stageNotice, statsTable } from "./render.js";
+import { dropFilter, readFragment, setRange, state, toggleValue, wholeRange, writeFragment } from "./state.js";
 
 const FACETS = ["city", "gender", "lifecycle", "industry", "source_system", "tags", "kind"];
 const SORTS = ["name", "-last_activity_at", "-revenue"];
@@ -29,6 +29,7 @@ let asked = null; // AbortController of the search under way
 let nextCursor = null;
 let pages = 0;
 let loading = false; // a further page is on its way
+let agesTyped = false; // the ages being typed have their entry in the history, where the next step takes its place
 let focusFirst = false; // Enter was pressed: go to the first hit when it is there
 let statsBy = "city";
 let chosen = { field: "age", by: "", chart: "histogram" }; // the figure that is shown
@@ -85,6 +86,12 @@ async function search() {
   }
 }
 
+function searchFor(text) {
+  box.value = text;
+  box.focus();
+  searchSoon.now();
+}
+
 async function loadMore() {
   if (!nextCursor || loading) return;
   loading = true;
@@ -125,7 +132,7 @@ function fail(error) {
   answer = null;
   nextCursor = null;
   for (const each of [stats, figures]) each.clear();
-  for (const place of [hits, $("total"), $("more-problem")]) place.replaceChildren();
+  for (const place of [hits, $("total"), $("stage"), $("more-problem")]) place.replaceChildren();
   $("more").hidden = true;
   if (last.status === 401) askKey();
   else $("message").replaceChildren(problemNotice(last, start));
@@ -152,6 +159,8 @@ function showAnswer() {
   const text = number(answer.total);
   const total = t("total", answer.total, answer.total_relation === "gte" ? t("atLeast", text) : text);
   $("total").replaceChildren(total, " ", h("span", { class: "took" }, t("took", number(answer.took_ms))));
+  $("stage").className = `stage ${answer.stage}`;
+  $("stage").replaceChildren(...(answer.stage !== "precise" && answer.hits.length ? stageNotice(answer, searchFor) : []));
   hits.replaceChildren(...answer.hits.map((hit) => hitCard(hit, openDetail)));
   $("message").replaceChildren(...(answer.hits.length ? [] : [emptyNotice(state.filters.length > 0, clearFilters)]));
   showMore();
@@ -192,11 +201,10 @@ function showFacets() {
 
 function showChips() {
   const chips = state.filters.flatMap((filter) =>
-    (filter.in ?? [null]).map((value) => {
-      const one = value === null ? filter : { field: filter.field, in: [value] };
+    (filter.in ?? filter.not_in ?? [undefined]).map((value) => {
+      const one = value === undefined ? filter : { field: filter.field, [filter.in ? "in" : "not_in"]: [value] };
       return chip(chipText(one), () => {
-        if (value === null) dropFilter(filter);
-        else toggleValue(filter.field, value, false);
+        dropFilter(filter, value);
         showAges();
         changed();
         ($("chips").querySelector("button") ?? box).focus();
@@ -238,7 +246,7 @@ function showChoices() {
 }
 
 function showAges() {
-  const { gte, lte } = range("age");
+  const { gte, lte } = wholeRange("age");
   $("age-from").value = gte ?? "";
   $("age-to").value = lte ?? "";
   $("age-problem").textContent = "";
@@ -270,8 +278,8 @@ function showAll() {
 
 // Filters
 
-function changed() {
-  writeFragment();
+function changed(replace = false) {
+  writeFragment(replace);
   showChips();
   searchSoon.now();
 }
@@ -291,10 +299,11 @@ function applyAges() {
   for (const input of [from, to]) input.setAttribute("aria-invalid", String(bad.includes(input) || crossed));
   $("age-problem").textContent = bad.length ? t("ageWhole") : crossed ? t("ageOrder") : "";
   if (bad.length || crossed) return;
-  const before = range("age");
+  const before = wholeRange("age");
   if (before.gte === gte && before.lte === lte) return;
   setRange("age", gte, lte);
-  changed();
+  changed(agesTyped);
+  agesTyped = true;
 }
 
 // Statistics and figures of the customers found: asked for only while their panel is open
@@ -439,6 +448,7 @@ function takeKey() {
 
 function onMove() {
   const unlocked = takeKey();
+  agesTyped = false;
   if (fields.size) {
     readFragment(fields);
     showSorts();
@@ -467,6 +477,9 @@ $("sort").addEventListener("change", () => {
 $("age-from").addEventListener("input", agesSoon);
 $("age-to").addEventListener("input", agesSoon);
 $("ages").addEventListener("change", () => agesSoon.now());
+$("ages").addEventListener("focusin", (event) => {
+  if (!$("ages").contains(event.relatedTarget)) agesTyped = false;
+});
 $("more").addEventListener("click", loadMore);
 $("stats").addEventListener("toggle", stats.load);
 $("figures").addEventListener("toggle", figures.load);

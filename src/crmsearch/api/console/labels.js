@@ -33,6 +33,14 @@ const WORDS = {
     atLeast: (text) => `at least ${text}`,
     took: (text) => `${text} ms`,
     matched: "matched",
+    lacks: "lacks",
+    "stage:tolerant": "Few or none fit as typed, so similar ones count too.",
+    "stage:partial": "Nobody has all the words; these have some of them.",
+    didYouMean: "Did you mean:",
+    segment: "Segment",
+    not: (text) => `not ${text}`,
+    given: "any",
+    blank: "none",
     noName: "No name",
     years: (n) => `${n} years`,
     other: (text) => `${text} with other values`,
@@ -121,6 +129,14 @@ const WORDS = {
     atLeast: (text) => `至少 ${text}`,
     took: (text) => `${text} 毫秒`,
     matched: "匹配",
+    lacks: "缺少",
+    "stage:tolerant": "完全符合输入的客户很少或没有，因此也列出相近的客户。",
+    "stage:partial": "没有客户符合全部关键词，以下客户只符合其中一部分。",
+    didYouMean: "您要找的是不是：",
+    segment: "分群",
+    not: (text) => `非 ${text}`,
+    given: "有",
+    blank: "无",
     noName: "无姓名",
     years: (n) => `${n} 岁`,
     other: (text) => `其他值共 ${text}`,
@@ -246,8 +262,15 @@ function phone(text) {
   return text.replace(/^(\+86)(1\d\d)(\d{4})(\d{4})$/, "$1 $2 $3 $4").replace(/^(\+1)(\d{3})(\d{3})(\d{4})$/, "$1 $2 $3 $4");
 }
 
-// A day is a day everywhere; a moment is shown in the reader's time zone.
+const UNITS = { d: "day", w: "week", M: "month", y: "year" };
+
+// A day is a day everywhere; a moment is shown in the reader's time zone; now-90d is 90 days ago.
 function date(text) {
+  const back = /^now(?:-(\d+)([dwMy]))?$/.exec(text);
+  if (back) {
+    const [, count = 0, unit = "d"] = back;
+    return new Intl.RelativeTimeFormat(locale(), { numeric: count ? "always" : "auto" }).format(-count, UNITS[unit]);
+  }
   const moment = new Date(text);
   if (Number.isNaN(moment.getTime())) return text;
   const style = text.includes("T") ? { dateStyle: "medium", timeStyle: "short" } : { dateStyle: "medium", timeZone: "UTC" };

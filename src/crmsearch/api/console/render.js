@@ -38,11 +38,11 @@ function unescaped(text) {
 // Hits
 
 export function hitCard(hit, open) {
-  const { customer, highlights, matched } = hit;
+  const { customer, highlights, matched, unmatched } = hit;
   const main = customer.name || !customer.company ? "name" : "company";
   const shown = (field) => (highlights[field] ? highlighted(highlights[field][0]) : customer[field]);
   const title = h("button", { class: "hit-name" }, shown(main) ?? t("noName"));
-    const facts = [
+  const facts = [
     customer.kind === "company" ? h("span", { class: "tag kind" }, valueText("kind", "company")) : null,
     customer.gender && customer.gender !== "unknown" ? valueText("gender", customer.gender) : null,
     customer.age === undefined ? null : t("years", customer.age),
@@ -56,7 +56,11 @@ export function hitCard(hit, open) {
   const snippets = SNIPPETS.filter((field) => highlights[field]).map((field) =>
     h("p", { class: "snippet" }, h("span", { class: "label" }, fieldLabel(field)), " ", highlighted(highlights[field][0])),
   );
-  const reasons = matched.map((field) => fieldLabel(field).toLowerCase()).join(", ");
+  const fields = matched.map((field) => fieldLabel(field).toLowerCase());
+  const why = [
+    fields.length ? h("span", {}, `${t("matched")}: ${fields.join(", ")}`) : null,
+    unmatched.length ? h("span", { class: "lacks" }, `${t("lacks")}: ${unmatched.join(", ")}`) : null,
+  ];
   const card = h(
     "li",
     { class: "hit" },
@@ -69,7 +73,7 @@ export function hitCard(hit, open) {
       tags.length ? h("p", { class: "tags" }, tags) : null,
     ),
     snippets,
-    reasons ? h("p", { class: "matched" }, `${t("matched")}: ${reasons}`) : null,
+    h("p", { class: "matched" }, why),
   );
   card.addEventListener("click", () => {
     // Selecting a number to copy it is not asking for the panel.
@@ -82,6 +86,12 @@ export function hitCard(hit, open) {
 
 function joined(parts) {
   return parts.filter(Boolean).flatMap((part, at) => (at ? [" ", h("span", { class: "dot", "aria-hidden": "true" }, "·"), " ", part] : [part]));
+}
+
+// What to know of hits that were not found as typed, and what would be.
+export function stageNotice({ stage, corrections }, search) {
+  const links = corrections.map((text) => h("button", { class: "link", onclick: () => search(text) }, text));
+  return [h("span", {}, t(`stage:${stage}`)), links.length ? h("span", {}, `${t("didYouMean")} `, joined(links)) : ""];
 }
 
 // Facets
@@ -123,13 +133,22 @@ export function facetBlock(facet, expanded, { toggle, expand }) {
 
 // Chips
 
+const SIGNS = { gte: "≥", gt: ">", lte: "≤", lt: "<" };
+
 export function chipText(filter) {
-  const name = fieldLabel(filter.field);
+  const { segment, not_segment: others, in: among, not_in: without, exists, gte, lte } = filter;
   const value = (each) => valueText(filter.field, each);
-  if (filter.in) return `${name}: ${filter.in.map(value).join(", ")}`;
-  if (filter.gte === undefined) return `${name}: ≤ ${value(filter.lte)}`;
-  if (filter.lte === undefined) return `${name}: ≥ ${value(filter.gte)}`;
-  return `${name}: ${value(filter.gte)} – ${value(filter.lte)}`;
+  const name = filter.field === undefined ? t("segment") : fieldLabel(filter.field);
+  const bounds = Object.keys(SIGNS).filter((bound) => filter[bound] !== undefined);
+  const said = () => {
+    if (filter.field === undefined) return segment ?? t("not", others);
+    if (exists !== undefined) return t(exists ? "given" : "blank");
+    if (among) return among.map(value).join(", ");
+    if (without) return t("not", without.map(value).join(", "));
+    if (gte !== undefined && lte !== undefined) return `${value(gte)} – ${value(lte)}`;
+    return bounds.map((bound) => `${SIGNS[bound]} ${value(filter[bound])}`).join(", ");
+  };
+  return `${name}: ${said()}`;
 }
 
 export function chip(text, remove) {
@@ -141,13 +160,14 @@ export function chip(text, remove) {
 
 export function problemNotice(problem, retry) {
   const unreachable = problem.code === "unreachable";
+  const refused = problem.status === 400; // what was asked is at fault: neither asking again nor an administrator would help
   return h(
     "div",
     { class: "notice problem", role: "alert" },
     h("h2", {}, unreachable ? t("unreachable") : (problem.title ?? t("problem"))),
     h("p", {}, unreachable ? t("unreachableText") : problem.detail),
-    problem.requestId ? h("p", { class: "note" }, `${t("requestId")} `, h("code", {}, problem.requestId), ` · ${t("adminHint")}`) : null,
-    h("button", { class: "primary", onclick: retry }, t("retry")),
+    problem.requestId && !refused ? h("p", { class: "note" }, `${t("requestId")} `, h("code", {}, problem.requestId), ` · ${t("adminHint")}`) : null,
+    refused ? null : h("button", { class: "primary", onclick: retry }, t("retry")),
   );
 }
 
