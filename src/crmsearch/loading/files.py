@@ -1,0 +1,36 @@
+"""The Spark part of a load alone, for files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crmsearch.contract import RunReport
+from crmsearch.errors import TooManyRejectedError
+from crmsearch.jobs import run_ingest
+from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
+from crmsearch.loading.reports import private_folder, write_report
+from crmsearch.settings import Settings
+
+__all__ = ["clean_to_files"]
+
+
+def clean_to_files(
+    settings: Settings, options: IngestOptions, out: Path | str, on_event: OnEvent = lambda _: None, runner: Runner = run_ingest
+) -> RunReport:
+    """The Spark part alone: ``customers/``, ``quarantine/``, ``clusters/`` and the report in ``out``, readable by the owner only.
+
+    Where ``out`` is the URI of another file system, the report stays here; see ``report_page``.
+    """
+    began_at = datetime.now(UTC)
+    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
+    elsewhere = "://" in str(out)
+    folder = None if elsewhere else private_folder(Path(out))
+    place = str(out) if folder is None else folder.as_uri()
+    try:
+        report = runner(settings, [*options.arguments(), *run_arguments(began_at, run_id), "--out", place], on_event)
+    except TooManyRejectedError as error:
+        if error.report is not None:
+            page = write_report(folder or private_folder(settings.paths.state / "reports", error.report.run_id), error.report, ())
+            error.add_note(f"the report of the failed run: {page}")
+        raise
+    write_report(folder or private_folder(settings.paths.state / "reports", report.run_id), report, ())
+    return report
