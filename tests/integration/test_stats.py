@@ -225,9 +225,27 @@ def test_automatic_bins_fit_what_was_asked_for(loaded: Loaded, customers: list[S
 
 @pytest.mark.parametrize("interval", [MIN_INTERVAL, MAX_INTERVAL])
 def test_the_narrowest_and_the_widest_bins_hold_every_value(made: Settings, interval: float) -> None:
-    found = _stats(made, fields=["revenue"], histogram={"interval": interval}).figures("revenue")
+    some = [{"field": "city", "in": ["negative", "around zero", "far apart"]}]
+    found = _stats(made, fields=["revenue"], histogram={"interval": interval}, filters=some).figures("revenue")
     assert found.histogram is not None
     assert sum(each.count for each in found.histogram) == found.n
+
+
+def test_bins_that_nobody_would_read_are_refused(made: Settings) -> None:
+    with pytest.raises(InvalidRequestError, match=r"bins of revenue, more than 1,000; take .* or wider, auto, or a filter on revenue"):
+        _stats(made, fields=["revenue"], histogram={"interval": 0.001})
+
+
+def test_groups_are_cut_at_days_counted_back(loaded: Loaded, customers: list[Source]) -> None:
+    answer = _stats(loaded.settings, fields=["age"], by={"field": "created_at", "ranges": [{"gte": "now-1y"}, {"lt": "now-1y"}]})
+    assert answer.groups is not None
+    recent, earlier = answer.groups
+    assert recent.range is not None
+    assert earlier.range is not None
+    assert recent.range.gte == earlier.range.lt
+    begin = str(recent.range.gte)
+    known = [each["created_at"] for each in customers if "created_at" in each]
+    assert (recent.population, earlier.population) == (sum(each >= begin for each in known), sum(each < begin for each in known))
 
 
 @pytest.fixture
