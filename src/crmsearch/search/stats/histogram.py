@@ -10,7 +10,7 @@ from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
 from crmsearch.search.stats.request import CalendarUnit, HistogramRequest
 
-__all__ = ["DAY_MS", "Bins", "HistogramBin", "build_histogram", "choose_bins", "parse_histogram_bins"]
+__all__ = ["DAY_MS", "MOST_BINS", "Bins", "HistogramBin", "build_histogram", "choose_bins", "parse_histogram_bins"]
 
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
