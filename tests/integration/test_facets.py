@@ -13,7 +13,9 @@ import pytest
 from msgspec import UNSET
 
 from crmsearch.cli.look import ask
+from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
+from crmsearch.search.bins import cuts
 from crmsearch.search.facet_request import FacetRequest, parse_facet_list
 from crmsearch.search.facets import MAX_BINS, Bucket, Facet
 from crmsearch.search.filters import Filter, parse_filter
@@ -78,6 +80,7 @@ def _selecting(facet: Facet, bucket: Bucket) -> Filter:
         "revenue:..<10|10..<99.5|99.5..",
         "revenue:auto",
         "created_at:2024-01-01..<2024-07-01|2024-07-01T12:30:00Z..",
+        "created_at:..<now-2y|now-2y..<now-52w|now-52w..",
         "created_at:week",
         "created_at:month",
         "created_at:quarter",
@@ -101,6 +104,24 @@ def test_a_bucket_counts_what_selecting_it_finds(base: Settings, facet: str, nar
     if "|" not in facet:  # a histogram has no gaps and leaves nobody out
         assert counted.other_count == 0
         assert all(before.lt == after.gte for before, after in pairwise(counted.buckets))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("created_at:2024-07-01T00:00:00+18:00..", "created_at:2024-06-30T06:00:00Z.."),
+        ("created_at:2024-07-01T00:00:00-18:00..", "created_at:2024-07-01T18:00:00Z.."),
+        ("created_at:2024-07-01T00:00:00-00:00..", "created_at:2024-07-01.."),
+        ("created_at:..2024-06-30T23:59Z", "created_at:..2024-06-30"),
+        ("created_at:..2024-06-30T23:59:59Z", "created_at:..2024-06-30"),
+    ],
+)
+def test_times_are_read_as_elasticsearch_reads_them(base: Settings, text: str, same: str) -> None:
+    filters = [parse_filter(text)], [parse_filter(same)]
+    one, other = (_total(base, each) for each in filters)
+    assert one == other > 0
+    low, high = (cuts(FIELDS["created_at"], each.bounds) for (each,) in filters)
+    assert low == high
 
 
 def test_a_selection_narrows_all_but_its_own_counts(base: Settings) -> None:

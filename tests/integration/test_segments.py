@@ -437,6 +437,13 @@ def test_a_profile_is_what_counting_every_customer_says(clean: Api) -> None:
     assert answer["by_definition"] == ["industry"]
 
 
+def test_conditions_in_the_text_of_a_segment_are_by_definition(clean: Api) -> None:
+    assert _put(clean, "berlin", {"label": "Berlin", "q": "city:Berlin"}).status_code == 201
+    answer = clean.get("/v1/segments/berlin/profile").json()
+    assert "city" in answer["by_definition"]
+    assert not {"city", "district", "province", "country"} & {each["field"] for each in [*answer["findings"], *answer["over_represented"]]}
+
+
 def test_a_rare_value_that_stands_out_is_found_and_counted_exactly(settings: Settings, node_settings: Settings) -> None:
     """Forty tags are more frequent among everyone; the one that a tenth of the segment has is proposed by significant terms."""
     crowd = [{"city": "x", "tags": [f"common{number % 40}"]} for number in range(4000)]

@@ -19,6 +19,7 @@ from crmsearch.indexing.client import make_client, translated_errors
 from crmsearch.indexing.names import customers_alias
 from crmsearch.search.filters import Filter, parse_filter
 from crmsearch.search.stats import FieldStats, StatsRequest, StatsResponse
+from crmsearch.search.stats.histogram import MOST_BINS
 from crmsearch.search.stats.request import MAX_INTERVAL, MIN_INTERVAL, CalendarUnit
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
@@ -202,9 +203,12 @@ def test_histogram_bins_hold_every_value(loaded: Loaded, customers: list[Source]
 
 @pytest.mark.parametrize("unit", get_args(CalendarUnit))
 def test_bins_of_the_calendar_hold_every_value(loaded: Loaded, customers: list[Source], unit: str) -> None:
-    bins = _stats(loaded.settings, fields=["created_at"], histogram={"calendar": unit}).figures("created_at").histogram
+    dates = sorted((customer["created_at"] for customer in customers if customer.get("created_at")), key=_milliseconds)
+    end = dates[min(MOST_BINS, len(dates) - 1)]  # so that there are not too many bins of an hour
+    values = [value for value in map(_milliseconds, dates) if value < _milliseconds(end)]
+    some = [{"field": "created_at", "lt": end}]
+    bins = _stats(loaded.settings, fields=["created_at"], histogram={"calendar": unit}, filters=some).figures("created_at").histogram
     assert bins is not None
-    values = sorted(_milliseconds(customer["created_at"]) for customer in customers if customer.get("created_at"))
     assert [each.count for each in bins] == [sum(each.low <= value < each.high for value in values) for each in bins]
     assert sum(each.count for each in bins) == len(values)
 
@@ -225,9 +229,27 @@ def test_automatic_bins_fit_what_was_asked_for(loaded: Loaded, customers: list[S
 
 @pytest.mark.parametrize("interval", [MIN_INTERVAL, MAX_INTERVAL])
 def test_the_narrowest_and_the_widest_bins_hold_every_value(made: Settings, interval: float) -> None:
-    found = _stats(made, fields=["revenue"], histogram={"interval": interval}).figures("revenue")
+    some = [{"field": "city", "in": ["negative", "around zero", "far apart"]}]
+    found = _stats(made, fields=["revenue"], histogram={"interval": interval}, filters=some).figures("revenue")
     assert found.histogram is not None
     assert sum(each.count for each in found.histogram) == found.n
+
+
+def test_bins_that_nobody_would_read_are_refused(made: Settings) -> None:
+    with pytest.raises(InvalidRequestError, match=r"bins of revenue, more than 1,000; take .* or wider, auto, or a filter on revenue"):
+        _stats(made, fields=["revenue"], histogram={"interval": 0.001})
+
+
+def test_groups_are_cut_at_days_counted_back(loaded: Loaded, customers: list[Source]) -> None:
+    answer = _stats(loaded.settings, fields=["age"], by={"field": "created_at", "ranges": [{"gte": "now-1y"}, {"lt": "now-1y"}]})
+    assert answer.groups is not None
+    recent, earlier = answer.groups
+    assert recent.range is not None
+    assert earlier.range is not None
+    assert recent.range.gte == earlier.range.lt
+    begin = str(recent.range.gte)
+    known = [each["created_at"] for each in customers if "created_at" in each]
+    assert (recent.population, earlier.population) == (sum(each >= begin for each in known), sum(each < begin for each in known))
 
 
 @pytest.fixture

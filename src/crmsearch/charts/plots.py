@@ -15,6 +15,7 @@ from lets_plot import (
     geom_blank,
     geom_boxplot,
     geom_errorbar,
+    geom_label,
     geom_line,
     geom_point,
     geom_rect,
@@ -147,7 +148,7 @@ def bars(
         plot += scale_fill_manual(values=[ACCENT]) + scale_color_manual(values=[ACCENT])
     if mark is not None:
         plot += _line_at(mark)
-    plot += _intervals_and_figures(rows, 0.4 / bands)
+    plot += _intervals_and_figures(rows, 0.4 / bands, halo=mark is not None)
     # Of the width, for the text beside the longest bar.
     share = min(0.5, (14 + 7 * max(room(row.text) for row in rows)) / width_of_plot(labels))
     begin = low if from_zero and low == 0 else low - span * EDGE
@@ -197,12 +198,15 @@ def _bar_columns(rows: Sequence[Bar], middle: Sequence[float], reach: float, spa
     }
 
 
-def _intervals_and_figures(rows: Sequence[Bar], width: float) -> Plot:
+def _intervals_and_figures(rows: Sequence[Bar], width: float, *, halo: bool = False) -> Plot:
+    """Over bars or points; with a ``halo`` a line that goes through all rows stops around the figures, so that they can be read."""
     layers = geom_blank()
     if any(row.low is not None for row in rows):
         layers += geom_errorbar(aes(y="y", xmin="low", xmax="high"), width=width, size=0.8, color=INK)
     if any(row.text for row in rows):
-        layers += geom_text(aes("beside", "y", label="text"), hjust=0, size=6, color=INK)
+        place = aes("beside", "y", label="text")
+        paper = {"fill": PAPER, "alpha": 1, "label_size": 0, "label_padding": 0.1, "label_r": 0}
+        layers += geom_label(place, hjust=0, size=6, color=INK, **paper) if halo else geom_text(place, hjust=0, size=6, color=INK)
     return layers
 
 

@@ -62,6 +62,22 @@ class _Ask(msgspec.Struct, frozen=True):
         return value_text(self.name, value)
 
 
+class _Share(msgspec.Struct, frozen=True):
+    """The share of a value in a group, or what it is at most if the value is not ``listed`` there."""
+
+    share: float
+    listed: bool = True
+
+    @property
+    def drawn(self) -> float | None:
+        return self.share if self.listed else None
+
+    @property
+    def text(self) -> str:
+        # A bound is rounded up, so that it stays one.
+        return _percent(self.share) if self.listed else f"≤ {math.ceil(round(1000 * self.share, 6)) / 1000:.1%}"
+
+
 Drawn = tuple[str, list[str]]
 """The SVG of one chart, and its rows in words."""
 
@@ -222,27 +238,44 @@ def _values(ask: _Ask, stats: CategoryStats) -> Drawn:
 
 def _values_by_group(ask: _Ask, whole: CategoryStats, kind: str) -> Drawn:
     labels = [each.label for each in whole.values][: MOST_PARTS if kind == "bars" else None]
-    rows = []
-    for group in ask.answer.groups or []:
-        stats = group.fields.get(ask.name)
-        if isinstance(stats, CategoryStats) and stats.n:
-            known = {each.label: each.share for each in stats.values}
-            # A value that is not among those shown of a group may still occur there.
-            unlisted = None if stats.other_count else 0.0
-            rows.append((named(group.label, stats.n), [known.get(label, unlisted) for label in labels]))
+    rows = [
+        (named(group.label, stats.n), _shares(stats, labels))
+        for group in ask.answer.groups or []
+        if isinstance(stats := group.fields.get(ask.name), CategoryStats) and stats.n
+    ]
     if not rows:
         return notice(ask.frame, ask.say("too_few")), [ask.say("too_few")]
-    told = [f"{row} {', '.join(f'{label} {_percent(share)}' for label, share in zip(labels, shares, strict=True))}" for row, shares in rows]
-    frame = ask.framed(ask.say("share"))
-    if kind == "bars":
+    told = [f"{row} {', '.join(f'{label} {share.text}' for label, share in zip(labels, shares, strict=True))}" for row, shares in rows]
+    listed = all(share.listed for _, shares in rows for share in shares)
+    if kind == "bars" and not FIELDS[ask.name].many:
         stacked = []
         for label, shares in rows:
-            widths = [share or 0.0 for share in shares]
+            widths = [share.drawn or 0.0 for share in shares]
             stacked.append((label, [*widths, max(0.0, 1 - sum(widths))]))
+        frame = ask.framed(ask.say("share"), *([] if listed else [ask.say("with_others")]))
         return stacks(frame, stacked, [*labels, ask.say("others")]), told
-    cells = [[(share, _percent(share)) for share in shares] for _, shares in rows]
-    most = max(share or 0.0 for _, shares in rows for share in shares)
+    notes = [*([ask.say("several")] if FIELDS[ask.name].many else []), *([] if listed else [ask.say("at_most")])]
+    frame = replace(ask.framed(ask.say("share"), *notes), shares=True)
+    if kind == "bars":
+        # Side by side: the shares of a list are no parts of a whole.
+        beside = [
+            Bar(row=row, value=share.drawn or 0.0, text=share.text, part=part)
+            for row, (_, shares) in enumerate(rows)
+            for part, share in enumerate(shares)
+        ]
+        return bars(frame, [label for label, _ in rows], beside, parts=labels), told
+    cells = [[(share.drawn, share.text) for share in shares] for _, shares in rows]
+    most = max(share.drawn or 0.0 for _, shares in rows for share in shares)
     return heatmap(frame, [label for label, _ in rows], labels, cells, (0.0, 0.0, max(0.5, most))), told
+
+
+def _shares(stats: CategoryStats, labels: Sequence[str]) -> list[_Share]:
+    """The shares of these values in a group. One that is not among its most frequent may still occur, as often as the last of these."""
+    known = {each.label: each.share for each in stats.values}
+    if not stats.other_count:
+        return [_Share(known.get(label, 0.0)) for label in labels]
+    most = min(known.values(), default=1.0) + stats.error_bound / stats.n
+    return [_Share(known[label]) if label in known else _Share(most, listed=False) for label in labels]
 
 
 def _figures(group: Group, name: str) -> FieldStats | None:
@@ -320,5 +353,5 @@ def _outline(bins: Sequence[HistogramBin]) -> Iterator[tuple[float, float]]:
         yield each.low, each.count
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"

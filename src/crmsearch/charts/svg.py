@@ -74,6 +74,11 @@ def _clean(element: ET.Element, rules: dict[str, dict[str, str]]) -> ET.Element 
         attributes |= rules.get(name, {})
     attributes |= _declarations(element.get("style", ""))
     kept = {name: _rounded(value) for name, value in attributes.items() if name in _ATTRIBUTES and (name, value) not in _USUAL}
+    if "d" in kept:
+        kept["d"] = re.sub(r" C(\S+ \S+) \1 \1(?= )", "", kept["d"])  # a corner that is round with a radius of zero
+    if kept.get("stroke-width") == "0":
+        del kept["stroke-width"]
+        kept.pop("stroke", None)
     if tag == "svg":
         tag = "g"  # a picture within the picture, without a place of its own
         kept = {}

@@ -34,6 +34,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ungrouped": ("{0} in no group", "{0} 位不属于任何分组"),
     "values": ("{0} times other values", "其他值 {0} 次"),
     "others": ("other values", "其他值"),
+    "several": ("a customer may have several values", "一位客户可有多个值"),
+    "at_most": ("≤: not among the most frequent values of the group", "≤: 不在该分组最常见的取值之中"),
+    "with_others": (
+        "a value that is not among the most frequent of a group is among its other values",
+        "不在分组最常见取值之中的值计入其他值",
+    ),
     "few": ("groups of few customers are among the others", "客户很少的分组已并入其他"),
     "test": ("chi-square {0} with {1} degrees of freedom, p {2}, Cramér's V {3}", "卡方 {0}, 自由度 {1}, p {2}, Cramér V {3}"),
     "beyond": ("{0} values beyond are not drawn", "另有 {0} 个值超出图外"),

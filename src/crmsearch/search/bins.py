@@ -27,7 +27,8 @@ _NICE = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 def cuts(field: Field, bounds: Mapping[str, int | float | str]) -> tuple[Cut, Cut]:
     """The two cuts of a checked range (``gte, gt, lte, lt``), as Elasticsearch reads it.
 
-    A day as a bound is met from its first moment by ``gte`` and ``lt``, and behind its last by ``gt`` and ``lte``.
+    A day as a bound is met from its first moment by ``gte`` and ``lt``, and behind its last by ``gt`` and ``lte``; so is a minute or a
+    second of which no part is given.
     """
     low, high = (-math.inf, 0), (math.inf, 0)
     for name, value in bounds.items():
@@ -113,8 +114,9 @@ def _date_cut(text: str, behind: bool) -> Cut:
     if "T" not in text:
         return (date.fromisoformat(text).toordinal() - _EPOCH.toordinal() + int(behind)) * DAY_MS, 0
     moment = datetime.fromisoformat(text)
-    since = moment.replace(tzinfo=None) - _EPOCH - (moment.utcoffset() or timedelta())
-    return since / timedelta(milliseconds=1), int(behind)
+    since = (moment.replace(tzinfo=None) - _EPOCH - (moment.utcoffset() or timedelta())) / timedelta(milliseconds=1)
+    whole = 0 if "." in text else 1_000 if re.search(r"T\d\d:\d\d:", text) else 60_000
+    return (since + whole, 0) if behind and whole else (since, int(behind))
 
 
 def _date_label(gte: str, lt: str, step: Step | None) -> str:

@@ -11,16 +11,17 @@ it is. Its upper end is left out, so that ranges which touch count nobody twice.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from datetime import date
 
 import msgspec
 
 from crmsearch.contract import FIELDS, Field
 from crmsearch.errors import FilterSyntaxError, InvalidRequestError, UnknownFieldError
-from crmsearch.search.bins import CALENDAR, cuts, plain_number
-from crmsearch.search.filters import Filter, check_filter, format_filter, parse_filter
+from crmsearch.search.bins import CALENDAR, plain_number
+from crmsearch.search.filters import Filter, format_filter, parse_filter, with_days
+from crmsearch.search.ranges import check_ranges
 
-__all__ = ["AUTO", "FacetRange", "FacetRequest", "as_facet", "check_facet", "format_facets", "parse_facet_list"]
+__all__ = ["AUTO", "FacetRange", "FacetRequest", "as_facet", "check_facet", "facets_with_days", "format_facets", "parse_facet_list"]
 
 AUTO = "auto"
 MAX_RANGES = 50  # of one facet; a histogram may have more, since nobody writes it by hand
@@ -92,9 +93,19 @@ def check_facet(facet: FacetRequest) -> None:
     if facet.ranges is not None and facet.interval is not None:
         raise InvalidRequestError(f"the facet {field.name} has ranges and an interval; ask for one of them")
     if facet.ranges is not None:
-        _check_ranges(field, facet.ranges)
+        check_ranges(field, [each.as_filter(field.name) for each in facet.ranges], MAX_RANGES, ", and an interval makes more")
     elif facet.interval is not None:
         _check_interval(field, facet.interval)
+
+
+def facets_with_days(facets: Sequence[str | FacetRequest], today: date) -> list[str | FacetRequest]:
+    """Facets with days in the place of ``now`` and the like in their ranges."""
+    return [
+        msgspec.structs.replace(facet, ranges=[with_days(each, today) for each in facet.ranges])
+        if isinstance(facet, FacetRequest) and facet.ranges
+        else facet
+        for facet in facets
+    ]
 
 
 def _parse_facet(text: str) -> str | FacetRequest:
@@ -130,25 +141,6 @@ def _check_ranged(field: Field) -> None:
         raise UnknownFieldError(
             f'{field.name} is neither a number nor a date, so it has no ranges and no intervals; its values are counted by "{field.name}" '
             f"if it is a facet. Ranges have: {', '.join(_names('ranged'))}"
-        )
-
-
-def _check_ranges(field: Field, ranges: list[FacetRange]) -> None:
-    if not 1 <= len(ranges) <= MAX_RANGES:
-        raise InvalidRequestError(
-            f"the facet {field.name} has {len(ranges)} ranges; from 1 to {MAX_RANGES} are possible, and an interval makes more"
-        )
-    spans = []
-    for each in ranges:
-        if each.gte is None and each.lt is None:
-            raise FilterSyntaxError(f"a range of the facet {field.name} has no bound; it needs gte, lt or both")
-        check_filter(each.as_filter(field.name))
-        spans.append(cuts(field, each.as_filter(field.name).bounds))
-    if any(low >= high for low, high in spans):
-        raise InvalidRequestError(f"a range of the facet {field.name} ends before it begins")
-    if any(before[1] > after[0] for before, after in pairwise(sorted(spans))):
-        raise InvalidRequestError(
-            f"ranges of the facet {field.name} overlap, so that some would count twice; an upper end is not in its range"
         )
 
 

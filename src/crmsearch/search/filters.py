@@ -14,14 +14,15 @@ wildcards. Several filters must all hold.
 """
 
 import re
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 import msgspec
 
 from crmsearch.contract import FIELDS, Field
 from crmsearch.errors import FilterSyntaxError, InvalidRequestError, UnknownFieldError
-from crmsearch.search.days import is_relative_day, resolve_day
+from crmsearch.search.bins import cuts
+from crmsearch.search.days import days_back, is_relative_day, resolve_day
 
 __all__ = [
     "SEGMENT_NAME",
@@ -30,6 +31,7 @@ __all__ = [
     "build_filter",
     "check_filter",
     "check_segment_name",
+    "days_are_known",
     "format_filter",
     "parse_filter",
     "with_days",
@@ -39,9 +41,11 @@ MAX_VALUES = 1000
 MAX_VALUE = 256  # characters
 _RANGED = {"integer", "double", "date"}
 _BOUNDS = ("gte", "gt", "lte", "lt")
+_FARTHEST = timedelta(hours=18)  # that a time zone may be from UTC, in Java
 SEGMENT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 _RANGE = re.compile(r"([^|<]*?)(<?)\.\.(<?)([^|<]*)")
 Scalar = str | int | float | bool
+Ranged = TypeVar("Ranged", bound=msgspec.Struct)
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename={"in_": "in"}):
@@ -154,10 +158,15 @@ def check_segment_name(name: str) -> None:
         raise InvalidRequestError("the name of a segment has small letters, digits and hyphens, from 1 to 64, and no hyphen in front")
 
 
-def with_days(filter_: Filter, today: date) -> Filter:
-    """The filter with days in the place of ``now`` and the like."""
-    bounds = {name: resolve_day(value, today) for name, value in _relative_days(filter_).items()}
-    return msgspec.structs.replace(filter_, **bounds) if bounds else filter_
+def with_days(ranged: Ranged, today: date) -> Ranged:
+    """A filter, or a range that is counted, with days in the place of ``now`` and the like."""
+    bounds = {name: resolve_day(value, today) for name, value in _relative_days(ranged).items()}
+    return msgspec.structs.replace(ranged, **bounds) if bounds else ranged
+
+
+def days_are_known(filter_: Filter) -> bool:
+    """Whether no bound is left that is counted back from today."""
+    return not _relative_days(filter_)
 
 
 def build_filter(filter_: Filter) -> dict[str, Any]:
@@ -181,8 +190,9 @@ def build_filter(filter_: Filter) -> dict[str, Any]:
     return {"bool": {"must_not": [{"terms": {path: filter_.not_in}}]}}
 
 
-def _relative_days(filter_: Filter) -> dict[str, str]:
-    return {name: value for name, value in filter_.bounds.items() if isinstance(value, str) and is_relative_day(value)}
+def _relative_days(ranged: msgspec.Struct) -> dict[str, str]:
+    bounds = {name: getattr(ranged, name, None) for name in _BOUNDS}
+    return {name: value for name, value in bounds.items() if isinstance(value, str) and is_relative_day(value)}
 
 
 def _names_segment(filter_: Filter) -> bool:
@@ -212,18 +222,35 @@ def _check_bounds(field: Field, bounds: dict[str, int | float | str]) -> None:
         raise FilterSyntaxError(f"{field.name} is not a number or a date, so it has no range; use in")
     if {"gte", "gt"} <= bounds.keys() or {"lte", "lt"} <= bounds.keys():
         raise FilterSyntaxError(f"the range of {field.name} has two bounds on one side")
-    for value in bounds.values():
-        if not (field.type == "date" and isinstance(value, str) and is_relative_day(value)):
+    relative = {name: value for name, value in bounds.items() if field.type == "date" and isinstance(value, str) and is_relative_day(value)}
+    for name, value in bounds.items():
+        if name not in relative:
             _check_value(field, value)
-    low, high = bounds.get("gte", bounds.get("gt")), bounds.get("lte", bounds.get("lt"))
-    if field.type != "date" and low is not None and high is not None and float(low) > float(high):
+    if _is_reversed(field, bounds, relative):
         raise FilterSyntaxError(f"the range of {field.name} ends before it begins")
+
+
+def _is_reversed(field: Field, bounds: dict[str, int | float | str], relative: dict[str, str]) -> bool:
+    """Whether a range ends before it begins on any day: one between a date and a day counted back may do so on some days only.
+
+    One that begins and ends at the same value, and leaves it out, is merely empty.
+    """
+    begin, end = bounds.get("gte", bounds.get("gt")), bounds.get("lte", bounds.get("lt"))
+    if begin is None or end is None or begin == end:
+        return False
+    if len(relative) == 1:
+        return False
+    if relative:
+        return days_back(str(begin))[1] < days_back(str(end))[0]
+    low, high = cuts(field, bounds)
+    return low > high or (low == high and "lte" in bounds)
 
 
 def _check_value(field: Field, value: Scalar) -> None:
     """The type of the value must be the field's, so that Elasticsearch never has to refuse it."""
     if field.type in {"integer", "double"}:
-        if isinstance(value, str | bool) or abs(value) > 2**53 or (field.type == "integer" and value != int(value)):
+        # Of NaN every comparison is false.
+        if isinstance(value, str | bool) or not abs(value) <= 2**53 or (field.type == "integer" and value != int(value)):
             raise FilterSyntaxError(
                 f"{field.name} is {'a whole number' if field.type == 'integer' else 'a number'}; the filter has another value"
             )
@@ -233,7 +260,7 @@ def _check_value(field: Field, value: Scalar) -> None:
         if not isinstance(value, str) or not _is_date(value):
             raise FilterSyntaxError(
                 f"{field.name} is a date, e.g. 2026-11-23 or 2026-11-23T10:15:00Z, or in a range a day back from today: "
-                "now, now-90d, now-2w, now-6M, now-1y; the filter has another value"
+                "now, now-90d, now-2w, now-6M, now-1y; time zones go up to 18:00; the filter has another value"
             )
     elif not isinstance(value, str):
         raise FilterSyntaxError(f"{field.name} is text; put its values in quotes")
@@ -246,8 +273,9 @@ def _is_date(value: str) -> bool:
         parsed = datetime.fromisoformat(value) if "T" in value else datetime.combine(date.fromisoformat(value), datetime.min.time())
     except ValueError:
         return False
-    # The forms that the mapping's strict_date_optional_time takes; fromisoformat takes more (20261123, 2026-W48).
-    return parsed.year >= 1 and re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", value) is not None
+    # The forms that the mapping's strict_date_optional_time takes; fromisoformat takes more (20261123, 2026-W48, +05:99).
+    form = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:[0-5]\d)?)?"
+    return abs(parsed.utcoffset() or timedelta()) <= _FARTHEST and re.fullmatch(form, value) is not None
 
 
 def _split_values(text: str) -> list[str]:
@@ -277,6 +305,6 @@ def _scalar(field: Field, text: str) -> Scalar:
 
 
 def _plain(value: Scalar | None) -> str:
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None else str(value)

@@ -21,6 +21,7 @@ from crmsearch.errors import (
 from crmsearch.search.filters import Filter, ResolvedFilter, build_filter, check_segment_name, with_days
 from crmsearch.search.query import build_text_query
 from crmsearch.search.request import SearchRequest, check_search
+from crmsearch.search.text import parse_text
 
 __all__ = [
     "MAX_SEGMENTS",
@@ -190,8 +191,10 @@ def segments_leading_to(name: str, segments: Mapping[str, Segment]) -> list[str]
 
 
 def defining_fields(segment: Segment, segments: Mapping[str, Segment]) -> set[str]:
-    """Fields that a segment's own filters, and those of the segments it leads to, are about; arguments as of ``resolve_filters``."""
-    fields = {each.field for each in segment.filters if each.field}
+    """Fields that a segment's filters and the conditions in its text are about, and those of the segments it leads to; arguments as of
+    ``resolve_filters``.
+    """
+    fields = {each.field for each in [*segment.filters, *parse_text(segment.q).filters] if each.field}
     return fields.union(*(defining_fields(segments[name], segments) for name in used_segments(segment.filters)))
 
 

@@ -14,6 +14,7 @@ from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
+from crmsearch.search.facet_request import facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.population import choose_stage, find_population
@@ -44,6 +45,7 @@ from crmsearch.search.stats import (
     answer_correlation,
     answer_crosstab,
     answer_stats,
+    with_grouped_days,
 )
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
@@ -86,6 +88,7 @@ class SearchService:
         self._small_group = small_group
 
     async def search(self, request: SearchRequest) -> SearchResponse:
+        request = msgspec.structs.replace(request, facets=facets_with_days(request.facets, self._resolver.today()))
         check_search(request)
         request = await self._resolved(request)
         position = self._cursors.read(request)
@@ -180,6 +183,7 @@ class SearchService:
         """A request of figures with its text and filters checked, and in their place whom they mean; the figures check the rest."""
         check_text(request.q)
         check_filters(request.filters)
+        request = with_grouped_days(request, self._resolver.today())
         filters = await find_population(self._backend.search, self._resolver, request.q, request.filters)
         return msgspec.structs.replace(request, q="", filters=filters)
 

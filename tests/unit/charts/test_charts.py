@@ -28,7 +28,7 @@ from crmsearch.charts import (
 from crmsearch.charts.statistics import _visible, mean_interval
 from crmsearch.charts.words import _WORDS, number, value_text
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
-from crmsearch.search.stats import HistogramBin, HistogramRequest, StatsRequest
+from crmsearch.search.stats import CategoryStats, CategoryValue, HistogramBin, HistogramRequest, StatsRequest
 from tests.unit.charts.figures import HOSTILE, category, correlation, crosstab, numeric, response
 from tests.unit.charts.insight_figures import LONG, campaigns, comparison, profile, service, tour
 
@@ -216,6 +216,56 @@ def test_what_a_chart_needs_is_asked_for() -> None:
     assert prepare_stats(_request(by="city"), None) == _request(by="city")
     with pytest.raises(UnknownFieldError):
         prepare_stats(_request(fields=["nothing"]), None)
+
+
+def _of_groups(name: str, whole: Any, groups: dict[str, Any], kind: str) -> tuple[str, str]:
+    """The picture of a category by city, and what is told of its groups."""
+    request = prepare_stats(_request(fields=[name], by="city"), kind)
+    picture = draw_stats(request, response(name, whole, groups), kind)
+    return picture, ET.fromstring(picture)[1].text or ""
+
+
+def test_shares_of_a_list_are_no_parts_of_a_whole() -> None:
+    tags = CategoryStats(
+        n=10,
+        missing=0,
+        distinct=2,
+        distinct_error_bound=0,
+        values=[CategoryValue(value=name, label=name, count=count, share=count / 10) for name, count in (("vip", 8), ("new", 6))],
+        other_count=0,
+        error_bound=0,
+    )
+    picture, told = _of_groups("tags", tags, {"Bern": tags}, "bars")
+    assert "vip 80%, new 60%" in told
+    assert "other values" not in picture
+    assert "a customer may have several values" in picture
+    stacked, _ = _of_groups("gender", tags, {"Bern": tags}, "bars")
+    assert "other values" in stacked
+
+
+@pytest.mark.parametrize(("name", "kind"), [("company", "heatmap"), ("company", "bars"), ("tags", "heatmap"), ("tags", "bars")])
+def test_a_value_that_is_not_listed_of_a_group_is_not_said_to_be_missing(name: str, kind: str) -> None:
+    whole = category({"a": 50, "b": 30}, 20)
+    picture, told = _of_groups(name, whole, {"Bern": category({"a": 900, "c": 51}, 49), "Basel": category({"a": 5, "c": 2})}, kind)
+    assert "a 90%, b ≤ 5.1%" in told
+    assert "b 0%" in told  # all values of Basel are listed
+    assert "–" not in told
+    reason = "among its other values" if (name, kind) == ("company", "bars") else "not among the most frequent values"
+    assert reason in picture
+
+
+def test_a_line_through_bars_leaves_their_figures_to_be_read() -> None:
+    for picture in (
+        draw_stats(_request(by="city"), response("age", numeric(), {"a": numeric(50, 39.0), "b": numeric(50, 20.0)})),
+        draw_campaigns(campaigns(["a", "b"]), "points"),
+    ):
+        elements = list(ET.fromstring(picture).iter())
+        (line,) = [place for place, each in enumerate(elements) if each.get("stroke-dasharray")]
+        behind = elements[line:]
+        papers = [place for place, each in enumerate(behind) if each.get("fill") == "rgb(255,255,255)"]
+        assert len(papers) == 2
+        for place in papers:  # and the figure follows on its paper
+            assert next(each.tag for each in behind[place + 1 :] if each.tag != f"{SVG}g") == f"{SVG}text"
 
 
 def test_a_long_tail_is_left_out_and_told() -> None:

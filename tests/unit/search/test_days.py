@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmsearch.search.days import is_relative_day, resolve_day
+from crmsearch.search.days import days_back, is_relative_day, resolve_day
 
 TODAY = date(2026, 3, 31)
 
@@ -56,3 +56,11 @@ def test_a_year_is_twelve_months_and_never_reaches_into_the_next_one(today: date
     assert resolve_day(f"now-{12 * years}M", today) == day.isoformat()
     assert (day.year, day.month) == (today.year - years, today.month)
     assert day.day in {today.day, 28}
+
+
+@given(st.dates(min_value=date(1900, 1, 1), max_value=date(2400, 1, 1)), st.integers(0, 200), st.sampled_from("dwMy"))
+def test_a_day_lies_as_far_back_as_it_is_said_to_at_the_least_and_the_most(today: date, count: int, unit: str) -> None:
+    text = f"now-{count}{unit}"
+    fewest, most = days_back(text)
+    assert fewest <= (today - date.fromisoformat(resolve_day(text, today))).days <= most
+    assert most - fewest <= 6

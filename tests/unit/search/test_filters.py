@@ -63,6 +63,38 @@ def test_days_counted_back_from_today_are_bounds(text: str, parsed: Filter, boun
     assert build_filter(with_days(parsed, TODAY)) == {"range": {parsed.field: bounds}}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "created_at:2026-01-01..2026-01-01",
+        "created_at:2026-01-01..<2026-01-01",
+        "created_at:2026-01-01T12:00:00Z..2026-01-01",
+        "created_at:2026-01-01T10:15:30Z..2026-01-01T10:15Z",
+        "created_at:2026-01-01T10:15:30.5Z..2026-01-01T10:15:30Z",
+        "created_at:2026-01-01T00:00:00+18:00..2026-01-01T00:00:00-18:00",
+        "created_at:now-1M..now-30d",  # right on some days
+        "created_at:2099-01-01..now",
+        "created_at:now..2020-01-01",
+        "age:20<..<20",
+    ],
+)
+def test_ranges_that_end_no_sooner_than_they_begin_are_taken(text: str) -> None:
+    assert format_filter(parse_filter(text)) == text
+
+
+@pytest.mark.parametrize("name", ["age", "revenue"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_no_bound_and_no_value(name: str, number: float) -> None:
+    for filter_ in (Filter(field=name, gte=number), Filter(field=name, lt=number), Filter(field=name, in_=[number])):
+        assert "number" in _refusal(filter_)
+
+
+def _refusal(filter_: Filter) -> str:
+    with pytest.raises(FilterSyntaxError) as caught:
+        check_filter(filter_)
+    return caught.value.detail
+
+
 def test_a_segment_is_a_filter_in_both_forms() -> None:
     assert parse_filter("segment:vip") == Filter(segment="vip")
     assert parse_filter("-segment:vip") == Filter(not_segment="vip")
@@ -140,6 +172,16 @@ def test_segments_and_relative_days_outside_the_grammar_are_refused(filter_: Fil
         ("segment:潜客", InvalidRequestError),
         ("created_at:now-90m..", FilterSyntaxError),
         ("created_at:now-90d", FilterSyntaxError),
+        ("created_at:2026-01-01T00:00:00+19:00..", FilterSyntaxError),
+        ("created_at:..2026-01-01T00:00:00-18:01", FilterSyntaxError),
+        ("created_at:2026-01-01T00:00+05:99", FilterSyntaxError),
+        ("created_at:2026-01-02..2026-01-01", FilterSyntaxError),
+        ("created_at:2026-01-02..<2026-01-01", FilterSyntaxError),
+        ("created_at:2026-01-01T12:00:00Z..2026-01-01T11:59:59Z", FilterSyntaxError),
+        ("created_at:2026-01-01T00:00:00Z..2026-01-01T00:00:00+01:00", FilterSyntaxError),
+        ("created_at:now-30d..now-90d", FilterSyntaxError),
+        ("created_at:now..now-1d", FilterSyntaxError),
+        ("created_at:now-1M..now-1y", FilterSyntaxError),
     ],
 )
 def test_other_strings_are_refused_with_a_reason(text: str, error: type[InvalidRequestError]) -> None:
@@ -213,7 +255,11 @@ _days = st.one_of(
 @given(st.sampled_from([name for name, field in FIELDS.items() if field.type == "date"]), st.none() | _days, st.none() | _days)
 def test_ranges_of_days_survive_the_string_form(field: str, low: str | None, high: str | None) -> None:
     filter_ = Filter(field=field, gte=low, lte=high)
-    if filter_.bounds:
+    try:
+        check_filter(filter_)
+    except FilterSyntaxError:
+        assert not filter_.bounds or "ends before it begins" in _refusal(filter_)
+    else:
         assert parse_filter(format_filter(filter_)) == filter_
 
 

@@ -211,6 +211,10 @@ def test_all_are_counted_in_one_request_and_what_cannot_be_says_why() -> None:
 def test_a_segment_is_defined_by_its_fields_and_those_of_what_it_uses() -> None:
     pool = _pool(_segment("berlin", BERLIN), _segment("women", Filter(not_segment="berlin"), WOMEN))
     assert defining_fields(pool["women"], pool) == {"city", "gender"}
+    pool = _pool(
+        _segment("shanghai", q="wang city:上海 -gender:male"), _segment("content", Filter(segment="shanghai"), q="satisfaction:4..")
+    )
+    assert defining_fields(pool["content"], pool) == {"city", "gender", "satisfaction"}
 
 
 _plain = st.one_of(

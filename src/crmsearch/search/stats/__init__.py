@@ -19,6 +19,7 @@ from crmsearch.search.stats.request import (
     parse_groupings,
     parse_histogram,
     parse_percentiles,
+    with_grouped_days,
 )
 from crmsearch.search.stats.small_groups import SMALL_GROUP
 
@@ -52,4 +53,5 @@ __all__ = [
     "parse_groupings",
     "parse_histogram",
     "parse_percentiles",
+    "with_grouped_days",
 ]

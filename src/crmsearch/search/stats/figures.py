@@ -150,7 +150,7 @@ def make_figures(name: str, part: Part, percentiles: Sequence[float], plan: Plan
         variance=variance,
         std_deviation=None if variance is None else math.sqrt(variance),
         percentiles={_key(percent): found[float(percent)].value if n else None for percent in percentiles},
-        histogram=None if bins is None else parse_histogram_bins(bins, part.answer[f"{name}.histogram"]),
+        histogram=None if bins is None else parse_histogram_bins(name, bins, part.answer[f"{name}.histogram"]),
         exact=exact,
         error_bound=bound,
         reason={0: "no customer here has a value", 1: "one value has no variance"}.get(n),

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from crmsearch.contract import FIELDS
+from crmsearch.errors import InvalidRequestError
 from crmsearch.search.stats.request import CalendarUnit, HistogramRequest
 
-__all__ = ["DAY_MS", "Bins", "HistogramBin", "build_histogram", "choose_bins", "parse_histogram_bins"]
+__all__ = ["DAY_MS", "MOST_BINS", "Bins", "HistogramBin", "build_histogram", "choose_bins", "parse_histogram_bins"]
 
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,6 +23,7 @@ _UNITS_MS: dict[CalendarUnit, float] = {
     "quarter": 91.3 * DAY_MS,
     "year": 365.2 * DAY_MS,
 }
+MOST_BINS = 1_000  # of an answer that are not empty; nobody reads more, and they take 55 kB
 _ROUND = (1.0, 2.0, 2.5, 5.0)  # times a power of ten
 
 
@@ -59,9 +61,20 @@ def build_histogram(path: str, bins: Bins) -> dict[str, Any]:
     return {"histogram": {"field": path, "interval": bins.width, "min_doc_count": 1}}
 
 
-def parse_histogram_bins(bins: Bins, answer: dict[str, Any]) -> list[HistogramBin]:
-    """The buckets of ``build_histogram``."""
-    return [HistogramBin(bucket["key"], _end(bins, bucket["key"]), bucket["doc_count"]) for bucket in answer["buckets"]]
+def parse_histogram_bins(name: str, bins: Bins, answer: dict[str, Any]) -> list[HistogramBin]:
+    """The buckets of ``build_histogram`` for a field.
+
+    Raises:
+        InvalidRequestError: there are more than ``MOST_BINS``.
+    """
+    found = [HistogramBin(bucket["key"], _end(bins, bucket["key"]), bucket["doc_count"]) for bucket in answer["buckets"]]
+    if len(found) > MOST_BINS:
+        wider = choose_bins(name, HistogramRequest(bins=MOST_BINS), found[0].low, found[-1].high)
+        raise InvalidRequestError(
+            f"the histogram has {len(found):,} bins of {name}, more than {MOST_BINS:,}; take {wider.unit or f'{wider.width:g}'} or wider, "
+            f"auto, or a filter on {name}"
+        )
+    return found
 
 
 def _round_width(low: float, high: float, most: int, *, whole: bool) -> float:

@@ -2,15 +2,16 @@
 
 import itertools
 import math
-from datetime import UTC, datetime
-from typing import Annotated, Literal, get_args
+from datetime import date
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
 
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
-from crmsearch.search.filters import Filter, check_filter
+from crmsearch.search.filters import Filter, with_days
+from crmsearch.search.ranges import check_ranges
 from crmsearch.search.request import check_filters, check_text, usable_field
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "parse_groupings",
     "parse_histogram",
     "parse_percentiles",
+    "with_grouped_days",
 ]
 
 MAX_FIELDS = 10
@@ -129,6 +131,9 @@ class CrosstabRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     size: int = 20
 
 
+Figures = TypeVar("Figures", StatsRequest, CorrelationRequest, CrosstabRequest)
+
+
 def as_grouping(given: str | Grouping) -> Grouping:
     return Grouping(field=given) if isinstance(given, str) else given
 
@@ -184,6 +189,21 @@ def check_crosstab(request: CrosstabRequest) -> None:
             raise InvalidRequestError(
                 f"{each.field} is a list, so a customer may be in several of its lines; ask for statistics of {each.field} by {other.field}"
             )
+
+
+def with_grouped_days(request: Figures, today: date) -> Figures:
+    """The request with days in the place of ``now`` and the like in the ranges that it groups by."""
+
+    def known(given: str | Grouping) -> str | Grouping:
+        if isinstance(given, str) or given.ranges is None:
+            return given
+        return msgspec.structs.replace(given, ranges=[with_days(each, today) for each in given.ranges])
+
+    if isinstance(request, StatsRequest) and request.groupings:
+        return msgspec.structs.replace(request, by=[known(each) for each in request.groupings])
+    if isinstance(request, CrosstabRequest):
+        return msgspec.structs.replace(request, rows=known(request.rows), columns=known(request.columns))
+    return request
 
 
 def parse_groupings(text: str) -> list[str | Grouping]:
@@ -250,19 +270,7 @@ def _check_grouping(grouping: Grouping) -> None:
         usable_field(grouping.field, "a field to group by", lambda field: field.facet)
         return
     field = usable_field(grouping.field, "a number or a date, so it has no ranges", lambda field: field.statistic)
-    if not 1 <= len(grouping.ranges) <= MAX_GROUPS:
-        raise InvalidRequestError(f"{field.name} has {len(grouping.ranges)} ranges; from 1 to {MAX_GROUPS} are possible")
-    bounds = []
-    for each in grouping.ranges:
-        if each.gte is None and each.lt is None:
-            raise InvalidRequestError(f"a range of {field.name} has neither gte nor lt")
-        check_filter(Filter(field=field.name, gte=each.gte, lt=each.lt))
-        bounds.append((_position(each.gte, -math.inf), _position(each.lt, math.inf)))
-    bounds.sort()
-    if any(low >= high for low, high in bounds):
-        raise InvalidRequestError(f"a range of {field.name} ends before it begins")
-    if any(high > low for (_, high), (low, _) in itertools.pairwise(bounds)):
-        raise InvalidRequestError(f"the ranges of {field.name} overlap; a customer belongs to one group only")
+    check_ranges(field, [Filter(field=field.name, gte=each.gte, lt=each.lt) for each in grouping.ranges], MAX_GROUPS)
     if len({each.text for each in grouping.ranges}) < len(grouping.ranges):
         raise InvalidRequestError(f"two ranges of {field.name} have the same label")
 
@@ -276,14 +284,6 @@ def _check_histogram(histogram: HistogramRequest, names: list[str]) -> None:
     for name in names:
         if histogram.calendar is not None and FIELDS[name].type != "date":
             raise InvalidRequestError(f"{name} is not a date, so its histogram has no calendar interval; give interval or bins")
-
-
-def _position(bound: float | str | None, open_end: float) -> float:
-    """Where a checked bound stands: a number as it is, a date in seconds."""
-    if bound is None or not isinstance(bound, str):
-        return open_end if bound is None else float(bound)
-    moment = datetime.fromisoformat(bound)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _shown(bound: float | str | None) -> str:

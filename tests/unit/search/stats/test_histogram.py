@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmsearch.errors import InvalidRequestError
 from crmsearch.search.stats.histogram import DAY_MS, Bins, HistogramBin, build_histogram, choose_bins, parse_histogram_bins
 from crmsearch.search.stats.request import HistogramRequest
 
@@ -79,12 +80,12 @@ def test_an_interval_of_dates_is_in_days() -> None:
 )
 def test_bins_of_the_calendar_end_where_the_next_begins(unit: str, low: str, high: str) -> None:
     answer = {"buckets": [{"key": _ms(low), "doc_count": 3}]}
-    assert parse_histogram_bins(Bins(unit=unit), answer) == [HistogramBin(_ms(low), _ms(high), 3)]  # type: ignore[arg-type]
+    assert parse_histogram_bins("created_at", Bins(unit=unit), answer) == [HistogramBin(_ms(low), _ms(high), 3)]  # type: ignore[arg-type]
 
 
 def test_the_last_year_of_the_calendar_has_an_end() -> None:
     low = _ms("9999-01-01")
-    (last,) = parse_histogram_bins(Bins(unit="year"), {"buckets": [{"key": low, "doc_count": 1}]})
+    (last,) = parse_histogram_bins("created_at", Bins(unit="year"), {"buckets": [{"key": low, "doc_count": 1}]})
     assert last.high - last.low == 365 * DAY_MS
 
 
@@ -93,3 +94,18 @@ def test_aggregations() -> None:
     assert build_histogram("created_at", Bins(unit="week")) == {
         "date_histogram": {"field": "created_at", "calendar_interval": "week", "min_doc_count": 1}
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "bins", "step", "wayout"),
+    [
+        ("created_at", Bins(unit="hour"), 3_600_000, "take day or wider"),
+        ("age", Bins(width=1), 1, "take 2 or wider"),
+        ("revenue", Bins(width=0.001), 0.001, "take 0.002 or wider"),
+    ],
+)
+def test_too_many_bins_are_refused_with_the_way_round(name: str, bins: Bins, step: float, wayout: str) -> None:
+    buckets = [{"key": place * step, "doc_count": 1} for place in range(1_001)]
+    assert len(parse_histogram_bins(name, bins, {"buckets": buckets[:1_000]})) == 1_000
+    with pytest.raises(InvalidRequestError, match=f"1,001 bins of {name}, more than 1,000; {wayout}, auto, or a filter on {name}"):
+        parse_histogram_bins(name, bins, {"buckets": buckets})
