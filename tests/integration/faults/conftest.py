@@ -90,7 +90,7 @@ class Scene:
         on_event({"stage": "index"})
         to_elasticsearch(self.prepared.golden, given["--index"], settings)
         # No records are written here: what breaks is the same for them.
-        return msgspec.structs.replace(self.prepared.report, run_id=given["--run-id"], index=given["--index"], records=None)
+        return msgspec.structs.replace(self.prepared.report, run_id=given["--run-id"], index=given["--index"], records=0)
 
     def load(self, settings: Settings | None = None, runner: Runner | None = None) -> RunReport | CrmSearchError:
         """A load through the proxy; its end is kept for the table."""
