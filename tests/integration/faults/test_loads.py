@@ -17,13 +17,12 @@ import pyarrow.parquet as parquet
 import pytest
 from pyspark.sql import functions as F
 
-from crmsearch import loading
 from crmsearch.contract import RunReport
 from crmsearch.errors import JobError, LoadRunningError, LockLostError
 from crmsearch.indexing import lock
 from crmsearch.indexing.client import make_async_client
 from crmsearch.jobs import run_ingest
-from crmsearch.loading import Runner
+from crmsearch.loading import Runner, full
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.request import SearchRequest
@@ -104,7 +103,7 @@ def test_a_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, days:
 
     before = scene.lifecycle.live()
     with monkeypatch.context() as patch:
-        patch.setattr(loading, "datetime", Jumped)
+        patch.setattr(full, "datetime", Jumped)
         patch.setattr(lock, "datetime", Jumped)
         report = scene.load()
     assert isinstance(report, RunReport)
