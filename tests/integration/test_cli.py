@@ -94,7 +94,7 @@ def test_every_command_explains_itself_with_an_example(crmsearch: Crmsearch, com
     assert answer.stdout.startswith("Usage: crmsearch")
     assert answer.stderr == ""
     # A group lists its commands, and each of them has its own.
-    assert "Example" in answer.stdout or command in {(), ("index",), ("node",)}
+    assert "Example" in answer.stdout or command in {(), ("index",), ("node",), ("snapshot",)}
 
 
 def test_search_for_machines_and_for_people(crmsearch: Crmsearch, loaded: Loaded) -> None:
