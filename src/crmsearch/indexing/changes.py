@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConflictError
 from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.records import TIMEOUT_S, RecordStore, write_documents
+from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents, write_documents
 from crmsearch.resolution.customers import make_customers
 from crmsearch.resolution.figures import heirs, with_figures
 from crmsearch.resolution.linking import Census, find_components, find_links
@@ -188,13 +188,7 @@ class _Changes:
         return _Plan(changed, old_customers.keys() - documents.keys(), records), homes
 
     def _customers(self, ids: Collection[str]) -> dict[str, Document]:
-        found: dict[str, Document] = {}
-        ordered = sorted(ids)
-        for start in range(0, len(ordered), _IDS):
-            with translated_errors():
-                answer = self._client.mget(index=self._customers_index, ids=ordered[start : start + _IDS])
-            found |= {each["_id"]: each["_source"] for each in answer["docs"] if each["found"]}
-        return found
+        return dict(read_documents(self._client, self._customers_index, sorted(ids), _IDS))
 
     def _write(self, plan: _Plan, come: Collection[str], removed: Mapping[str, Document]) -> None:
         customers = ((home, document | search_forms(document)) for home, document in plan.customers.items())

@@ -276,9 +276,8 @@ class Lifecycle:
 
     def check_live(self) -> None:
         """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
-        for generation in self.generations():
-            if generation.live:
-                check_versions(generation.index, _versions(generation))
+        if (generation := self._live_generation()) is not None:
+            check_versions(generation.index, _versions(generation))
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent]]:
         """Fill a new generation with the customers of another; returns how many there are, and what their fields must hold.
@@ -302,12 +301,11 @@ class Lifecycle:
             IndexNotReadyError: none is live.
             ContractMismatchError: it was built for another contract.
         """
-        index = self.live()
-        if index is None:
+        generation = self._live_generation()
+        if generation is None:
             raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
-        generation = self._generation(index)
-        check_versions(index, _versions(generation))
-        return index
+        check_versions(generation.index, _versions(generation))
+        return generation.index
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
         """Write new, changed and removed records into a live generation; see ``apply_changes``."""
@@ -346,6 +344,9 @@ class Lifecycle:
         with translated_errors():
             stats = self._client.indices.stats(index=index, metric=["indexing"])
         return int(stats["indices"][index]["primaries"]["indexing"]["index_total"])
+
+    def _live_generation(self) -> Generation | None:
+        return next((each for each in self.generations() if each.live), None)
 
     def _generation(self, index: str) -> Generation:
         for generation in self.generations():

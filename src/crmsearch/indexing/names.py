@@ -24,9 +24,15 @@ __all__ = [
     "runs_index",
     "segments_index",
     "snapshots_repository",
+    "stamp",
 ]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as names of indices, runs and snapshots hold it: its UTC second."""
+    return moment.astimezone(UTC).strftime(_STAMP)
 
 
 def customers_alias(prefix: str) -> str:
@@ -35,7 +41,7 @@ def customers_alias(prefix: str) -> str:
 
 def customers_index(prefix: str, began_at: datetime) -> str:
     """Name of the generation that a run begun at ``began_at`` (aware) builds."""
-    return f"{customers_alias(prefix)}-{began_at.astimezone(UTC).strftime(_STAMP)}"
+    return f"{customers_alias(prefix)}-{stamp(began_at)}"
 
 
 def customers_pattern(prefix: str) -> str:

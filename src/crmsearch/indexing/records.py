@@ -22,7 +22,7 @@ from crmsearch.indexing.names import records_index
 from crmsearch.resolution.stored import Stored, parse_stored
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["RecordStore", "write_documents"]
+__all__ = ["RecordStore", "read_documents", "write_documents"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -99,12 +99,7 @@ class RecordStore:
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Stored]:
         """The records with these ids, whether or not anybody has refreshed."""
-        found: dict[str, Stored] = {}
-        for some in _chunks(ids, _IDS):
-            with translated_errors():
-                answer = self._client.mget(index=self.index, ids=some)
-            found |= {each["_id"]: parse_stored(each["_source"]) for each in answer["docs"] if each["found"]}
-        return found
+        return {name: parse_stored(source) for name, source in read_documents(self._client, self.index, ids, _IDS)}
 
     def in_blocks(self, blocks: Iterable[int]) -> dict[str, Stored]:
         """All records that are found in one of these blocks."""
@@ -122,6 +117,14 @@ class RecordStore:
                 return {hit["_id"]: parse_stored(hit["_source"]) for hit in hits}
 
         return _together(those, numbers)
+
+
+def read_documents(client: Elasticsearch, index: str, ids: Iterable[str], at_once: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those of the documents that are there, by id, whether or not anybody has refreshed."""
+    for some in _chunks(ids, at_once):
+        with translated_errors():
+            answer = client.mget(index=index, ids=some)
+        yield from ((each["_id"], each["_source"]) for each in answer["docs"] if each["found"])
 
 
 def write_documents(

@@ -4,7 +4,7 @@ A snapshot shares the files that have not changed with those before it. What is 
 a new generation, verified and promoted like a load, and an index of state comes back only where there is none.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import elasticsearch
@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from crmsearch.errors import BackendError, ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import VERSIONS
-from crmsearch.indexing.names import records_index, runs_index, segments_index, snapshots_repository
+from crmsearch.indexing.names import records_index, runs_index, segments_index, snapshots_repository, stamp
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Snapshot", "Snapshots", "build_repository"]
@@ -50,7 +50,7 @@ class Snapshots:
             BackendError: a part could not be written.
         """
         self._register()
-        name = now.astimezone(UTC).strftime("%Y%m%dt%H%M%Sz")
+        name = stamp(now)
         with translated_errors():
             metadata = {
                 "index": index,

@@ -14,9 +14,10 @@ from crmsearch.errors import ConfigError, CountMismatchError
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
+from crmsearch.indexing.names import stamp
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
-from crmsearch.loading.full import mend
+from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
 from crmsearch.resolution.rows import Group, group_rows
@@ -42,8 +43,7 @@ def load_changes(
     """
     if options.orders or options.tickets or options.campaigns:
         raise ConfigError("an incremental load takes customers; orders, tickets and campaign responses are counted anew by a full one")
-    with lifecycle.lock.held("ingest", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
-        mend(lifecycle, runs)
+    with writing("ingest", lifecycle, runs, on_event) as hold:
         return _change(settings, lifecycle, runs, hold, options, on_event, runner)
 
 
@@ -52,7 +52,7 @@ def _change(
 ) -> RunReport:
     index = lifecycle.changeable()
     began_at = datetime.now(UTC)
-    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
+    run_id = stamp(began_at)
     indexed_at = began_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     quarantine = private_folder(settings.paths.state / "quarantine", run_id)
     report = None

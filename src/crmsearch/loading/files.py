@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crmsearch.contract import RunReport
 from crmsearch.errors import TooManyRejectedError
+from crmsearch.indexing.names import stamp
 from crmsearch.jobs import run_ingest
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import private_folder, write_report
@@ -21,7 +22,7 @@ def clean_to_files(
     Where ``out`` is the URI of another file system, the report stays here; see ``report_page``.
     """
     began_at = datetime.now(UTC)
-    run_id = began_at.strftime("%Y%m%dt%H%M%Sz")
+    run_id = stamp(began_at)
     elsewhere = "://" in str(out)
     folder = None if elsewhere else private_folder(Path(out))
     place = str(out) if folder is None else folder.as_uri()

@@ -1,7 +1,7 @@
 """A full load fills a new index, verifies and promotes it, or removes it and nothing has changed; so does what copies an index."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_argume
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.settings import Settings
 
-__all__ = ["KEPT_GENERATIONS", "load_customers", "mend", "rebuild_customers", "restore_customers"]
+__all__ = ["KEPT_GENERATIONS", "load_customers", "rebuild_customers", "restore_customers", "writing"]
 
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 
@@ -38,8 +38,7 @@ def load_customers(
         InputError, JobError, BackendError, …: whatever went wrong; the new index is gone and the alias is as it was. A run that got as far
             as a report leaves it, with the reason of the failure.
     """
-    with lifecycle.lock.held("ingest", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
-        mend(lifecycle, runs)
+    with writing("ingest", lifecycle, runs, on_event) as hold:
         return _load(settings, lifecycle, runs, hold, options, on_event, runner)
 
 
@@ -51,8 +50,7 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
         ContractMismatchError: its documents cannot be read as of this contract, or it is of a newer one.
         LoadRunningError, LockLostError, BackendError, …: as for a load; the new index is gone and the alias is as it was.
     """
-    with lifecycle.lock.held("rebuild", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
-        mend(lifecycle, runs)
+    with writing("rebuild", lifecycle, runs, on_event) as hold:
         source = source or lifecycle.live()
         if source is None:
             raise NotFoundError("no generation is live; name the one to rebuild, of those that `crmsearch index list` shows")
@@ -82,10 +80,10 @@ def restore_customers(
         ContractMismatchError: it is of another contract.
         LoadRunningError, LockLostError, BackendError, …: as for a load; the new index is gone and the alias is as it was.
     """
-    with lifecycle.lock.held("restore", lambda holder: on_event({"stage": f"wait for {holder.words}"})) as hold:
+    with _locked("restore", lifecycle, on_event) as hold:
         snapshot = snapshots.get(name)
         snapshots.restore_state(snapshot)
-        mend(lifecycle, runs)
+        mend(lifecycle, runs)  # of what the snapshot tells as well
         began_at = datetime.now(UTC)
         index = lifecycle.next_name(began_at)
         try:
@@ -101,6 +99,18 @@ def restore_customers(
             raise
         runs.advance(run_of(index), "promoted")
         return index
+
+
+@contextmanager
+def writing(work: str, lifecycle: Lifecycle, runs: RunStore, on_event: OnEvent) -> Iterator[Hold]:
+    """Hold the writers' lock, with what loads that died have left cleared away; raises as ``WriterLock.held``."""
+    with _locked(work, lifecycle, on_event) as hold:
+        mend(lifecycle, runs)
+        yield hold
+
+
+def _locked(work: str, lifecycle: Lifecycle, on_event: OnEvent) -> AbstractContextManager[Hold]:
+    return lifecycle.lock.held(work, lambda holder: on_event({"stage": f"wait for {holder.words}"}))
 
 
 def mend(lifecycle: Lifecycle, runs: RunStore) -> None:

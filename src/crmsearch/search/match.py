@@ -46,7 +46,7 @@ class Match(msgspec.Struct, frozen=True):
         reasons: of each word, the way that counts.
         unmatched: words that it does not have in any way; in the partial stage only.
         similar: a word that is spelt like one of the document -> that one.
-        typed: words that it has as they were typed.
+        typed: words that it has as they were typed; not looked for in the precise stage, where all are.
     """
 
     matched: list[str]
@@ -106,9 +106,9 @@ class Matcher:
             highlights=_highlights(found, document) if self._highlight else {},
             reasons=[Reason(each.word.text, each.way.says, each.field, each.way.weight) for each in best_ways],
             unmatched=unmatched,
-            # Nothing is similar where only precise ways were looked for.
-            similar={each.word.text: like for each in best_ways if self._tolerant and (like := _taken_for(each, document))},
-            typed=frozenset(each.word.text for each in best_ways if each.way in PRECISE),
+            # Nothing is corrected where only precise ways were looked for.
+            similar={each.word.text: like for each in best_ways if (like := _taken_for(each, document))} if self._tolerant else {},
+            typed=frozenset(each.word.text for each in best_ways if each.way in PRECISE) if self._tolerant else frozenset(),
         )
 
     def _find(self, word: Word, document: Mapping[str, Any], held: _Held) -> list[_Found]:

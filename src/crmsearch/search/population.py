@@ -1,16 +1,17 @@
 """Whom a text and filters mean: one choice of the stage for searches, exports, and every figure about the same customers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from crmsearch.search.filters import Filter, ResolvedFilter
 from crmsearch.search.query import build_count_body, build_text_query, is_enough, stages_of
 from crmsearch.search.relevance import Stage
 from crmsearch.search.resolver import Resolver
 
-__all__ = ["choose_stage", "find_population"]
+__all__ = ["answer_in_stages", "choose_stage", "find_population"]
 
 Body = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 async def choose_stage(q: str, count: Callable[[Stage], Awaitable[int]]) -> Stage:
@@ -25,6 +26,24 @@ async def choose_stage(q: str, count: Callable[[Stage], Awaitable[int]]) -> Stag
         if is_enough(q, stage, await count(stage)):
             return stage
     return last
+
+
+async def answer_in_stages(q: str, ask: Callable[[Stage], Awaitable[Answer]], total_of: Callable[[Answer], int]) -> tuple[Stage, Answer]:
+    """The stage of a text and its answer; every stage is asked once, and the answers of those that find too little are dropped.
+
+    Args:
+        q: without conditions in it.
+        ask: puts the question in a stage.
+        total_of: how many customers an answer is about.
+    """
+    answers: dict[Stage, Answer] = {}
+
+    async def count(stage: Stage) -> int:
+        answers[stage] = await ask(stage)
+        return total_of(answers[stage])
+
+    stage = await choose_stage(q, count)
+    return stage, answers[stage] if stage in answers else await ask(stage)
 
 
 async def find_population(search: Callable[[Body], Awaitable[Body]], resolver: Resolver, q: str, filters: Sequence[Filter]) -> list[Filter]:

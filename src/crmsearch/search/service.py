@@ -1,6 +1,7 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import elasticsearch
@@ -17,7 +18,7 @@ from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facet_request import facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
-from crmsearch.search.population import choose_stage, find_population
+from crmsearch.search.population import answer_in_stages, find_population
 from crmsearch.search.query import build_search_body, build_suggest_body, stages_of
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import (
@@ -92,16 +93,11 @@ class SearchService:
         check_search(request)
         request = await self._resolved(request)
         position = self._cursors.read(request)
-        answers: dict[Stage, tuple[SearchRequest, Body]] = {}
-
-        async def count(stage: Stage) -> int:
-            answers[stage] = await self._ask(request, stage, position)
-            return int(answers[stage][1]["hits"]["total"]["value"])
-
-        stage = position.stage if position is not None else await choose_stage(request.q, count)
-        if stage not in answers:
-            await count(stage)
-        asked, answer = answers[stage]
+        if position is not None:
+            stage = position.stage
+            asked, answer = await self._ask(request, stage, position)
+        else:
+            stage, (asked, answer) = await answer_in_stages(request.q, partial(self._ask, request), lambda each: _total(each[1]))
         return parse_search(asked, answer, self._cursors, stage)
 
     async def _ask(self, request: SearchRequest, stage: Stage, position: Position | None = None) -> tuple[SearchRequest, Body]:
@@ -139,17 +135,8 @@ class SearchService:
         """
         check_export(request)
         request = await self._resolved(request)
-        firsts: dict[Stage, Body] = {}
-
-        async def count(stage: Stage) -> int:
-            firsts[stage] = await self._backend.search(build_export_body(request, stage))
-            return int(firsts[stage]["hits"]["total"]["value"])
-
-        stage = await choose_stage(request.q, count)
-        if stage not in firsts:
-            await count(stage)
-        total = firsts[stage]["hits"]["total"]["value"]
-        return Export(total, self._export_pieces(request, stage, firsts[stage], total))
+        stage, first = await answer_in_stages(request.q, lambda stage: self._backend.search(build_export_body(request, stage)), _total)
+        return Export(_total(first), self._export_pieces(request, stage, first, _total(first)))
 
     async def _export_pieces(self, request: ExportRequest, stage: Stage, page: Body, total: int) -> AsyncIterator[bytes]:
         yield render_head(request)
@@ -261,6 +248,10 @@ class ElasticsearchBackend:
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
             check_versions(index, body["mappings"].get("_meta", {}))
+
+
+def _total(answer: Body) -> int:
+    return int(answer["hits"]["total"]["value"])
 
 
 def _is_fit(index: str, meta: Body) -> bool:
