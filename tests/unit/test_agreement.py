@@ -17,7 +17,7 @@ from crmsearch.search.lookup import MAX_FOUND
 from crmsearch.search.query import TOTAL_LIMIT
 from crmsearch.search.request import MAX_LOOKUP
 from crmsearch.search.similar import LEAST_ALIKE, TRAITS
-from crmsearch.search.stats import SMALL_GROUP
+from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.stats.plan import COUNTED_VALUES, EXACT_FACTOR, MAX_KEPT, RANGES, SAMPLE
 from crmsearch.search.stats.refine import MAX_GAPS, MAX_ROUNDS, MAX_VALUES
 from crmsearch.search.stats.request import DEFAULT_PERCENTILES, MAX_FIELDS, MAX_GROUPS, MAX_NESTED_GROUPS, MAX_PERCENTILES

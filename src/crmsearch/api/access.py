@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
@@ -15,7 +16,9 @@ from litestar.types import Guard
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
-__all__ = ["make_key_guard", "make_request_check", "provide_may_see_small"]
+__all__ = ["MaySeeSmall", "make_key_guard", "make_request_check", "provide_may_see_small"]
+
+MaySeeSmall = NamedDependency[bool]
 
 
 def make_key_guard(key: Secret) -> Guard:

@@ -16,7 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
-from crmsearch.api.access import make_key_guard, make_request_check
+from crmsearch.api.access import make_key_guard, make_request_check, provide_may_see_small
 from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
@@ -62,8 +62,8 @@ def create_app(
     cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
     resolver = Resolver(segments, clock)
     service = SearchService(backend, cursors, resolver, settings.small_group)
-    segment_service = SegmentService(backend, segments, service, resolver) if segments else None
-    insight_service = InsightService(backend, segments, resolver) if segments else None
+    segment_service = SegmentService(backend, segments, service, resolver, settings.small_group) if segments else None
+    insight_service = InsightService(backend, segments, resolver, settings.small_group) if segments else None
 
     async def provide_service() -> SearchService:
         return service
@@ -103,6 +103,7 @@ def create_app(
             "runs": Provide(provide_runs),
             "segments": Provide(provide_segments),
             "insights": Provide(provide_insights),
+            "may_see_small": Provide(provide_may_see_small),
         },
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),

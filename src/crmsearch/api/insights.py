@@ -6,6 +6,7 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter, SkipValidation
 
+from crmsearch.api.access import MaySeeSmall
 from crmsearch.api.parameters import FilterTexts, read_filters
 from crmsearch.api.picture import PICTURE, Wanted
 from crmsearch.charts import Language, draw_campaigns, draw_service, draw_tour
@@ -24,19 +25,20 @@ Size = Annotated[int, QueryParameter(description="Largest number of groups liste
 
 
 @get("/", operation_id="TourInsights")
-async def tour(insights: Insights, picture: Wanted) -> Response[Tour]:
+async def tour(insights: Insights, may_see_small: MaySeeSmall, picture: Wanted) -> Response[Tour]:
     """What is remarkable about the base: fields that hang together, unusual groups, values that rise or fall since the generation before.
 
     Each with its numbers, whether it is more than noise, a sentence, and the path of the search that shows it; the findings by their
     strength as bars with `format=svg`.
     """
-    answer = await insights.tour(picture.language)
+    answer = await insights.tour(picture.language, may_see_small=may_see_small)
     return await picture.respond(answer, lambda: draw_tour(answer, picture.chart, picture.language))
 
 
 @get("/campaigns", operation_id="CampaignInsights")
 async def campaigns(
     insights: Insights,
+    may_see_small: MaySeeSmall,
     picture: Wanted,
     by: By = "segment",
     order: Annotated[CampaignResponse, QueryParameter(description="Response that ranks the groups")] = "converted",
@@ -48,13 +50,15 @@ async def campaigns(
 
     With `format=svg` the response that ranks the groups, as `bars` or `points` with their intervals.
     """
-    answer = await insights.campaigns(_grouping(by, q, filter_, size, picture.language), order)
+    grouping = _grouping(by, q, filter_, size, picture.language)
+    answer = await insights.campaigns(grouping, order, may_see_small=may_see_small)
     return await picture.respond(answer, lambda: draw_campaigns(answer, picture.chart, picture.language))
 
 
 @get("/service", operation_id="ServiceInsights")
 async def service(
     insights: Insights,
+    may_see_small: MaySeeSmall,
     picture: Wanted,
     by: By = "owner",
     order: Annotated[Measure, QueryParameter(description="Measure that ranks the groups")] = "resolution",
@@ -66,7 +70,8 @@ async def service(
 
     With `format=svg` the measure that ranks the groups, as `bars` or `points` with their intervals.
     """
-    answer = await insights.service(_grouping(by, q, filter_, size, picture.language), order)
+    grouping = _grouping(by, q, filter_, size, picture.language)
+    answer = await insights.service(grouping, order, may_see_small=may_see_small)
     return await picture.respond(answer, lambda: draw_service(answer, picture.chart, picture.language))
 
 

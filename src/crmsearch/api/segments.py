@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from crmsearch.api.access import MaySeeSmall
 from crmsearch.api.exports import EXPORT_HEADERS, streamed
 from crmsearch.api.parameters import read_names
 from crmsearch.api.picture import PICTURE, Wanted
@@ -32,15 +33,15 @@ _LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left ou
 
 
 @get("/", operation_id="ListSegments")
-async def list_segments(segments: Segments) -> SegmentList:
+async def list_segments(segments: Segments, may_see_small: MaySeeSmall) -> SegmentList:
     """All segments, built in and saved, with the number of their members at this moment."""
-    return await segments.all()
+    return await segments.all(may_see_small=may_see_small)
 
 
 @get("/{name:str}", operation_id="GetSegment", response_headers=[_ETAG])
-async def get_segment(name: FromPath[str], segments: Segments) -> Response[SegmentView]:
+async def get_segment(name: FromPath[str], segments: Segments, may_see_small: MaySeeSmall) -> Response[SegmentView]:
     """One segment with the number of its members; the `ETag` names its version."""
-    return _tagged(await segments.get(name), 200)
+    return _tagged(await segments.get(name, may_see_small=may_see_small), 200)
 
 
 @put(
@@ -54,6 +55,7 @@ async def put_segment(
     name: FromPath[str],
     data: JSONBody[Definition],
     segments: Segments,
+    may_see_small: MaySeeSmall,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response[SegmentView]:
@@ -61,7 +63,7 @@ async def put_segment(
 
     201 for a new segment. 409 if it is built in, or if somebody else has written it at the same moment.
     """
-    view, created = await segments.put(name, data, if_match, if_none_match)
+    view, created = await segments.put(name, data, if_match, if_none_match, may_see_small=may_see_small)
     return _tagged(view, 201 if created else 200)
 
 
@@ -83,12 +85,12 @@ async def list_versions(
 
 
 @get("/{name:str}/profile", operation_id="ProfileSegment", dependencies=PICTURE)
-async def profile_segment(name: FromPath[str], segments: Segments, picture: Wanted) -> Response[Profile]:
+async def profile_segment(name: FromPath[str], segments: Segments, may_see_small: MaySeeSmall, picture: Wanted) -> Response[Profile]:
     """Facets and statistics of a segment against everyone, over-represented values, and what is more than noise in sentences.
 
     With `format=svg` the numbers and values that differ most, as `bars` or `points` with their intervals.
     """
-    answer = await segments.profile(name, picture.language)
+    answer = await segments.profile(name, picture.language, may_see_small=may_see_small)
     return await picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
 
 
@@ -113,12 +115,13 @@ async def export_segment(
 @get("/compare", operation_id="CompareSegments", dependencies=PICTURE)
 async def compare_segments(
     segments: Segments,
+    may_see_small: MaySeeSmall,
     picture: Wanted,
     a: Annotated[str, QueryParameter(description="Name of a segment")],
     b: Annotated[str, QueryParameter(description="Name of another segment")],
 ) -> Response[Comparison]:
     """Overlap of two segments, and their differences by field with tests and effect sizes; as `bars` or `points` with `format=svg`."""
-    answer = await segments.compare(a, b, picture.language)
+    answer = await segments.compare(a, b, picture.language, may_see_small=may_see_small)
     return await picture.respond(answer, lambda: draw_comparison(answer, picture.chart, picture.language))
 
 

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from litestar import Router, get, post
-from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Response
 
-from crmsearch.api.access import provide_may_see_small
+from crmsearch.api.access import MaySeeSmall
 from crmsearch.api.parameters import FilterTexts, Service, read_filters, read_names
 from crmsearch.api.picture import PICTURE, Picture, Wanted
 from crmsearch.charts import draw_correlation, draw_crosstab, draw_stats, prepare_stats
@@ -28,7 +27,6 @@ from crmsearch.search.stats import (
 
 __all__ = ["list_fields", "stats_router"]
 
-MaySeeSmall = NamedDependency[bool]
 By = "Fields separated by commas, at most two; a number or a date is cut into ranges: `age:18|30|45`"
 
 
@@ -147,6 +145,6 @@ stats_router = Router(
         compute_crosstab,
         compute_crosstab_by_url,
     ],
-    dependencies={**PICTURE, "may_see_small": Provide(provide_may_see_small)},
+    dependencies=PICTURE,
     tags=["statistics"],
 )

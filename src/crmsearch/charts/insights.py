@@ -24,10 +24,10 @@ _FIELDS = {"resolution": "average_resolution_hours", "satisfaction": "satisfacti
 
 
 class _Group(msgspec.Struct, frozen=True):
-    """One row: a share or a mean of ``n``, and its interval."""
+    """One row: a share or a mean of ``n``, and its interval; nothing where it is withheld."""
 
     label: str
-    n: int
+    n: int | None
     figure: float | None
     interval: Interval | None
 
@@ -54,7 +54,9 @@ def draw_service(answer: ServiceInsight, kind: str | None = None, language: Lang
 
 
 def _measured(group: ServiceGroup, name: str) -> _Group:
-    found: MeanOf | OpenTickets = getattr(group, name)
+    found: MeanOf | OpenTickets | None = getattr(group, name)
+    if found is None:
+        return _Group(group.label, None, None, None)
     return _Group(group.label, found.n, found.share if isinstance(found, OpenTickets) else found.mean, found.interval)
 
 
@@ -74,7 +76,7 @@ def _draw_groups(
     rows: list[Bar] = []
     labels, told = [], []
     for each in groups:
-        if each.figure is None:
+        if each.figure is None or each.n is None:
             continue
         low, high = (each.interval.low, each.interval.high) if each.interval else (None, None)
         rows.append(Bar(row=len(rows), value=each.figure, low=low, high=high, text=shown(each.figure)))

@@ -12,7 +12,18 @@ from typing import Any, Literal
 import msgspec
 
 from crmsearch.search.findings import show_share
-from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Meaning, build_groups_body, find_groups, group_answer, group_link
+from crmsearch.search.grouping import (
+    Found,
+    Grouping,
+    GroupsAnswer,
+    Meaning,
+    build_groups_body,
+    find_groups,
+    group_answer,
+    group_link,
+    visible_groups,
+    visible_parts,
+)
 from crmsearch.search.significance import Interval, benjamini_hochberg, is_signal, newcombe_interval, share_test, wilson_interval
 
 __all__ = ["RESPONSES", "BestResponse", "CampaignGroup", "CampaignInsight", "Rate", "Response", "build_campaigns_body", "parse_campaigns"]
@@ -127,17 +138,25 @@ def build_campaigns_body(grouping: Grouping, meaning: Meaning) -> Body:
     return build_groups_body(grouping, meaning, {"range": {"campaigns_sent": {"gt": 0}}}, figures)
 
 
-def parse_campaigns(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Response) -> CampaignInsight:
-    """The answer to ``build_campaigns_body``."""
+def parse_campaigns(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Response, k: int | None = None) -> CampaignInsight:
+    """The answer to ``build_campaigns_body``, without groups of fewer than ``k`` customers; with all where it is ``None``.
+
+    Raises:
+        SmallGroupError: campaigns were sent to fewer than ``k`` customers altogether.
+    """
     population = answer["hits"]["total"]["value"]
     everyone = Found(value="", label="", customers=population, figures=answer["aggregations"])
     groups = sorted(find_groups(grouping, meaning, answer), key=lambda each: _rank(_sums(each, ranked_by)), reverse=True)
-    best = [_best(response, grouping, everyone, groups, answer) for response in RESPONSES]
+    visible = visible_groups(grouping, groups, answer, k)
+    # All others are spoken of too, beside the best.
+    of_two_parts = visible_parts(grouping, {each.value: [each.customers] for each in visible}, [population], k)
+    compared = [each for each in visible if each.value in of_two_parts]
+    best = [_best(response, grouping, everyone, compared, answer) for response in RESPONSES]
     return CampaignInsight(
-        **group_answer(grouping, answer, groups),
+        **group_answer(grouping, answer, groups, visible),
         ranked_by=ranked_by,
         total=_group(everyone),
-        groups=[_group(each) for each in groups[: grouping.size]],
+        groups=[_group(each) for each in visible[: grouping.size]],
         best=[each for each in best if each is not None],
     )
 

@@ -10,6 +10,7 @@ from crmsearch.search.families import are_related
 from crmsearch.search.filters import Filter
 from crmsearch.search.findings import Finding, Language, build_findings
 from crmsearch.search.segments import Segment, defining_fields
+from crmsearch.search.small_groups import check_size
 
 __all__ = ["Comparison", "Overlap", "build_compare_body", "parse_comparison"]
 
@@ -40,6 +41,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         tested: the parts whose difference is tested: ``only_a`` and ``only_b``, or ``both`` and the rest where one segment lies within the
             other; ``None`` where both have the same members.
         by_definition: fields by which either segment is defined, and those made from them, of which there are no findings.
+        withheld: fields that are not shown, or not with all their values, because too few customers are behind them.
     """
 
     a: str
@@ -52,6 +54,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     other_findings: int
     by_definition: list[str]
+    withheld: list[str]
     took_ms: int
 
 
@@ -63,13 +66,34 @@ def build_compare_body(a: Body, b: Body) -> Body:
 
 
 def parse_comparison(
-    a: Segment, b: Segment, segments: Mapping[str, Segment], clauses: tuple[Body, Body], answer: Body, language: Language
+    a: Segment,
+    b: Segment,
+    segments: Mapping[str, Segment],
+    clauses: tuple[Body, Body],
+    answer: Body,
+    language: Language,
+    k: int | None = None,
 ) -> Comparison:
-    """The answer to ``build_compare_body(*clauses)``; ``segments`` are all that either leads to."""
+    """The answer to ``build_compare_body(*clauses)``.
+
+    Args:
+        a: the first segment.
+        b: the second.
+        segments: all that either leads to.
+        clauses: of the members of both.
+        answer: of Elasticsearch.
+        language: of the sentences.
+        k: the smallest group of customers that may be seen; ``None`` where all may.
+
+    Raises:
+        SmallGroupError: those in one segment only, in both, or in neither are fewer than ``k``.
+    """
     parts = answer["aggregations"]["parts"]["buckets"]
     overlap = _overlap(parts, answer["aggregations"]["everyone"]["doc_count"])
+    if k is not None:
+        check_size(overlap.population - overlap.either, k)
     tested = _choose_tested(overlap)
-    contrast = parse_contrast(_design(*clauses, tested), answer["aggregations"])
+    contrast = parse_contrast(_design(*clauses, tested), answer["aggregations"], k=k)
     defining = defining_fields(a, segments) | defining_fields(b, segments)
     names = [each.field for each in contrast.numbers] + [each.field for each in contrast.categories]
     by_definition = {field for field in names if any(are_related(field, each) for each in defining)}
@@ -94,6 +118,7 @@ def parse_comparison(
         findings=findings[:SHOWN_FINDINGS],
         other_findings=len(findings[SHOWN_FINDINGS:]),
         by_definition=sorted(by_definition),
+        withheld=contrast.withheld,
         took_ms=answer["took"],
     )
 

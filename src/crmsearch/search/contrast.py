@@ -5,6 +5,7 @@ what is tested are two parts: customers in both groups are on both sides, and no
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from crmsearch.search.significance import (
     share_test,
     welch_test,
 )
+from crmsearch.search.small_groups import check_size, hide_rows, is_small
 
 __all__ = [
     "CATEGORIES",
@@ -145,12 +147,15 @@ class CategoryContrast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
-    """All fields of two groups. ``extra`` has values that were asked for beyond the most frequent ones."""
+    """All fields of two groups. ``extra`` has values that were asked for beyond the most frequent ones, ``withheld`` names the fields that
+    too few customers of a part have or have not, and those with values that are not listed for the same reason.
+    """
 
     sizes: dict[str, int]
     numbers: list[NumberContrast]
     categories: list[CategoryContrast]
     extra: list[ValueContrast] = []
+    withheld: list[str] = []
 
 
 def build_contrast_aggs(design: Design) -> Body:
@@ -175,26 +180,56 @@ def _count_values(field: Field, design: Design, options: Body) -> Body:
     return {"terms": {"field": field.path, **options}, "aggs": {"parts": {"filters": {"filters": dict(design.parts)}}}}
 
 
-def parse_contrast(design: Design, aggregations: Body, extra: Body | None = None) -> Contrast:
-    """The answer to ``build_contrast_aggs``, and that to ``build_values_aggs`` if more values were counted."""
+def parse_contrast(design: Design, aggregations: Body, extra: Body | None = None, k: int | None = None) -> Contrast:
+    """The answer to ``build_contrast_aggs``, and that to ``build_values_aggs`` if more values were counted.
+
+    Args:
+        design: that the requests were built with.
+        aggregations: of the first answer.
+        extra: of the second.
+        k: the smallest group of customers that may be seen in any part; ``None`` where all may.
+
+    Raises:
+        SmallGroupError: a part has some customers, but fewer than ``k``.
+    """
     parts = aggregations["parts"]["buckets"]
-    numbers = [_parse_number(field, design, parts) for field in NUMBERS]
-    categories = [_parse_category(field, design, parts, aggregations) for field in CATEGORIES]
-    known = {each.field: each.known for each in categories}
+    if k is not None:
+        for part in design.parts:
+            check_size(parts[part]["doc_count"], k)
+    numbers = [_parse_number(field, design, parts) for field in NUMBERS if not _is_withheld(field, design, parts, k)]
+    open_categories = [field for field in CATEGORIES if not is_small(_of_parts(design, parts, field.name).values(), k)]
+    hidden = {field.name: _hidden_values(field, design, aggregations, extra or {}, k) for field in open_categories}
+    categories = [_parse_category(field, design, parts, aggregations, hidden[field.name]) for field in open_categories]
     tested = {each.field: _of_parts(design, parts, each.field) for each in categories}
     more = [
-        _parse_value(FIELDS[name.removesuffix(".values")], design, bucket, known[name.removesuffix(".values")], tested)
-        for name, found in (extra or {}).items()
-        for bucket in found["buckets"]
+        _parse_value(FIELDS[each.field], design, bucket, each.known, tested)
+        for each in categories
+        for bucket in (extra or {}).get(f"{each.field}.values", {"buckets": []})["buckets"]
+        if bucket["key"] not in hidden[each.field]
     ]
+    shown = {each.field for each in numbers} | {name for name, values in hidden.items() if not values}
     return _adjusted(
         Contrast(
             sizes={group: sum(parts[part]["doc_count"] for part in made_of) for group, made_of in design.shown.items()},
             numbers=numbers,
             categories=categories,
             extra=more,
+            withheld=[field.name for field in [*NUMBERS, *CATEGORIES] if field.name not in shown],
         )
     )
+
+
+def _is_withheld(field: Field, design: Design, parts: Body, k: int | None) -> bool:
+    """Whether so few customers of a part have this number that its figures are theirs."""
+    return is_small([parts[part][f"{field.name}.stats"]["count"] for part in design.parts], k)
+
+
+def _hidden_values(field: Field, design: Design, aggregations: Body, extra: Body, k: int | None) -> set[Value]:
+    """Values that too few customers of a part have, and those that would give them away."""
+    buckets = [bucket for found in (aggregations, extra) for bucket in found.get(f"{field.name}.values", {"buckets": []})["buckets"]]
+    rows = {bucket["key"]: [bucket["parts"]["buckets"][part]["doc_count"] for part in design.parts] for bucket in buckets}
+    totals = list(_of_parts(design, aggregations["parts"]["buckets"], field.name).values())
+    return hide_rows(rows, None if field.many else totals, k)
 
 
 def parse_sample(stats: Body) -> Sample:
@@ -243,10 +278,10 @@ def _parse_number(field: Field, design: Design, parts: Body) -> NumberContrast:
     )
 
 
-def _parse_category(field: Field, design: Design, parts: Body, aggregations: Body) -> CategoryContrast:
+def _parse_category(field: Field, design: Design, parts: Body, aggregations: Body, hidden: AbstractSet[Value]) -> CategoryContrast:
     of_parts = _of_parts(design, parts, field.name)
     known = {group: sum(of_parts[part] for part in made_of) for group, made_of in design.shown.items()}
-    buckets = aggregations[f"{field.name}.values"]["buckets"]
+    buckets = [bucket for bucket in aggregations[f"{field.name}.values"]["buckets"] if bucket["key"] not in hidden]
     values = [_parse_value(field, design, bucket, known, {field.name: of_parts}) for bucket in buckets]
     answer = CategoryContrast(
         field=field.name,
@@ -310,8 +345,8 @@ def _adjusted(contrast: Contrast) -> Contrast:
         [each.p_value for each in [*listed, *contrast.extra]], sum(max(each.distinct, len(each.values)) for each in categories)
     )
     judged = iter([_judged(each, q) for each, q in zip([*listed, *contrast.extra], q_values, strict=True)])
-    return Contrast(
-        sizes=contrast.sizes,
+    return msgspec.structs.replace(
+        contrast,
         numbers=numbers,
         categories=[msgspec.structs.replace(each, values=[next(judged) for _ in each.values]) for each in categories],
         extra=list(judged),

@@ -1,6 +1,6 @@
 """Groups of customers by a field or by segment, for insights: what may be asked, the request, the groups in the answer. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from crmsearch.search.filters import Filter, build_filter
 from crmsearch.search.findings import Language, build_link, field_label, show_value
 from crmsearch.search.request import SearchRequest, check_search
 from crmsearch.search.segments import Segment, defining_fields
+from crmsearch.search.small_groups import check_size, hide_rows, hide_small, is_small
 
 __all__ = [
     "BY_SEGMENT",
@@ -24,9 +25,12 @@ __all__ = [
     "find_groups",
     "group_answer",
     "group_link",
+    "visible_groups",
+    "visible_parts",
 ]
 
 Body = dict[str, Any]
+Value = str | int | float
 BY_SEGMENT = "segment"
 MOST_GROUPS = 200  # that are ranked; other_count tells of customers in the rest
 MAX_SHOWN = 100
@@ -73,17 +77,20 @@ class GroupsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         by: the field, or ``segment``; segments overlap, so that one customer may count in several groups.
         label: of the field, in the language asked for.
         population: customers that the groups are of.
-        other_groups: groups that are not listed, approximately above 3000.
+        other_groups: groups that are not listed, approximately above 3000; ``None`` where some are suppressed.
         other_count: customers in those; ``None`` by segment.
-        missing_count: customers of whom the field is not known; ``None`` by segment.
+        missing_count: customers of whom the field is not known; ``None`` by segment, and where they are among ``other_count`` because
+            no group can be shown.
+        suppressed: whether groups are not listed because too few customers are in them.
     """
 
     by: str
     label: str
     population: int
-    other_groups: int
+    other_groups: int | None
     other_count: int | None
     missing_count: int | None
+    suppressed: bool
     took_ms: int
 
 
@@ -138,21 +145,62 @@ def find_groups(grouping: Grouping, meaning: Meaning, answer: Body) -> Iterator[
         yield Found(value=bucket["key"], label=label, customers=bucket["doc_count"], figures=bucket, about=[grouping.by])
 
 
-def group_answer(grouping: Grouping, answer: Body, ranked: list[Found]) -> Body:
-    """The fields of ``GroupsAnswer``, for groups in the order in which they are listed."""
+def visible_groups(grouping: Grouping, groups: Sequence[Found], answer: Body, k: int | None) -> list[Found]:
+    """The groups without those of fewer than ``k`` customers, and those that would give them away; all where ``k`` is ``None``.
+
+    Raises:
+        SmallGroupError: the question is about fewer customers altogether.
+    """
+    if k is None:
+        return list(groups)
+    population, aggregations = answer["hits"]["total"]["value"], answer["aggregations"]
+    check_size(population, k)
+    counts = [each.customers for each in groups]
+    if grouping.by == BY_SEGMENT:
+        hidden = {place for place, count in enumerate(counts) if is_small([count, population - count], k)}
+    elif FIELDS[grouping.by].many:
+        hidden = {place for place, count in enumerate(counts) if is_small([count], k)}
+    else:
+        hidden = hide_small(counts, k, aggregations["groups"]["sum_other_doc_count"], aggregations["missing"]["doc_count"])
+    return [each for place, each in enumerate(groups) if place not in hidden]
+
+
+def visible_parts(grouping: Grouping, parts: Mapping[Value, Sequence[int]], whole: Sequence[int], k: int | None) -> set[Value]:
+    """Groups of which a figure may be shown, where so many customers of each stand behind it.
+
+    Args:
+        grouping: checked.
+        parts: by value of the group, customers with the figure, or of every kind that it tells apart.
+        whole: of everyone in the groups and outside them.
+        k: the smallest of these that may be seen; ``None`` where all may.
+    """
+    overlapping = grouping.by == BY_SEGMENT or FIELDS[grouping.by].many
+    hidden = hide_rows(parts, None if overlapping else whole, k)
+    rests = {value: [all_ - part for all_, part in zip(whole, counts, strict=True)] for value, counts in parts.items()}
+    return {value for value in parts if value not in hidden and not is_small(rests[value], k)}
+
+
+def group_answer(grouping: Grouping, answer: Body, groups: Sequence[Found], visible: Sequence[Found]) -> Body:
+    """The fields of ``GroupsAnswer``; of all groups that there are, those that may be seen, in the order in which they are listed."""
     aggregations, by_segment = answer["aggregations"], grouping.by == BY_SEGMENT
-    hidden = ranked[grouping.size :]
-    beyond = 0 if by_segment else max(0, aggregations["distinct"]["value"] - len(ranked))
-    other = None
+    listed, suppressed = visible[: grouping.size], len(visible) < len(groups)
+    beyond = 0 if by_segment else max(0, aggregations["distinct"]["value"] - len(groups))
+    other, missing = None, None
     if not by_segment:
-        other = aggregations["groups"]["sum_other_doc_count"] + sum(each.customers for each in hidden)
+        other = aggregations["groups"]["sum_other_doc_count"] + sum(each.customers for each in groups)
+        other, missing = other - sum(each.customers for each in listed), aggregations["missing"]["doc_count"]
+        if suppressed and not visible:
+            # With no group left to go with it, what is hidden would be told by the rest; so it takes in those without a value.
+            other, missing = other + missing, None
     return {
         "by": grouping.by,
         "label": {"en": "Segment", "zh": "分群"}[grouping.language] if by_segment else field_label(grouping.by, grouping.language),
         "population": answer["hits"]["total"]["value"],
-        "other_groups": len(hidden) + beyond,
+        # Beside the number of their customers it would tell that each has one, where there are no more than that.
+        "other_groups": None if suppressed else len(groups) - len(listed) + beyond,
         "other_count": other,
-        "missing_count": None if by_segment else aggregations["missing"]["doc_count"],
+        "missing_count": missing,
+        "suppressed": suppressed,
         "took_ms": answer["took"],
     }
 

@@ -9,6 +9,7 @@ from crmsearch.search.population import find_population
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import members_of_all
 from crmsearch.search.service import SearchBackend
+from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.tickets import Measure, ServiceInsight, build_service_body, parse_service
 from crmsearch.search.tour import Tour, build_earlier_body, build_tour_body, build_values_body, listed_values, parse_tour
 
@@ -18,32 +19,45 @@ __all__ = ["InsightService"]
 class InsightService:
     """Insights, each from a fixed number of requests, and for a text those that find out whom it means."""
 
-    def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver) -> None:
+    def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver, small_group: int = SMALL_GROUP) -> None:
         self._backend = backend
         self._store = store
         self._resolver = resolver
+        self._small_group = small_group
 
-    async def campaigns(self, grouping: Grouping, ranked_by: Response) -> CampaignInsight:
+    async def campaigns(self, grouping: Grouping, ranked_by: Response, *, may_see_small: bool = True) -> CampaignInsight:
         """Response rates by group.
+
+        Args:
+            grouping: what is grouped.
+            ranked_by: the response that orders the groups.
+            may_see_small: whether the caller may see figures of a few customers; here, as below, they are withheld otherwise.
 
         Raises:
             InvalidRequestError: this cannot be grouped by, or a filter cannot be applied.
+            SmallGroupError: the question is about too few customers altogether.
         """
         meaning = await self._meaning(grouping)
-        return parse_campaigns(grouping, meaning, await self._backend.search(build_campaigns_body(grouping, meaning)), ranked_by)
+        answer = await self._backend.search(build_campaigns_body(grouping, meaning))
+        return parse_campaigns(grouping, meaning, answer, ranked_by, self._smallest(may_see_small))
 
-    async def service(self, grouping: Grouping, ranked_by: Measure) -> ServiceInsight:
+    async def service(self, grouping: Grouping, ranked_by: Measure, *, may_see_small: bool = True) -> ServiceInsight:
         """Service figures by group; raises as ``campaigns`` does."""
         meaning = await self._meaning(grouping)
-        return parse_service(grouping, meaning, await self._backend.search(build_service_body(grouping, meaning)), ranked_by)
+        answer = await self._backend.search(build_service_body(grouping, meaning))
+        return parse_service(grouping, meaning, answer, ranked_by, self._smallest(may_see_small))
 
-    async def tour(self, language: Language) -> Tour:
+    async def tour(self, language: Language, *, may_see_small: bool = True) -> Tour:
         """What is remarkable about the base."""
         first = await self._backend.search(build_values_body())
         listed = listed_values(first)
         earlier = await self._backend.search_earlier(build_earlier_body(listed))
         before = listed_values(earlier[1]) if earlier else {}
-        return parse_tour(first, earlier, await self._backend.search(build_tour_body(listed, before)), language)
+        answer = await self._backend.search(build_tour_body(listed, before))
+        return parse_tour(first, earlier, answer, language, self._smallest(may_see_small))
+
+    def _smallest(self, may_see_small: bool) -> int | None:
+        return None if may_see_small else self._small_group
 
     async def _meaning(self, grouping: Grouping) -> Meaning:
         check_grouping(grouping)

@@ -54,6 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         over_represented: values that are more than noise, the highest score first; ``other_over_represented`` counts those not listed.
         findings: the largest differences in words; ``other_findings`` counts those not listed.
         by_definition: fields by which the segment is defined, and those made from them, of which there are no findings.
+        withheld: fields that are not shown, or not with all their values, because too few customers are behind them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     other_findings: int
     by_definition: list[str]
+    withheld: list[str]
     took_ms: int
 
 
@@ -105,7 +107,13 @@ def build_proposed_body(members: Body, values: Mapping[str, Sequence[Value]]) ->
 
 
 def parse_profile(
-    segment: Segment, segments: Mapping[str, Segment], members: Body, answer: Body, proposed: Body | None, language: Language
+    segment: Segment,
+    segments: Mapping[str, Segment],
+    members: Body,
+    answer: Body,
+    proposed: Body | None,
+    language: Language,
+    k: int | None = None,
 ) -> Profile:
     """The profile of a segment from both answers; ``proposed`` is ``None`` where the first proposed nothing.
 
@@ -116,8 +124,12 @@ def parse_profile(
         answer: to ``build_profile_body``.
         proposed: to ``build_proposed_body``.
         language: of the sentences.
+        k: the smallest group of customers that may be seen; ``None`` where all may.
+
+    Raises:
+        SmallGroupError: the segment, or what is outside it, is smaller than ``k``.
     """
-    contrast = parse_contrast(make_design(members), answer["aggregations"], proposed["aggregations"] if proposed else None)
+    contrast = parse_contrast(make_design(members), answer["aggregations"], proposed["aggregations"] if proposed else None, k)
     defining = defining_fields(segment, segments)
     by_definition = {field for field in _field_names(contrast) if any(are_related(field, each) for each in defining)}
     values = [value for each in contrast.categories for value in each.values] + contrast.extra
@@ -139,6 +151,7 @@ def parse_profile(
         findings=findings[:SHOWN_FINDINGS],
         other_findings=len(findings[SHOWN_FINDINGS:]),
         by_definition=sorted(by_definition),
+        withheld=contrast.withheld,
         took_ms=answer["took"] + (proposed["took"] if proposed else 0),
     )
 

@@ -34,6 +34,7 @@ from crmsearch.search.segments import (
     used_segments,
 )
 from crmsearch.search.service import Export, SearchBackend, SearchService
+from crmsearch.search.small_groups import SMALL_GROUP, is_small
 
 __all__ = ["MAX_VERSIONS", "SegmentExport", "SegmentService"]
 
@@ -51,28 +52,37 @@ class SegmentExport(msgspec.Struct, frozen=True):
 class SegmentService:
     """Segments, built in and saved."""
 
-    def __init__(self, backend: SearchBackend, store: SegmentStore, search: SearchService, resolver: Resolver) -> None:
+    def __init__(
+        self, backend: SearchBackend, store: SegmentStore, search: SearchService, resolver: Resolver, small_group: int = SMALL_GROUP
+    ) -> None:
         self._backend = backend
         self._store = store
         self._search = search
         self._resolver = resolver
+        self._small_group = small_group
 
-    async def all(self) -> SegmentList:
-        """All segments with their sizes, counted in one request."""
+    async def all(self, *, may_see_small: bool = True) -> SegmentList:
+        """All segments with their sizes, counted in one request.
+
+        Args:
+            may_see_small: whether the caller may see figures of a few customers; here, as below, they are withheld otherwise.
+        """
         everything = BUILT_IN | await self._store.all()
-        answer, views = await self._counted(everything.values(), everything)
+        answer, views = await self._counted(everything.values(), everything, may_see_small)
         return SegmentList(population=answer["hits"]["total"]["value"], segments=views, took_ms=answer["took"])
 
-    async def get(self, name: str) -> SegmentView:
+    async def get(self, name: str, *, may_see_small: bool = True) -> SegmentView:
         """One segment with its size.
 
         Raises:
             NotFoundError: there is none of this name.
         """
         segment, pool = await self._find(name)
-        return (await self._counted([segment], pool))[1][0]
+        return (await self._counted([segment], pool, may_see_small))[1][0]
 
-    async def put(self, name: str, definition: Definition, if_match: str | None, if_none_match: str | None) -> tuple[SegmentView, bool]:
+    async def put(
+        self, name: str, definition: Definition, if_match: str | None, if_none_match: str | None, *, may_see_small: bool = True
+    ) -> tuple[SegmentView, bool]:
         """Save a new version of a segment; returns it, and whether the segment is new.
 
         Raises:
@@ -105,7 +115,7 @@ class SegmentService:
         for each in [segment, *(pool[other] for other in segments_leading_to(name, pool))]:
             self._members(each, pool)
         await self._store.write(_version(segment, deleted=False), stored)
-        return (await self._counted([segment], pool))[1][0], before is None
+        return (await self._counted([segment], pool, may_see_small))[1][0], before is None
 
     async def delete(self, name: str, if_match: str | None) -> None:
         """Delete a segment; its versions stay readable.
@@ -148,33 +158,36 @@ class SegmentService:
             raise _unknown()
         return page
 
-    async def profile(self, name: str, language: Language) -> Profile:
+    async def profile(self, name: str, language: Language, *, may_see_small: bool = True) -> Profile:
         """What is special about a segment.
 
         Raises:
             NotFoundError: there is none of this name.
             InvalidRequestError: it cannot be resolved.
+            SmallGroupError: too few customers are in it, or outside it.
         """
         segment, pool = await self._find(name)
         members = self._members(segment, pool)
         answer = await self._backend.search(build_profile_body(members))
         values = proposed_values(answer)
         proposed = await self._backend.search(build_proposed_body(members, values)) if values else None
-        return parse_profile(segment, pool, members, answer, proposed, language)
+        return parse_profile(segment, pool, members, answer, proposed, language, self._smallest(may_see_small))
 
-    async def compare(self, a: str, b: str, language: Language) -> Comparison:
+    async def compare(self, a: str, b: str, language: Language, *, may_see_small: bool = True) -> Comparison:
         """How two segments overlap and in what they differ.
 
         Raises:
             NotFoundError: there is none of one of the names.
             InvalidRequestError: the names are the same, or a segment cannot be resolved.
+            SmallGroupError: too few customers are in a part of what is compared, or outside it.
         """
         if a == b:
             raise InvalidRequestError("a and b are the same segment; compare two")
         (segment_a, pool_a), (segment_b, pool_b) = await self._find(a), await self._find(b)
         pool = pool_a | pool_b
         clauses = self._members(segment_a, pool), self._members(segment_b, pool)
-        return parse_comparison(segment_a, segment_b, pool, clauses, await self._backend.search(build_compare_body(*clauses)), language)
+        answer = await self._backend.search(build_compare_body(*clauses))
+        return parse_comparison(segment_a, segment_b, pool, clauses, answer, language, self._smallest(may_see_small))
 
     def _now(self) -> str:
         return self._resolver.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -215,19 +228,23 @@ class SegmentService:
         check_nesting(segment.filters, pool, [segment.name])
         return build_members(segment, pool, self._resolver.today())
 
-    async def _counted(self, segments: Iterable[Segment], pool: Mapping[str, Segment]) -> tuple[Body, list[SegmentView]]:
+    def _smallest(self, may_see_small: bool) -> int | None:
+        return None if may_see_small else self._small_group
+
+    async def _counted(
+        self, segments: Iterable[Segment], pool: Mapping[str, Segment], may_see_small: bool
+    ) -> tuple[Body, list[SegmentView]]:
         """Segments with their sizes, and the answer that these are from."""
         segments = list(segments)
         clauses, reasons = members_of_all(segments, pool, self._resolver.today())
         answer = await self._backend.search(build_sizes_body(clauses))
-        sizes = answer["aggregations"]["sizes"]["buckets"] if clauses else {}
+        sizes = {name: bucket["doc_count"] for name, bucket in answer["aggregations"]["sizes"]["buckets"].items()} if clauses else {}
+        everyone, k = answer["hits"]["total"]["value"], self._smallest(may_see_small)
+        for name in [name for name, size in sizes.items() if is_small([size, everyone - size], k)]:
+            del sizes[name]
+            reasons[name] = f"fewer than {k} customers are in it, or outside it, whose number your role may not see"
         return answer, [
-            SegmentView(
-                **msgspec.structs.asdict(each),
-                size=sizes[each.name]["doc_count"] if each.name in clauses else None,
-                reason=reasons.get(each.name),
-            )
-            for each in segments
+            SegmentView(**msgspec.structs.asdict(each), size=sizes.get(each.name), reason=reasons.get(each.name)) for each in segments
         ]
 
 

@@ -35,8 +35,8 @@ from crmsearch.search.request import (
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
 from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
+from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.stats import (
-    SMALL_GROUP,
     CorrelationRequest,
     CorrelationResponse,
     CrosstabRequest,

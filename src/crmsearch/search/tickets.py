@@ -4,7 +4,7 @@ The unit is the customer: every figure of a group is a mean or a share over its 
 does not speak for all. Groups are ranked by the end of the interval that is surely bad, so that one angry customer is no worst group.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -12,7 +12,18 @@ import msgspec
 from crmsearch.contract import FIELDS
 from crmsearch.search.contrast import parse_sample
 from crmsearch.search.findings import field_label, show_number, show_share
-from crmsearch.search.grouping import Found, Grouping, GroupsAnswer, Meaning, build_groups_body, find_groups, group_answer, group_link
+from crmsearch.search.grouping import (
+    Found,
+    Grouping,
+    GroupsAnswer,
+    Meaning,
+    build_groups_body,
+    find_groups,
+    group_answer,
+    group_link,
+    visible_groups,
+    visible_parts,
+)
 from crmsearch.search.significance import (
     Interval,
     Sample,
@@ -25,6 +36,7 @@ from crmsearch.search.significance import (
     wilson_interval,
     without,
 )
+from crmsearch.search.small_groups import is_small
 
 __all__ = ["MEASURES", "Measure", "ServiceGroup", "ServiceInsight", "WorstGroup", "build_service_body", "parse_service"]
 
@@ -55,15 +67,18 @@ class OpenTickets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, or everyone: customers with tickets, and how they fared; ``resolution`` in hours, ``satisfaction`` from 1 to 5."""
+    """One group, or everyone: customers with tickets, and how they fared; ``resolution`` in hours, ``satisfaction`` from 1 to 5.
+
+    A measure is ``None`` where too few customers are behind it, or beside them.
+    """
 
     value: str | int | float
     label: str
     customers: int
     tickets: int
-    resolution: MeanOf
-    satisfaction: MeanOf
-    open: OpenTickets
+    resolution: MeanOf | None
+    satisfaction: MeanOf | None
+    open: OpenTickets | None
 
 
 class WorstGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,36 +129,58 @@ def build_service_body(grouping: Grouping, meaning: Meaning) -> Body:
     return build_groups_body(grouping, meaning, {"range": {"ticket_count": {"gt": 0}}}, figures)
 
 
-def parse_service(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Measure) -> ServiceInsight:
-    """The answer to ``build_service_body``."""
+def parse_service(grouping: Grouping, meaning: Meaning, answer: Body, ranked_by: Measure, k: int | None = None) -> ServiceInsight:
+    """The answer to ``build_service_body``, without figures of fewer than ``k`` customers; with all where it is ``None``.
+
+    Raises:
+        SmallGroupError: fewer than ``k`` customers have tickets altogether.
+    """
     everyone = Found(value="", label="", customers=answer["hits"]["total"]["value"], figures=answer["aggregations"])
-    groups = sorted(find_groups(grouping, meaning, answer), key=lambda each: _badness(each, ranked_by), reverse=True)
-    worst = [_worst(measure, grouping, everyone, groups, answer) for measure in MEASURES]
+    groups = list(find_groups(grouping, meaning, answer))
+    visible = visible_groups(grouping, groups, answer, k)
+    of_all = {measure: _counts(everyone, measure) for measure in MEASURES}
+    told = {
+        measure: visible_parts(grouping, {each.value: _counts(each, measure) for each in visible}, of_all[measure], k)
+        for measure in MEASURES
+    }
+    # Where a measure of a group is withheld, so is its place.
+    visible.sort(key=lambda each: _badness(each, ranked_by) if each.value in told[ranked_by] else float("-inf"), reverse=True)
+    worst = [_worst(measure, grouping, everyone, [each for each in visible if each.value in told[measure]], answer) for measure in MEASURES]
     return ServiceInsight(
-        **group_answer(grouping, answer, groups),
+        **group_answer(grouping, answer, groups, visible),
         ranked_by=ranked_by,
-        total=_group(everyone),
-        groups=[_group(each) for each in groups[: grouping.size]],
+        total=_group(everyone, {measure for measure in MEASURES if not is_small(of_all[measure], k)}),
+        groups=[_group(each, {measure for measure in MEASURES if each.value in told[measure]}) for each in visible[: grouping.size]],
         worst=[each for each in worst if each is not None],
     )
 
 
-def _group(found: Found) -> ServiceGroup:
+def _counts(found: Found, measure: Measure) -> list[int]:
+    """Customers behind a measure: those of whom there is a value; with an open ticket and without."""
+    if measure == "open":
+        hits = found.figures["open"]["doc_count"]
+        return [hits, found.customers - hits]
+    return [found.figures[measure]["count"]]
+
+
+def _group(found: Found, told: Collection[Measure]) -> ServiceGroup:
     hits = found.figures["open"]["doc_count"]
     return ServiceGroup(
         value=found.value,
         label=found.label,
         customers=found.customers,
         tickets=round(found.figures["tickets"]["value"]),
-        resolution=_mean(_sample(found, "resolution")),
-        satisfaction=_mean(_sample(found, "satisfaction")),
+        resolution=_mean(_sample(found, "resolution")) if "resolution" in told else None,
+        satisfaction=_mean(_sample(found, "satisfaction")) if "satisfaction" in told else None,
         open=OpenTickets(
             n=found.customers,
             open_tickets=round(found.figures["open_tickets"]["value"]),
             customers=hits,
             share=hits / found.customers if found.customers else None,
             interval=wilson_interval(hits, found.customers),
-        ),
+        )
+        if "open" in told
+        else None,
     )
 
 

@@ -101,6 +101,7 @@ def profile(label: str, values: Sequence[str], tested: bool = True) -> Profile:
         findings=[_finding()] if tested else [],
         other_findings=0,
         by_definition=["revenue"],
+        withheld=[],
         took_ms=1,
     )
 
@@ -123,6 +124,7 @@ def comparison(a: str, b: str, values: Sequence[str], both: int = 20, nobody: bo
         findings=[],
         other_findings=0,
         by_definition=[],
+        withheld=[],
         took_ms=1,
     )  # fmt: skip
 
@@ -132,6 +134,7 @@ def _whole(by: str) -> dict[str, Any]:
     return {
         "by": by, "label": by, "population": 500, "other_groups": 7, "other_count": 70 if known else None,
         "missing_count": 3 if known else None, "took_ms": 1,
+        "suppressed": False,
     }  # fmt: skip
 
 

@@ -21,10 +21,8 @@ from crmsearch.search.stats.request import (
     parse_percentiles,
     with_grouped_days,
 )
-from crmsearch.search.stats.small_groups import SMALL_GROUP
 
 __all__ = [
-    "SMALL_GROUP",
     "AnyStats",
     "CategoryStats",
     "CategoryValue",

@@ -19,6 +19,7 @@ from crmsearch.search.stats.crosstab import (
     parse_table,
 )
 from crmsearch.search.stats.plan import build_look, build_probe, make_plan
+from crmsearch.search.stats.protection import protect_correlation, protect_stats, protect_table
 from crmsearch.search.stats.request import (
     CorrelationRequest,
     CrosstabRequest,
@@ -27,7 +28,6 @@ from crmsearch.search.stats.request import (
     check_crosstab,
     check_stats,
 )
-from crmsearch.search.stats.small_groups import protect_correlation, protect_stats, protect_table
 
 __all__ = ["answer_correlation", "answer_crosstab", "answer_stats"]
 

@@ -84,13 +84,16 @@ def listed_values(answer: Body) -> dict[str, list[Value]]:
     return {name: [bucket["key"] for bucket in answer["aggregations"][name]["buckets"]] for name in FIELDS_TOURED}
 
 
-def parse_tour(first: Body, earlier: tuple[str, Body] | None, answer: Body, language: Language) -> Tour:
-    """The answers to all three requests in their order, the second with the name of the generation it is from."""
+def parse_tour(first: Body, earlier: tuple[str, Body] | None, answer: Body, language: Language, k: int | None = None) -> Tour:
+    """The answers to all three requests in their order, the second with the name of the generation it is from.
+
+    No finding is about fewer than ``k`` customers; where it is ``None``, any may be.
+    """
     listed = listed_values(first)
     found = answer["aggregations"]
-    pairs, associations = find_associations(listed, found, language)
-    groups, unusual = find_unusual(listed, found, language)
-    changes, moved = find_moved(answer, earlier[1], language) if earlier else (0, [])
+    pairs, associations = find_associations(listed, found, language, k)
+    groups, unusual = find_unusual(listed, found, language, k)
+    changes, moved = find_moved(answer, earlier[1], language, k) if earlier else (0, [])
     return Tour(
         population=answer["hits"]["total"]["value"],
         earlier=earlier[0] if earlier else None,

@@ -8,6 +8,7 @@ from crmsearch.search.contrast import Value
 from crmsearch.search.filters import Filter
 from crmsearch.search.findings import Language, build_link, field_label, show_share, show_value
 from crmsearch.search.significance import Interval, benjamini_hochberg, cohen_h, is_signal, newcombe_interval, share_test
+from crmsearch.search.small_groups import hide_rows
 from crmsearch.search.tour.fields import FIELDS_TOURED, Body, counts
 
 __all__ = ["Moved", "find_moved"]
@@ -38,15 +39,22 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def find_moved(answer: Body, before: Body, language: Language) -> tuple[int, list[Moved]]:
-    """How many values were tested, and those that moved, the largest effect first; from the answers of two generations."""
+def find_moved(answer: Body, before: Body, language: Language, k: int | None) -> tuple[int, list[Moved]]:
+    """How many values were tested, and those that moved, the largest effect first; from the answers of two generations.
+
+    Values that fewer than ``k`` customers have, now or then, are left out, and those that would give them away.
+    """
     changes: list[tuple[str, Value, int, int, int, int]] = []
     for name in FIELDS_TOURED:
         now = _values(answer, name)
         then = _values(before, name) | counts(before["aggregations"][name])
         known, known_then = _known(answer, name), _known(before, name)
         if known and known_then:
-            changes += [(name, value, now.get(value, 0), known, then.get(value, 0), known_then) for value in {**now, **then}]
+            rows = {value: (now.get(value, 0), then.get(value, 0)) for value in {**now, **then}}
+            hidden = hide_rows(rows, (known, known_then), k)
+            changes += [
+                (name, value, hits, known, hits_then, known_then) for value, (hits, hits_then) in rows.items() if value not in hidden
+            ]
     p_values = [share_test(hits, n, hits_then, n_then) for _, _, hits, n, hits_then, n_then in changes]
     q_values = benjamini_hochberg(p_values)
     moved = []

@@ -1,5 +1,7 @@
 """Which groups of the base are unusual. Pure."""
 
+from itertools import product
+
 import msgspec
 
 from crmsearch.contract import FIELDS
@@ -17,6 +19,7 @@ from crmsearch.search.significance import (
     welch_test,
     without,
 )
+from crmsearch.search.small_groups import hide_rows, is_small
 from crmsearch.search.tour.fields import FIELDS_TOURED, NUMBERS_TOURED, Body, Values
 
 __all__ = ["Unusual", "find_unusual"]
@@ -42,15 +45,21 @@ class Unusual(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def find_unusual(listed: Values, found: Body, language: Language) -> tuple[int, list[Unusual]]:
-    """How many groups were tested by how many numbers, and those far from all others, the furthest first."""
+def find_unusual(listed: Values, found: Body, language: Language, k: int | None) -> tuple[int, list[Unusual]]:
+    """How many groups were tested by how many numbers, and those far from all others, the furthest first.
+
+    Numbers that fewer than ``k`` customers of a group have are left out, and those that would give them away.
+    """
     groups: list[tuple[str, Value, str, Sample, Sample]] = []
-    for name in FIELDS_TOURED:
-        for bucket in found[name]["buckets"] if listed[name] else []:
-            for number in NUMBERS_TOURED:
-                if f"{number}.stats" in bucket:
-                    whole, part = parse_sample(found[f"{number}.stats"]), parse_sample(bucket[f"{number}.stats"])
-                    groups.append((name, bucket["key"], number, part, without(whole, part)))
+    for name, number in product(FIELDS_TOURED, NUMBERS_TOURED):
+        stats = f"{number}.stats"
+        buckets = [bucket for bucket in (found[name]["buckets"] if listed[name] else []) if stats in bucket]
+        rows = {bucket["key"]: [bucket[stats]["count"]] for bucket in buckets}
+        hidden = hide_rows(rows, [found[stats]["count"]], k) if buckets else set()
+        for bucket in buckets:
+            whole, part = parse_sample(found[stats]), parse_sample(bucket[stats])
+            if bucket["key"] not in hidden and not is_small([whole.n - part.n], k):
+                groups.append((name, bucket["key"], number, part, without(whole, part)))
     tests = [welch_test(part, rest) for *_, part, rest in groups]
     q_values = benjamini_hochberg([test.p_value if test else None for test in tests])
     far = []

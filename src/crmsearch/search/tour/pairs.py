@@ -40,8 +40,11 @@ class Associated(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def find_associations(listed: Values, found: Body, language: Language) -> tuple[int, list[Associated]]:
-    """How many pairs of fields were tested, and those that hang together, the strongest first."""
+def find_associations(listed: Values, found: Body, language: Language, k: int | None) -> tuple[int, list[Associated]]:
+    """How many pairs of fields were tested, and those that hang together, the strongest first.
+
+    The pair of values that shows it is of ``k`` customers or more; what no such pair shows is left out.
+    """
     tables = list(_tables(listed, found))
     tested = [(names, table, test) for names, table in tables if (test := associate(table)) is not None]
     q_values = benjamini_hochberg([test.p_value for _, _, test in tested])
@@ -49,7 +52,10 @@ def find_associations(listed: Values, found: Body, language: Language) -> tuple[
     for (names, table, test), q_value in zip(tested, q_values, strict=True):
         if test.v < LEAST_V or q_value is None or not is_signal(q_value):
             continue
-        n, places, expected = _strongest_cell(table)
+        cell = _strongest_cell(table, k or 1)
+        if cell is None:
+            continue
+        n, places, expected = cell
         count, values = table[places[0]][places[1]], [listed[name][place] for name, place in zip(names, places, strict=True)]
         strong.append(
             Associated(
@@ -78,8 +84,11 @@ def _tables(listed: Values, found: Body) -> Iterator[tuple[tuple[str, str], list
         yield (one, other), [[rows.get(value, {}).get(second, 0) for second in listed[other]] for value in listed[one]]
 
 
-def _strongest_cell(table: Sequence[Sequence[int]]) -> tuple[int, tuple[int, int], float]:
-    """Customers in the table, the cell that exceeds chance most by its adjusted residual (Haberman 1973), and chance's share of it."""
+def _strongest_cell(table: Sequence[Sequence[int]], least: int) -> tuple[int, tuple[int, int], float] | None:
+    """Customers in the table, the cell that exceeds chance most by its adjusted residual (Haberman 1973), and chance's share of it.
+
+    Cells of fewer customers than ``least`` do not count; ``None`` if there are no others.
+    """
     rows, columns = [sum(row) for row in table], [sum(column) for column in zip(*table, strict=True)]
     n = sum(rows)
 
@@ -88,7 +97,10 @@ def _strongest_cell(table: Sequence[Sequence[int]]) -> tuple[int, tuple[int, int
         spread = sqrt(n * row * column * (1 - row) * (1 - column))
         return (table[place[0]][place[1]] - n * row * column) / spread if spread else 0.0
 
-    best = max(((row, column) for row in range(len(rows)) for column in range(len(columns))), key=residual)
+    places = [(row, column) for row in range(len(rows)) for column in range(len(columns)) if table[row][column] >= least]
+    if not places:
+        return None
+    best = max(places, key=residual)
     return n, best, rows[best[0]] * columns[best[1]] / n
 
 

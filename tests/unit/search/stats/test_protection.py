@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,18 +18,8 @@ from crmsearch.search.stats.correlation import Correlation, CorrelationResponse
 from crmsearch.search.stats.crosstab import Line, Table
 from crmsearch.search.stats.figures import Exactness, FieldStats
 from crmsearch.search.stats.histogram import HistogramBin
-from crmsearch.search.stats.small_groups import (
-    coarsen,
-    hide_small,
-    merge_bins,
-    merged,
-    protect_correlation,
-    protect_stats,
-    protect_table,
-)
+from crmsearch.search.stats.protection import merge_bins, protect_correlation, protect_stats, protect_table
 
-Matrix = list[list[int]]
-counts = st.lists(st.integers(0, 12), min_size=1, max_size=8)
 small_ks = st.integers(2, 6)
 
 
@@ -52,77 +42,6 @@ def _response(groups: Sequence[tuple[int, int]], other: int = 0, missing: int = 
         other_count=other,
         missing_count=missing,
     )
-
-
-@given(counts=counts, k=small_ks, other=st.integers(0, 8), missing=st.integers(0, 8))
-def test_hidden_groups_cannot_be_told_from_the_total(counts: list[int], k: int, other: int, missing: int) -> None:
-    hidden = hide_small(counts, k, other, missing)
-    assert all(count >= k or count == 0 or place in hidden for place, count in enumerate(counts))
-    shown = sum(count for place, count in enumerate(counts) if place not in hidden)
-    unseen = sum(counts) + other - shown
-    if not any(count and place not in hidden for place, count in enumerate(counts)):
-        return  # nothing is shown of any group
-    # What the totals leave is nothing or so many customers; with a small group among them they are of more than one.
-    assert unseen == 0 or unseen >= k
-    assert unseen + missing == 0 or unseen + missing >= k
-    for place in hidden:
-        assert counts[place] == 0 or counts[place] >= k or unseen > counts[place]
-
-
-@given(counts=counts, k=small_ks)
-def test_nothing_is_hidden_without_need(counts: list[int], k: int) -> None:
-    if all(count == 0 or count >= k for count in counts):
-        assert hide_small(counts, k) == set()
-
-
-def _consistent_tables(rows: Sequence[int], columns: Sequence[int]) -> Iterator[tuple[tuple[int, ...], ...]]:
-    """Every table of whole numbers with these totals."""
-    if not rows:
-        if not any(columns):
-            yield ()
-        return
-    for first in _rows_of(rows[0], columns):
-        rest = [column - cell for column, cell in zip(columns, first, strict=True)]
-        yield from ((first, *others) for others in _consistent_tables(rows[1:], rest))
-
-
-def _rows_of(total: int, most: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    if len(most) == 1:
-        if total <= most[0]:
-            yield (total,)
-        return
-    for cell in range(min(total, most[0]) + 1):
-        yield from ((cell, *rest) for rest in _rows_of(total - cell, most[1:]))
-
-
-tables = (
-    st.integers(2, 3)
-    .flatmap(lambda width: st.lists(st.lists(st.integers(0, 7), min_size=width, max_size=width), min_size=2, max_size=3))
-    .filter(lambda table: 0 < sum(map(sum, table)) <= 24)
-)
-
-
-@given(table=tables, k=st.integers(2, 4))
-def test_small_cells_of_a_table_cannot_be_worked_out_from_all_totals(table: Matrix, k: int) -> None:
-    """The attacker knows every row total and every column total that is no small group itself, and the table as it is published."""
-    rows, columns = coarsen(table, k)
-    published = merged(table, rows, columns)
-    assert all(cell == 0 or cell >= k for row in published for cell in row) or not (rows or columns)
-    row_totals, column_totals = [sum(row) for row in table], [sum(column) for column in zip(*table, strict=True)]
-    if any(0 < total < k for total in (*row_totals, *column_totals)):
-        return  # who knows such a total was told of a small group elsewhere, where it is hidden too
-    possible = [
-        guess for guess in _consistent_tables(row_totals, column_totals) if merged([list(row) for row in guess], rows, columns) == published
-    ]
-    assert tuple(map(tuple, table)) in possible
-    for i, j in itertools.product(range(len(table)), range(len(table[0]))):
-        if 0 < table[i][j] < k:
-            assert len({guess[i][j] for guess in possible}) > 1, f"cell {i}, {j} of {table} is given away by {published}"
-
-
-def test_rows_and_columns_stay_where_nothing_is_small() -> None:
-    assert coarsen([[10, 10, 0], [10, 10, 0], [0, 0, 0]], 5) == ([0, 1], [0, 1])
-    assert coarsen([[10, 10, 10], [10, 1, 10], [10, 10, 10]], 5) == ([0], [0, 1])
 
 
 def test_small_groups_are_among_the_others_and_totals_stay() -> None:
