@@ -28,9 +28,11 @@ from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import list_fields, stats_router
+from crmsearch.api.writes import writes_router
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import cursor_key
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
@@ -52,9 +54,10 @@ def create_app(
     settings: ApiSettings | None = None,
     runs: RunStore | None = None,
     segments: SegmentStore | None = None,
+    writes: WriteStore | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Litestar:
-    """The API and console over any backend; runs, and segments with insights, are there if they have a store to read from.
+    """The API and console over any backend; runs, segments with insights, and writes are there if they have a store.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
@@ -77,6 +80,9 @@ def create_app(
     async def provide_insights() -> InsightService | None:
         return insight_service
 
+    async def provide_writes() -> WriteStore | None:
+        return writes
+
     version_1 = Router(
         path="/v1",
         route_handlers=[
@@ -85,6 +91,7 @@ def create_app(
             list_fields,
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),
+            *([writes_router] if writes else []),
         ],
         middleware=[decoded_parameters],
         guards=[make_key_guard(settings.key)] if settings.key else [],
@@ -103,6 +110,7 @@ def create_app(
             "runs": Provide(provide_runs),
             "segments": Provide(provide_segments),
             "insights": Provide(provide_insights),
+            "writes": Provide(provide_writes),
             "may_see_small": Provide(provide_may_see_small),
         },
         exception_handlers=EXCEPTION_HANDLERS,
@@ -144,6 +152,7 @@ def create_app_from_env() -> Litestar:
         # Tries anew would each take up to the timeout, and here nothing bounds them together.
         RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
         SegmentStore(client, settings.elasticsearch),
+        WriteStore(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]
     # The client logs each request with its path, which may hold a customer's id.

@@ -34,6 +34,7 @@ _PROBLEMS = {
 }
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
+_WRITES = {"/v1/customers/{customer_id}", "/v1/customers/batch"}
 _NAMED_BY_QUERY = {"/v1/segments/compare"}
 _VARY = {"description": "`Accept`, which asks for JSON or for a chart", "schema": {"type": "string"}}
 _REFERENCE = "#/components/schemas/{name}"
@@ -79,8 +80,9 @@ def _operation(path: str, operation: Document) -> Document:
     statuses = [
         400,
         *([401] if path.startswith("/v1/") else []),
-        *([404] if ("{" in path and not (has_body and is_versioned)) or path in _NAMED_BY_QUERY else []),
-        *([409, 412] if is_versioned else []),
+        *([404] if ("{" in path and not has_body) or path in _NAMED_BY_QUERY else []),
+        *([409] if is_versioned or (has_body and path in _WRITES) else []),
+        *([412] if is_versioned else []),
         *([413, 415] if has_body else []),
         *([428] if has_body and is_versioned else []),
         *([] if path in _WITHOUT_ELASTICSEARCH else [502, 503, 504]),

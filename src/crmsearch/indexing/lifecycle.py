@@ -28,6 +28,7 @@ from crmsearch.indexing.names import customers_alias, customers_index, customers
 from crmsearch.indexing.rebuild import copy_customers, measure_index
 from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
+from crmsearch.indexing.writes import replay_writes
 from crmsearch.resolution.rows import Group
 from crmsearch.settings import ElasticsearchSettings
 
@@ -159,7 +160,7 @@ class Lifecycle:
                 self._client.indices.exists(index=generation.index)  # busy, and not gone
 
     def promote(self, index: str, *, loading: bool = False) -> str | None:
-        """Point the alias at ``index`` in one call and return the generation it pointed at before.
+        """Point the alias at ``index`` in one call and return the generation it pointed at before; what apps have written goes with it.
 
         The call names the old index and demands that it still bears the alias; and it makes the new one the alias' write index, of which
         Elasticsearch allows one. So two promotions at once cannot both succeed, not even the first ones.
@@ -183,13 +184,20 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
         if loading or generation.loading:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
+        replay_writes(self._client, self._settings.index_prefix, index)
+        self._point(index, actions)
+        # What was written while the alias went over may have gone to the old generation alone.
+        replay_writes(self._client, self._settings.index_prefix, index)
+        return old
+
+    def _point(self, index: str, actions: Sequence[dict[str, Any]]) -> None:
         with translated_errors():
             try:
                 self._client.indices.update_aliases(actions=actions)
             except elasticsearch.ApiError as error:
                 # Only the answer may have been lost, and the client has asked again.
                 if self.live() == index:
-                    return old
+                    return
                 if str(error.error) in {"aliases_not_found_exception", "illegal_state_exception", "index_not_found_exception"}:
                     raise InvalidRequestError(
                         f"{index} was not promoted: another generation was at the same moment, or its load was given up; "
@@ -199,7 +207,6 @@ class Lifecycle:
             except elasticsearch.TransportError:
                 if self.live() != index:
                     raise
-        return old
 
     def discard(self, index: str) -> bool:
         """Delete the index of a load that failed or died; ``False`` if it went live after all, and so stays.

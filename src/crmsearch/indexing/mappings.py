@@ -17,6 +17,7 @@ __all__ = [
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
+    "build_writes_body",
     "check_versions",
     "is_newer",
     "load_customers_body",
@@ -77,6 +78,11 @@ def build_runs_body(settings: ElasticsearchSettings) -> Body:
 def build_segments_body(settings: ElasticsearchSettings) -> Body:
     """The body of ``crm-segments``: one shard, since it holds one document per version of a segment."""
     return _build_small_body("segments.json", settings)
+
+
+def build_writes_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-writes``: one shard, since it holds what people change by hand."""
+    return _build_small_body("writes.json", settings)
 
 
 def build_serving_settings(settings: ElasticsearchSettings) -> Body:

@@ -25,6 +25,7 @@ __all__ = [
     "segments_index",
     "snapshots_repository",
     "stamp",
+    "writes_index",
 ]
 
 _STAMP = "%Y%m%dt%H%M%Sz"
@@ -94,3 +95,8 @@ def snapshots_repository(prefix: str) -> str:
 def segments_index(prefix: str) -> str:
     """Name of the index that holds the saved segments."""
     return f"{prefix}-segments"
+
+
+def writes_index(prefix: str) -> str:
+    """Name of the index that holds what apps have written of single customers."""
+    return f"{prefix}-writes"

@@ -8,7 +8,7 @@ seen.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from crmsearch.indexing.names import records_index
 from crmsearch.resolution.stored import Stored, parse_stored
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["RecordStore", "read_documents", "write_documents"]
+__all__ = ["RecordStore", "chunks", "read_documents", "write_documents"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class RecordStore:
     def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, customers_index: str) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
         self._settings = settings
+        self.prefix = settings.index_prefix
         self.index = records_index(customers_index)
 
     def create(self) -> None:
@@ -121,24 +122,32 @@ class RecordStore:
 
 def read_documents(client: Elasticsearch, index: str, ids: Iterable[str], at_once: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Those of the documents that are there, by id, whether or not anybody has refreshed."""
-    for some in _chunks(ids, at_once):
+    for some in chunks(ids, at_once):
         with translated_errors():
             answer = client.mget(index=index, ids=some)
         yield from ((each["_id"], each["_source"]) for each in answer["docs"] if each["found"])
 
 
 def write_documents(
-    client: Elasticsearch, index: str, version: int, documents: Iterable[tuple[str, dict[str, Any]]], deleted: Collection[str] = ()
+    client: Elasticsearch,
+    index: str,
+    version: int | Mapping[str, int],
+    documents: Iterable[tuple[str, dict[str, Any]]],
+    deleted: Collection[str] = (),
 ) -> None:
-    """Write whole documents, and delete some, each under the version; the same ones again change nothing.
+    """Write whole documents, and delete some, each under the version, or that of its id; the same ones again change nothing.
 
     Raises:
         ConflictError: a document has a greater version; all others are written.
         JobError: Elasticsearch refused one for another reason, which is told without its content.
     """
-    mark = {"_index": index, "version": version, "version_type": "external_gte"}
-    actions = ({"_op_type": "index", "_id": name, "_source": document, **mark} for name, document in documents)
-    removals = ({"_op_type": "delete", "_id": name, **mark} for name in deleted)
+
+    def mark(name: str) -> Action:
+        own = version if isinstance(version, int) else version[name]
+        return {"_index": index, "_id": name, "version": own, "version_type": "external_gte"}
+
+    actions = ({"_op_type": "index", "_source": document, **mark(name)} for name, document in documents)
+    removals = ({"_op_type": "delete", **mark(name)} for name in deleted)
     refused: dict[str, int] = {}
     conflicts = 0
     with translated_errors():
@@ -169,12 +178,13 @@ def _together(ask: Callable[[Sequence[int]], dict[K, T]], numbers: Iterable[int]
     """What is found of many numbers, which are asked about in portions; Elasticsearch finds the next ones while the last are read."""
     found: dict[K, T] = {}
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for some in threads.map(ask, _chunks(numbers, _TERMS)):
+        for some in threads.map(ask, chunks(numbers, _TERMS)):
             found |= some
     return found
 
 
-def _chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+def chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """The values in lists of this size, the last one shorter."""
     several = iter(values)
     while chunk := list(islice(several, size)):
         yield chunk

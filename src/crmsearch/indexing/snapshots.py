@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from crmsearch.errors import BackendError, ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import VERSIONS
-from crmsearch.indexing.names import records_index, runs_index, segments_index, snapshots_repository, stamp
+from crmsearch.indexing.names import records_index, runs_index, segments_index, snapshots_repository, stamp, writes_index
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Snapshot", "Snapshots", "build_repository"]
@@ -40,7 +40,7 @@ class Snapshots:
         self._client = client.options(request_timeout=PATIENCE_S)
         self._settings = settings
         self._repository = snapshots_repository(settings.index_prefix)
-        self._state = [runs_index(settings.index_prefix), segments_index(settings.index_prefix)]
+        self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, writes_index)]
 
     def create(self, index: str, now: datetime) -> Snapshot:
         """Back up a generation of today's contract and the service's state.

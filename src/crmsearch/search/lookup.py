@@ -16,7 +16,7 @@ from crmsearch.contract import Customer
 from crmsearch.errors import InvalidRequestError
 from crmsearch.search.request import LookupRequest
 
-__all__ = ["Asked", "LookupResponse", "NotFound", "build_ids_body", "build_lookup_body", "parse_lookup", "read_lookup"]
+__all__ = ["Asked", "LookupResponse", "NotFound", "build_lookup_body", "parse_lookup", "read_lookup"]
 
 MAX_FOUND = 2000  # customers in one answer, four for each value; more share a value than an answer could hold
 Body = dict[str, Any]
@@ -59,11 +59,6 @@ def read_lookup(request: LookupRequest) -> Asked:
         emails={each: _email(each) for each in request.emails},
         phones={each: _phone(each, at, region) for at, each in enumerate(request.phones)},
     )
-
-
-def build_ids_body(ids: list[str]) -> Body:
-    """The ``_search`` body for customers by id, whatever signs an id holds."""
-    return {"query": {"ids": {"values": ids}}, "size": len(ids), "track_total_hits": False}
 
 
 def build_lookup_body(asked: Asked) -> Body:

@@ -9,7 +9,15 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.contract import Customer
-from crmsearch.errors import BackendError, ContractMismatchError, CrmSearchError, CursorError, NotFoundError
+from crmsearch.errors import (
+    BackendError,
+    BackendUnavailableError,
+    ContractMismatchError,
+    CrmSearchError,
+    CursorError,
+    IndexNotReadyError,
+    NotFoundError,
+)
 from crmsearch.indexing.client import exchange
 from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
@@ -17,7 +25,7 @@ from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facet_request import facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
-from crmsearch.search.lookup import LookupResponse, build_ids_body, build_lookup_body, parse_lookup, read_lookup
+from crmsearch.search.lookup import LookupResponse, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.population import answer_in_stages, find_population
 from crmsearch.search.query import build_search_body, build_suggest_body, stages_of
 from crmsearch.search.relevance import Stage
@@ -67,6 +75,10 @@ class SearchBackend(Protocol):
         """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
         ...
 
+    async def read(self, customer_id: str) -> Body | None:
+        """The document of a customer as the last write left it; ``None`` if there is none of this id."""
+        ...
+
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
         ...
@@ -114,11 +126,10 @@ class SearchService:
         return parse_suggest(request, answer, stage)
 
     async def customer(self, customer_id: str) -> Customer:
-        # By a search and not by a path, of which an id may hold any part.
-        found = (await self._backend.search(build_ids_body([customer_id])))["hits"]["hits"]
-        if not found:
+        document = await self._backend.read(customer_id)
+        if document is None:
             raise NotFoundError("there is no customer with this id")
-        return msgspec.convert(found[0]["_source"], Customer)
+        return msgspec.convert(document, Customer)
 
     async def lookup(self, request: LookupRequest) -> LookupResponse:
         check_lookup(request)
@@ -230,6 +241,16 @@ class ElasticsearchBackend:
         ]
         earlier = [index for index in earlier if generation_time(self._prefix, index) is not None]
         return (max(earlier), await self._search(max(earlier), body)) if earlier else None
+
+    async def read(self, customer_id: str) -> Body | None:
+        async with exchange(self._timeout_s):
+            # In a body and not by a path, of which an id may hold any part.
+            (found,) = (await self._client.mget(index=self._alias, ids=[customer_id]))["docs"]
+        if "error" in found:
+            if found["error"]["type"] == "index_not_found_exception":
+                raise IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
+            raise BackendUnavailableError(f"Elasticsearch could not read a customer ({found['error']['type']}); try again in a moment")
+        return dict(found["_source"]) if found["found"] else None
 
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.

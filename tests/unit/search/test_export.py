@@ -131,6 +131,9 @@ class Paged:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
+    async def read(self, customer_id: str) -> dict[str, Any] | None:
+        return None
+
     async def check(self) -> None:
         return None
 

@@ -41,6 +41,9 @@ class _Backend:
     async def search_earlier(self, body: dict[str, Any]) -> None:
         return None
 
+    async def read(self, customer_id: str) -> dict[str, Any] | None:
+        return None
+
     async def check(self) -> None:
         return None
 

@@ -1,0 +1,202 @@
+"""``crm-writes``: what apps have written of single customers, so that no later load loses it.
+
+A write is kept here first and then made in the live generation, both under the same external version. A promotion lays all kept writes
+over the new generation before readers see it, and once more afterwards; so wherever a promotion and a write meet, one of the two makes the
+write in the generation that is live in the end.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import elasticsearch
+import msgspec
+from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
+
+from crmsearch.cleaning.forms import search_forms
+from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, IndexNotReadyError
+from crmsearch.indexing.client import exchange, translated_errors
+from crmsearch.indexing.mappings import build_writes_body
+from crmsearch.indexing.names import customers_alias, writes_index
+from crmsearch.indexing.records import chunks, read_documents, write_documents
+from crmsearch.resolution.written import Write, is_of_apps, with_write
+from crmsearch.settings import ElasticsearchSettings
+
+__all__ = ["WriteStore", "Written", "newest_writes", "replay_writes"]
+
+Document = dict[str, Any]
+
+_TRIES = 4  # times that a write is made anew after another one of the same customer, or a promotion, came in between
+_AT_ONCE = 1_000  # writes that are laid over a generation together
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The document of a customer after a write, and whether there was no such customer before."""
+
+    document: Document
+    created: bool
+
+
+class WriteStore:
+    """The way of single writes into the live generation."""
+
+    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings) -> None:
+        self._client = client
+        self._timeout_s = settings.timeout_s
+        self._body = build_writes_body(settings)
+        self._alias = customers_alias(settings.index_prefix)
+        self.index = writes_index(settings.index_prefix)
+
+    async def write(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
+        """Write customers; get-by-id sees them at once.
+
+        Args:
+            documents: what is said of each, clean, by customer id.
+            refresh: wait until searches find them too.
+
+        Raises:
+            IndexNotReadyError: there is no live generation.
+            ConflictError: others keep writing the same customers.
+        """
+        written: dict[str, Written] = {}
+        for _ in range(_TRIES):
+            left = {name: document for name, document in documents.items() if name not in written}
+            written |= await self._try(left, refresh)
+            if len(written) == len(documents):
+                return written
+        raise ConflictError("others are writing the same customers at this moment; read them again and repeat the write")
+
+    async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
+        """Those that nobody else has written meanwhile; none if another generation went live."""
+        index = await self._live()
+        kept, current = await self._read(self.index, documents), await self._read(index, documents)
+        now = int(time.time() * 1000)
+        writes = {
+            name: Write(
+                customer_id=name,
+                written_at=max([now, *(each[name]["_version"] + 1 for each in (kept, current) if name in each)]),
+                creates=name not in current or is_of_apps(current[name]["_source"]),
+                document=document,
+            )
+            for name, document in documents.items()
+        }
+        taken = await self._bulk(self.index, {name: msgspec.to_builtins(write) for name, write in writes.items()}, writes, refresh=False)
+        whole = {name: with_write(current[name]["_source"] if name in current else None, writes[name]) for name in taken}
+        made = await self._bulk(index, {name: each | search_forms(each) for name, each in whole.items()}, writes, refresh=refresh)
+        if await self._live() != index:
+            return {}
+        return {name: Written(whole[name], name not in current) for name in made}
+
+    async def _live(self) -> str:
+        async with exchange(self._timeout_s):
+            try:
+                bearers: dict[str, Any] = (await self._client.indices.get_alias(name=self._alias)).body
+            except elasticsearch.NotFoundError as error:
+                raise IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`") from error
+        return next(iter(bearers))
+
+    async def _read(self, index: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Those that are there, whether or not anybody has refreshed; none where there is no index."""
+        async with exchange(self._timeout_s):
+            answer = await self._client.mget(index=index, ids=list(ids))
+        return {each["_id"]: each for each in answer["docs"] if each.get("found")}
+
+    async def _bulk(self, index: str, documents: Mapping[str, Document], writes: Mapping[str, Write], *, refresh: bool) -> list[str]:
+        """Write whole documents; returns which of them nobody has overtaken."""
+        if not documents:
+            return []
+        operations: list[Document] = []
+        for name, document in documents.items():
+            operations += [{"index": {"_id": name, "version": writes[name].written_at, "version_type": "external"}}, document]
+        if index == self.index:
+            await self._ensure_index()
+        async with exchange(self._timeout_s):
+            # Once: of a second try that finds what the first has written, one could not tell whose it is.
+            answer = await self._client.options(max_retries=0).bulk(
+                index=index, operations=operations, refresh="wait_for" if refresh else False
+            )
+        outcomes = [each["index"] for each in answer["items"]]
+        for outcome in outcomes:
+            if outcome["status"] in {429, 503}:
+                raise BackendUnavailableError("Elasticsearch is overloaded or not ready; repeat the write in a moment")
+            if outcome["status"] >= 400 and outcome["status"] != 409:
+                raise BackendError(f"Elasticsearch refused a customer ({outcome['error']['type']})")
+        return [outcome["_id"] for outcome in outcomes if outcome["status"] < 400]
+
+    async def _ensure_index(self) -> None:
+        async with exchange(self._timeout_s):
+            if await self._client.indices.exists(index=self.index):
+                return
+            try:
+                await self._client.indices.create(index=self.index, **self._body)
+            except elasticsearch.BadRequestError as error:
+                # Another process has made it in between.
+                if "resource_already_exists" not in str(error.error):
+                    raise
+
+
+def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]]) -> dict[str, Write]:
+    """The newest write of each customer, by its id; ``members`` are the ids of its records, any of which may have been written to."""
+    index = writes_index(prefix)
+    with translated_errors():
+        if not client.indices.exists(index=index):
+            return {}
+    names = sorted({name for records in members.values() for name in records})
+    found = {name: msgspec.convert(source, Write) for name, source in read_documents(client, index, names, _AT_ONCE)}
+    newest = {}
+    for home, records in members.items():
+        if writes := [found[name] for name in records if name in found]:
+            newest[home] = max(writes, key=lambda write: write.written_at)
+    return newest
+
+
+def replay_writes(client: Elasticsearch, prefix: str, index: str) -> int:
+    """Lay all kept writes over a generation that may not know them; returns how many customers that changed.
+
+    A write goes to the customer of its id, or to the one that the sources have merged it into. Where neither is there, an app had created
+    the customer, and it stands alone; or the sources know it no more, and the write rests.
+    """
+    with translated_errors():
+        if not client.indices.exists(index=writes_index(prefix)):
+            return 0
+        client.indices.refresh(index=[writes_index(prefix), index])
+        hits = helpers.scan(client, index=writes_index(prefix), query={"sort": ["written_at"]}, preserve_order=True, size=_AT_ONCE)
+        writes = (msgspec.convert(hit["_source"], Write) for hit in hits)
+        changed = sum(_replay(client, index, some) for some in chunks(writes, _AT_ONCE))
+        if changed:
+            client.indices.refresh(index=index)
+    return changed
+
+
+def _replay(client: Elasticsearch, index: str, writes: Iterable[Write]) -> int:
+    """The older ones first, so that of several for one customer the newest holds."""
+    by_id = {write.customer_id: write for write in writes}
+    documents = dict(read_documents(client, index, by_id, _AT_ONCE))
+    homes = _merged_into(client, index, by_id.keys() - documents.keys())
+    documents |= dict(read_documents(client, index, homes.values(), _AT_ONCE))
+    changed: dict[str, Document] = {}
+    versions: dict[str, int] = {}
+    for name, write in by_id.items():
+        home = homes.get(name, name)
+        before = documents.get(home)
+        if before is None and not write.creates:
+            continue
+        after = with_write(before, write)
+        if after != before:
+            documents[home] = changed[home] = after
+            versions[home] = write.written_at
+    # Who was overtaken by a newer write has lost nothing.
+    with suppress(ConflictError):
+        write_documents(client, index, versions, ((name, each | search_forms(each)) for name, each in changed.items()))
+    return len(changed)
+
+
+def _merged_into(client: Elasticsearch, index: str, records: Collection[str]) -> dict[str, str]:
+    """The customers that these records are of, as far as there are any."""
+    if not records:
+        return {}
+    query = {"query": {"bool": {"filter": {"terms": {"source_records": sorted(records)}}}}, "_source": ["source_records"]}
+    with translated_errors():
+        hits = list(helpers.scan(client, index=index, query=query, size=_AT_ONCE))
+    return {record: hit["_id"] for hit in hits for record in hit["_source"]["source_records"] if record in records}
