@@ -12,8 +12,10 @@ import httpx
 import msgspec
 
 from crmsearch.errors import ConfigError, PortInUseError
+from crmsearch.indexing.access import KeyStore
+from crmsearch.indexing.client import make_client
 from crmsearch.processes import command_lines, free_port, port_is_free, tail, wait_until
-from crmsearch.settings import LOOPBACK, ApiSettings, Settings, child_environment
+from crmsearch.settings import LOOPBACK, Settings, child_environment
 
 __all__ = ["ApiRecord", "check_binding", "running_api", "start_api", "stop_api"]
 
@@ -31,17 +33,29 @@ class ApiRecord(msgspec.Struct, frozen=True):
     url: str
 
 
-def check_binding(api: ApiSettings) -> None:
+def check_binding(settings: Settings) -> None:
     """Refuse what would expose personal data or could not work.
 
+    Args:
+        settings: with an Elasticsearch filled in.
+
     Raises:
-        ConfigError: an address beyond loopback without a key.
+        ConfigError: an address beyond loopback while there is no key.
         PortInUseError: something else listens there.
     """
-    if api.host not in LOOPBACK and not api.key:
-        raise ConfigError(f"binding to {api.host} would show personal data to the network; set CRMSEARCH_API_KEY, or bind to 127.0.0.1")
+    api = settings.api
+    if api.host not in LOOPBACK and not api.key and not _has_keys(settings):
+        raise ConfigError(
+            f"binding to {api.host} would show personal data to the network; make a key with `crmsearch keys create --role admin`, "
+            "or bind to 127.0.0.1"
+        )
     if not port_is_free(api.port, api.host):
         raise PortInUseError(f"port {api.port} of {api.host} is in use; choose another with --port or CRMSEARCH_API_PORT")
+
+
+def _has_keys(settings: Settings) -> bool:
+    with make_client(settings.elasticsearch) as client:
+        return bool(KeyStore(client, settings.elasticsearch).all())
 
 
 def start_api(settings: Settings, *, any_port: bool) -> ApiRecord:
@@ -61,7 +75,7 @@ def start_api(settings: Settings, *, any_port: bool) -> ApiRecord:
     if any_port:
         api = msgspec.structs.replace(api, port=free_port(api.port))
         settings = msgspec.structs.replace(settings, api=api)
-    check_binding(api)
+    check_binding(settings)
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = folder / "api.log"

@@ -9,6 +9,7 @@
     │   ├── CursorError                 400           a cursor that is malformed, or of another search
     │   └── ResultWindowError           400           a page beyond what one request may reach
     ├── UnauthorizedError               401           no key, or a wrong one
+    ├── ForbiddenError                  403           the role of the key does not allow it
     ├── SmallGroupError                 403           figures of so few customers that they are personal data
     ├── NotFoundError                   404           no such customer, index, run or segment
     ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
@@ -55,6 +56,7 @@ __all__ = [
     "CrmSearchError",
     "CursorError",
     "FilterSyntaxError",
+    "ForbiddenError",
     "IndexNotReadyError",
     "InputError",
     "InvalidRequestError",
@@ -120,6 +122,10 @@ class ResultWindowError(InvalidRequestError):
 
 class UnauthorizedError(CrmSearchError):
     code, status, title = "unauthorized", 401, "Unauthorized"
+
+
+class ForbiddenError(CrmSearchError):
+    code, status, title = "forbidden", 403, "Forbidden"
 
 
 class SmallGroupError(CrmSearchError):

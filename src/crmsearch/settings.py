@@ -113,10 +113,10 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs `CRMSEARCH_API_KEY`")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs a key")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port of the API and console")] = 8000
     workers: Annotated[int, Meta(ge=1, description="API processes")] = 1
-    key: Annotated[Secret, Meta(description="When set, `/v1` asks for `Authorization: Bearer <key>`")] = Secret()
+    key: Annotated[Secret, Meta(description="One more key of the API, which may do everything")] = Secret()
     allowed_hosts: Annotated[
         str, Meta(description="Host names the API answers to, separated by commas (against DNS rebinding); loopback names always work")
     ] = ""

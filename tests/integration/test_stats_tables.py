@@ -75,18 +75,18 @@ def made(base: tuple[Settings, Lifecycle]) -> Settings:
     return base[0]
 
 
-def _stats(settings: Settings, may_see_small: bool = True, **given: Any) -> StatsResponse:
+def _stats(settings: Settings, may_see_personal: bool = True, **given: Any) -> StatsResponse:
     request = msgspec.convert({"fields": ["age"], **given}, StatsRequest)
-    return ask(settings, lambda service: service.stats(request, may_see_small=may_see_small))
+    return ask(settings, lambda service: service.stats(request, may_see_personal=may_see_personal))
 
 
 def _correlation(settings: Settings, fields: list[str]) -> CorrelationResponse:
     return ask(settings, lambda service: service.correlation(CorrelationRequest(fields=fields)))
 
 
-def _crosstab(settings: Settings, may_see_small: bool = True, **given: Any) -> CrosstabResponse:
+def _crosstab(settings: Settings, may_see_personal: bool = True, **given: Any) -> CrosstabResponse:
     request = msgspec.convert(given, CrosstabRequest)
-    return ask(settings, lambda service: service.crosstab(request, may_see_small=may_see_small))
+    return ask(settings, lambda service: service.crosstab(request, may_see_personal=may_see_personal))
 
 
 def _values(field: str, of: list[Source] = DOCUMENTS) -> list[Any]:
@@ -239,15 +239,15 @@ def test_small_groups_are_not_shown_to_those_who_may_not_see_them(made: Settings
     """Two customers of Chur are neither female nor male; neither groups nor tables give them away."""
     whole = _stats(made, by=["city", "gender"])
     assert any(inner.population < 5 for group in whole.groups or [] for inner in group.groups or [])
-    hidden = _stats(made, may_see_small=False, by=["city", "gender"])
+    hidden = _stats(made, may_see_personal=False, by=["city", "gender"])
     assert hidden.groups is not None
     assert all(inner.population >= 5 for group in hidden.groups for inner in group.groups or [])
     assert sum(group.population for group in hidden.groups) + hidden.other_count + (hidden.missing_count or 0) == hidden.population
-    table = _crosstab(made, may_see_small=False, rows="city", columns="gender")
+    table = _crosstab(made, may_see_personal=False, rows="city", columns="gender")
     assert table.suppressed
     assert all(cell.observed == 0 or cell.observed >= 5 for row in table.cells for cell in row)
     with pytest.raises(SmallGroupError, match="fewer than 5"):
-        _stats(made, may_see_small=False, filters=[{"field": "gender", "in": ["other"]}])
+        _stats(made, may_see_personal=False, filters=[{"field": "gender", "in": ["other"]}])
 
 
 def _cache(lifecycle: Lifecycle, settings: Settings) -> Callable[[], tuple[int, int]]:

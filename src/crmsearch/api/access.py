@@ -1,8 +1,9 @@
-"""Who may call, and how: one bearer key for all of ``/v1`` when ``CRMSEARCH_API_KEY`` is set, known host names, known parameters."""
+"""Who may call, and how: keys with scopes for all of ``/v1``, known host names, known parameters."""
 
 import hmac
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,22 +15,49 @@ from litestar.params import QueryParameter
 from litestar.types import Guard
 
 from crmsearch.errors import InvalidRequestError, UnauthorizedError
+from crmsearch.indexing.access import KeyReader
+from crmsearch.privacy.access import SCOPES, Caller, check_scope, read_caller, split_key
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
-__all__ = ["MaySeeSmall", "make_key_guard", "make_request_check", "provide_may_see_small"]
+__all__ = ["MaySeePersonal", "make_access_guard", "make_request_check", "provide_may_see_personal"]
 
-MaySeeSmall = NamedDependency[bool]
+MaySeePersonal = NamedDependency[bool]
+
+_EVERYTHING = Caller("", "settings", "admin", frozenset(SCOPES))
 
 
-def make_key_guard(key: Secret) -> Guard:
-    """A guard that wants ``Authorization: Bearer <key>``; compared in constant time."""
+def make_access_guard(key: Secret, keys: KeyReader | None) -> Guard:
+    """A guard that wants ``Authorization: Bearer <key>`` of a role with the scope of the handler.
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        scheme, _space, given = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), key.encode()):
-            raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
+    As long as there is no key at all, neither ``key`` nor one in the store, everybody may do everything; the service listens to its own
+    machine alone then.
+
+    Args:
+        key: of the settings, which may do everything; empty if there is none.
+        keys: where the keys of callers are.
+    """
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        caller = await _identify(connection.headers.get("authorization"), key, keys)
+        check_scope(caller, handler.opt["scope"])
+        connection.state.caller = caller
 
     return guard
+
+
+async def _identify(header: str | None, key: Secret, keys: KeyReader | None) -> Caller:
+    scheme, _, given = (header or "").partition(" ")
+    if header is not None and scheme.lower() == "bearer":
+        if key and hmac.compare_digest(given.encode(), key.encode()):
+            return _EVERYTHING
+        if keys is not None and (parts := split_key(given)) is not None:
+            prefix, secret = parts
+            caller = read_caller(secret, await keys.find(prefix), datetime.now(UTC))
+            await keys.note_use(prefix)
+            return caller
+    elif header is None and not key and (keys is None or not await keys.any()):
+        return _EVERYTHING
+    raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
 
 
 def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
@@ -70,6 +98,7 @@ def _query_parameters(handler: BaseRouteHandler) -> dict[str, bool]:
     return {kind.name or name: field.is_non_string_sequence for name, (field, kind) in kinds.items() if isinstance(kind, QueryParameter)}
 
 
-async def provide_may_see_small(request: Request[Any, Any, Any]) -> bool:
-    """Whether the caller may see figures of a few customers. A guard that knows better says so in ``request.state.may_see_small``."""
-    return bool(request.state.get("may_see_small", True))
+async def provide_may_see_personal(request: Request[Any, Any, Any]) -> bool:
+    """Whether the caller may see personal data, as the guard has found."""
+    caller: Caller = request.state.caller
+    return caller.may_see_personal

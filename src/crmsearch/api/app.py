@@ -16,7 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
-from crmsearch.api.access import make_key_guard, make_request_check, provide_may_see_small
+from crmsearch.api.access import make_access_guard, make_request_check, provide_may_see_personal
 from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
@@ -29,6 +29,7 @@ from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.api.writes import writes_router
+from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
@@ -44,7 +45,11 @@ from crmsearch.settings import ApiSettings, from_env
 __all__ = ["create_app", "create_app_from_env"]
 
 MAX_BODY_BYTES = 1_000_000  # a request with every limit used up is smaller
-_KEY = SecurityScheme(type="http", scheme="bearer", description="The key of CRMSEARCH_API_KEY")
+_KEY = SecurityScheme(
+    type="http",
+    scheme="bearer",
+    description="A key made by `crmsearch keys create`, or that of CRMSEARCH_API_KEY; none is needed as long as there is none",
+)
 _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
 
@@ -55,9 +60,11 @@ def create_app(
     runs: RunStore | None = None,
     segments: SegmentStore | None = None,
     writes: WriteStore | None = None,
+    keys: KeyReader | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Litestar:
-    """The API and console over any backend; runs, segments with insights, and writes are there if they have a store.
+    """The API and console over any backend; runs, segments with insights, and writes are there if they have a store; ``keys``
+    are those of its callers.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
@@ -94,8 +101,8 @@ def create_app(
             *([writes_router] if writes else []),
         ],
         middleware=[decoded_parameters],
-        guards=[make_key_guard(settings.key)] if settings.key else [],
-        security=[{"key": []}] if settings.key else [],
+        guards=[make_access_guard(settings.key, keys)],
+        security=[{"key": []}],
     )
     app = Litestar(
         route_handlers=[
@@ -111,7 +118,7 @@ def create_app(
             "segments": Provide(provide_segments),
             "insights": Provide(provide_insights),
             "writes": Provide(provide_writes),
-            "may_see_small": Provide(provide_may_see_small),
+            "may_see_personal": Provide(provide_may_see_personal),
         },
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
@@ -122,7 +129,7 @@ def create_app(
             version=__version__,
             path="/schema",
             use_handler_docstrings=True,
-            components=Components(security_schemes={"key": _KEY} if settings.key else {}),
+            components=Components(security_schemes={"key": _KEY}),
             render_plugins=[
                 JsonPage(),
                 SwaggerPage(
@@ -153,6 +160,7 @@ def create_app_from_env() -> Litestar:
         RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
         SegmentStore(client, settings.elasticsearch),
         WriteStore(client, settings.elasticsearch),
+        KeyReader(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, runs_client.close]
     # The client logs each request with its path, which may hold a customer's id.

@@ -111,5 +111,6 @@ customers_router = Router(
         get_lineage,
         get_similar,
     ],
+    opt={"scope": "customers:read"},
     tags=["customers"],
 )

@@ -25,13 +25,13 @@ EXPORT_HEADERS = [
 ]
 
 
-@post("/export", operation_id="ExportCustomers", status_code=200, response_headers=EXPORT_HEADERS)
+@post("/export", operation_id="ExportCustomers", opt={"scope": "customers:export"}, status_code=200, response_headers=EXPORT_HEADERS)
 async def export_customers(data: JSONBody[ExportRequest], service: Service) -> Stream:
     """All hits of a search as CSV or NDJSON, however many. A file that ends early is an error: the connection is cut, not closed."""
     return streamed(await service.export(data), data.format, "customers")
 
 
-@get("/export", operation_id="ExportCustomersByUrl", response_headers=EXPORT_HEADERS)
+@get("/export", operation_id="ExportCustomersByUrl", opt={"scope": "customers:export"}, response_headers=EXPORT_HEADERS)
 async def export_customers_by_url(
     service: Service,
     format_: Annotated[ExportFormat, QueryParameter(name="format")],

@@ -21,7 +21,8 @@ __all__ = ["JsonPage", "SwaggerPage", "describe"]
 Document = dict[str, Any]
 _PROBLEMS = {
     400: "The request cannot be answered as it is; `detail` says why",
-    401: "No key, or a wrong one",
+    401: "No key, or none that is good",
+    403: "The role of the key does not allow it, or the figures are of too few customers for it",
     404: "There is none of this id or name",
     409: "It is built in, others use it, or somebody else writes it at the same moment; `detail` says which",
     412: "It is not at the version that the request names",
@@ -79,7 +80,7 @@ def _operation(path: str, operation: Document) -> Document:
     has_body, is_versioned = "requestBody" in operation, "If-Match" in names
     statuses = [
         400,
-        *([401] if path.startswith("/v1/") else []),
+        *([401, 403] if path.startswith("/v1/") else []),
         *([404] if ("{" in path and not has_body) or path in _NAMED_BY_QUERY else []),
         *([409] if is_versioned or (has_body and path in _WRITES) else []),
         *([412] if is_versioned else []),

@@ -31,4 +31,4 @@ def get_run(run_id: FromPath[str], runs: Runs) -> RunReport:
     return runs.get(run_id)
 
 
-runs_router = Router(path="/runs", route_handlers=[list_runs, get_run], tags=["runs"])
+runs_router = Router(path="/runs", route_handlers=[list_runs, get_run], opt={"scope": "runs:read"}, tags=["runs"])

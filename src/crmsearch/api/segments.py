@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from crmsearch.api.access import MaySeeSmall
+from crmsearch.api.access import MaySeePersonal
 from crmsearch.api.exports import EXPORT_HEADERS, streamed
 from crmsearch.api.parameters import read_names
 from crmsearch.api.picture import PICTURE, Wanted
@@ -33,20 +33,21 @@ _LEFT_OUT = ResponseHeader(name="X-Left-Out-Count", description="Members left ou
 
 
 @get("/", operation_id="ListSegments")
-async def list_segments(segments: Segments, may_see_small: MaySeeSmall) -> SegmentList:
+async def list_segments(segments: Segments, may_see_personal: MaySeePersonal) -> SegmentList:
     """All segments, built in and saved, with the number of their members at this moment."""
-    return await segments.all(may_see_small=may_see_small)
+    return await segments.all(may_see_personal=may_see_personal)
 
 
 @get("/{name:str}", operation_id="GetSegment", response_headers=[_ETAG])
-async def get_segment(name: FromPath[str], segments: Segments, may_see_small: MaySeeSmall) -> Response[SegmentView]:
+async def get_segment(name: FromPath[str], segments: Segments, may_see_personal: MaySeePersonal) -> Response[SegmentView]:
     """One segment with the number of its members; the `ETag` names its version."""
-    return _tagged(await segments.get(name, may_see_small=may_see_small), 200)
+    return _tagged(await segments.get(name, may_see_personal=may_see_personal), 200)
 
 
 @put(
     "/{name:str}",
     operation_id="PutSegment",
+    opt={"scope": "segments:write"},
     status_code=200,
     response_headers=[_ETAG],
     responses={201: ResponseSpec(SegmentView, generate_examples=False, description="A new segment")},
@@ -55,7 +56,7 @@ async def put_segment(
     name: FromPath[str],
     data: JSONBody[Definition],
     segments: Segments,
-    may_see_small: MaySeeSmall,
+    may_see_personal: MaySeePersonal,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response[SegmentView]:
@@ -63,17 +64,17 @@ async def put_segment(
 
     201 for a new segment. 409 if it is built in, or if somebody else has written it at the same moment.
     """
-    view, created = await segments.put(name, data, if_match, if_none_match, may_see_small=may_see_small)
+    view, created = await segments.put(name, data, if_match, if_none_match, may_see_personal=may_see_personal)
     return _tagged(view, 201 if created else 200)
 
 
-@delete("/{name:str}", operation_id="DeleteSegment")
+@delete("/{name:str}", operation_id="DeleteSegment", opt={"scope": "segments:write"})
 async def delete_segment(name: FromPath[str], segments: Segments, if_match: IfMatch = None) -> None:
     """Delete a saved segment; 409 with their names if others use it. Its versions stay readable."""
     await segments.delete(name, if_match)
 
 
-@get("/{name:str}/versions", operation_id="ListSegmentVersions")
+@get("/{name:str}/versions", operation_id="ListSegmentVersions", opt={"scope": "customers:read"})
 async def list_versions(
     name: FromPath[str],
     segments: Segments,
@@ -85,16 +86,16 @@ async def list_versions(
 
 
 @get("/{name:str}/profile", operation_id="ProfileSegment", dependencies=PICTURE)
-async def profile_segment(name: FromPath[str], segments: Segments, may_see_small: MaySeeSmall, picture: Wanted) -> Response[Profile]:
+async def profile_segment(name: FromPath[str], segments: Segments, may_see_personal: MaySeePersonal, picture: Wanted) -> Response[Profile]:
     """Facets and statistics of a segment against everyone, over-represented values, and what is more than noise in sentences.
 
     With `format=svg` the numbers and values that differ most, as `bars` or `points` with their intervals.
     """
-    answer = await segments.profile(name, picture.language, may_see_small=may_see_small)
+    answer = await segments.profile(name, picture.language, may_see_personal=may_see_personal)
     return await picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
 
 
-@get("/{name:str}/export", operation_id="ExportSegment", response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
+@get("/{name:str}/export", operation_id="ExportSegment", opt={"scope": "customers:export"}, response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
 async def export_segment(
     name: FromPath[str],
     segments: Segments,
@@ -115,13 +116,13 @@ async def export_segment(
 @get("/compare", operation_id="CompareSegments", dependencies=PICTURE)
 async def compare_segments(
     segments: Segments,
-    may_see_small: MaySeeSmall,
+    may_see_personal: MaySeePersonal,
     picture: Wanted,
     a: Annotated[str, QueryParameter(description="Name of a segment")],
     b: Annotated[str, QueryParameter(description="Name of another segment")],
 ) -> Response[Comparison]:
     """Overlap of two segments, and their differences by field with tests and effect sizes; as `bars` or `points` with `format=svg`."""
-    answer = await segments.compare(a, b, picture.language, may_see_small=may_see_small)
+    answer = await segments.compare(a, b, picture.language, may_see_personal=may_see_personal)
     return await picture.respond(answer, lambda: draw_comparison(answer, picture.chart, picture.language))
 
 
@@ -141,5 +142,6 @@ segments_router = Router(
         export_segment,
         compare_segments,
     ],
+    opt={"scope": "statistics:read"},
     tags=["segments"],
 )

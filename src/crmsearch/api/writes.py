@@ -145,4 +145,6 @@ def _issues(codes: Sequence[str]) -> list[Issue]:
     return [Issue(code, RULES[code].field, RULES[code].severity, RULES[code].action) for code in codes]
 
 
-writes_router = Router(path="/customers", route_handlers=[put_customer, write_customers], tags=["customers"])
+writes_router = Router(
+    path="/customers", route_handlers=[put_customer, write_customers], opt={"scope": "customers:write"}, tags=["customers"]
+)

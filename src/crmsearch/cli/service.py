@@ -53,10 +53,10 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
     \b
     Examples:
       crmsearch serve
-      CRMSEARCH_API_KEY=… crmsearch serve --host 0.0.0.0 --workers 4
+      crmsearch keys create --role admin && crmsearch serve --host 0.0.0.0 --workers 4
     """
     settings = local_node.connection(_with_api(from_env(), host, port, workers))
-    check_binding(settings.api)
+    check_binding(settings)
     _check_contract(settings)
     # The server's processes read their settings as any other: from the environment.
     os.environ.update(child_environment(settings))

@@ -12,6 +12,7 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = [
     "VERSIONS",
     "build_customers_body",
+    "build_keys_body",
     "build_locks_body",
     "build_records_body",
     "build_runs_body",
@@ -56,6 +57,11 @@ def build_customers_body(settings: ElasticsearchSettings) -> Body:
     body = load_customers_body()
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
+
+
+def build_keys_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-keys``: one shard, since it holds one document per key."""
+    return _build_small_body("keys.json", settings)
 
 
 def build_locks_body(settings: ElasticsearchSettings) -> Body:

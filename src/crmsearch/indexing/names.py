@@ -17,6 +17,7 @@ __all__ = [
     "customers_index",
     "customers_pattern",
     "generation_time",
+    "keys_index",
     "loading_alias",
     "locks_index",
     "records_index",
@@ -64,6 +65,11 @@ def generation_time(prefix: str, index: str) -> datetime | None:
 def run_of(index: str) -> str:
     """Id of the run that fills a generation."""
     return index.rpartition("-")[2]
+
+
+def keys_index(prefix: str) -> str:
+    """Name of the index that holds the keys of the API's callers."""
+    return f"{prefix}-keys"
 
 
 def loading_alias(prefix: str) -> str:

@@ -5,6 +5,7 @@ from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.campaigns import CampaignInsight, Response, build_campaigns_body, parse_campaigns
 from crmsearch.search.findings import Language
 from crmsearch.search.grouping import BY_SEGMENT, Grouping, Meaning, check_grouping
+from crmsearch.search.impersonal import is_impersonal
 from crmsearch.search.population import find_population
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import members_of_all
@@ -25,46 +26,51 @@ class InsightService:
         self._resolver = resolver
         self._small_group = small_group
 
-    async def campaigns(self, grouping: Grouping, ranked_by: Response, *, may_see_small: bool = True) -> CampaignInsight:
+    async def campaigns(self, grouping: Grouping, ranked_by: Response, *, may_see_personal: bool = True) -> CampaignInsight:
         """Response rates by group.
 
         Args:
             grouping: what is grouped.
             ranked_by: the response that orders the groups.
-            may_see_small: whether the caller may see figures of a few customers; here, as below, they are withheld otherwise.
+            may_see_personal: whether the caller may see personal data. Here, as below, figures of a few customers are withheld
+                otherwise, and nothing may be asked by what only personal data tells.
 
         Raises:
             InvalidRequestError: this cannot be grouped by, or a filter cannot be applied.
             SmallGroupError: the question is about too few customers altogether.
         """
-        meaning = await self._meaning(grouping)
+        meaning = await self._meaning(grouping, may_see_personal)
         answer = await self._backend.search(build_campaigns_body(grouping, meaning))
-        return parse_campaigns(grouping, meaning, answer, ranked_by, self._smallest(may_see_small))
+        return parse_campaigns(grouping, meaning, answer, ranked_by, self._smallest(may_see_personal))
 
-    async def service(self, grouping: Grouping, ranked_by: Measure, *, may_see_small: bool = True) -> ServiceInsight:
+    async def service(self, grouping: Grouping, ranked_by: Measure, *, may_see_personal: bool = True) -> ServiceInsight:
         """Service figures by group; raises as ``campaigns`` does."""
-        meaning = await self._meaning(grouping)
+        meaning = await self._meaning(grouping, may_see_personal)
         answer = await self._backend.search(build_service_body(grouping, meaning))
-        return parse_service(grouping, meaning, answer, ranked_by, self._smallest(may_see_small))
+        return parse_service(grouping, meaning, answer, ranked_by, self._smallest(may_see_personal))
 
-    async def tour(self, language: Language, *, may_see_small: bool = True) -> Tour:
+    async def tour(self, language: Language, *, may_see_personal: bool = True) -> Tour:
         """What is remarkable about the base."""
         first = await self._backend.search(build_values_body())
         listed = listed_values(first)
         earlier = await self._backend.search_earlier(build_earlier_body(listed))
         before = listed_values(earlier[1]) if earlier else {}
         answer = await self._backend.search(build_tour_body(listed, before))
-        return parse_tour(first, earlier, answer, language, self._smallest(may_see_small))
+        return parse_tour(first, earlier, answer, language, self._smallest(may_see_personal))
 
-    def _smallest(self, may_see_small: bool) -> int | None:
-        return None if may_see_small else self._small_group
+    def _smallest(self, may_see_personal: bool) -> int | None:
+        return None if may_see_personal else self._small_group
 
-    async def _meaning(self, grouping: Grouping) -> Meaning:
+    async def _meaning(self, grouping: Grouping, may_see_personal: bool) -> Meaning:
         check_grouping(grouping)
+        if not may_see_personal:
+            await self._resolver.check_impersonal(grouping.q, grouping.filters, [grouping.by])
         filters = await find_population(self._backend.search, self._resolver, grouping.q, grouping.filters)
         if grouping.by != BY_SEGMENT:
             return Meaning(filters=filters)
         segments = BUILT_IN | await self._store.all()
+        if not may_see_personal:
+            segments = {name: each for name, each in segments.items() if is_impersonal(each, segments)}
         # A segment that cannot be resolved has no members to speak of; the list of segments says why.
         clauses, _ = members_of_all(segments.values(), segments, self._resolver.today())
         return Meaning(filters=filters, segments=segments, clauses=clauses)

@@ -1,11 +1,12 @@
 """What names and relative days in filters mean at the moment of a question."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol
 
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.filters import Filter
+from crmsearch.search.impersonal import check_impersonal
 from crmsearch.search.segments import Segment, check_nesting, resolve_filters, used_segments
 from crmsearch.search.text import parse_text
 
@@ -53,6 +54,10 @@ class Resolver:
         """A checked text without the conditions in it, and these among the filters; raises as ``resolve`` does."""
         text = parse_text(q)
         return text.unfiltered if text.filters else q, await self.resolve([*filters, *text.filters])
+
+    async def check_impersonal(self, q: str, filters: Sequence[Filter], names: Iterable[str]) -> None:
+        """Raise ``ForbiddenError`` if a question about these fields goes by personal data, itself or by a segment."""
+        check_impersonal(q, filters, names, await self.segments(used_segments(filters)))
 
     async def segments(self, names: Collection[str]) -> dict[str, Segment]:
         """The named segments and all that they lead to, as far as they are there."""

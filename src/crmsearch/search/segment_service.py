@@ -13,6 +13,7 @@ from crmsearch.search.compare import Comparison, build_compare_body, parse_compa
 from crmsearch.search.consents import Channel, Purpose, build_consent_filters
 from crmsearch.search.filters import Filter
 from crmsearch.search.findings import Language
+from crmsearch.search.impersonal import is_impersonal
 from crmsearch.search.profile import Profile, build_profile_body, build_proposed_body, parse_profile, proposed_values
 from crmsearch.search.request import ExportFormat, ExportRequest, SearchRequest
 from crmsearch.search.resolver import Resolver
@@ -61,27 +62,30 @@ class SegmentService:
         self._resolver = resolver
         self._small_group = small_group
 
-    async def all(self, *, may_see_small: bool = True) -> SegmentList:
+    async def all(self, *, may_see_personal: bool = True) -> SegmentList:
         """All segments with their sizes, counted in one request.
 
         Args:
-            may_see_small: whether the caller may see figures of a few customers; here, as below, they are withheld otherwise.
+            may_see_personal: whether the caller may see personal data. Here, as below, figures of a few customers are withheld
+                otherwise, and nothing may be asked by what only personal data tells.
         """
         everything = BUILT_IN | await self._store.all()
-        answer, views = await self._counted(everything.values(), everything, may_see_small)
+        if not may_see_personal:
+            everything = {name: each for name, each in everything.items() if is_impersonal(each, everything)}
+        answer, views = await self._counted(everything.values(), everything, may_see_personal)
         return SegmentList(population=answer["hits"]["total"]["value"], segments=views, took_ms=answer["took"])
 
-    async def get(self, name: str, *, may_see_small: bool = True) -> SegmentView:
+    async def get(self, name: str, *, may_see_personal: bool = True) -> SegmentView:
         """One segment with its size.
 
         Raises:
             NotFoundError: there is none of this name.
         """
-        segment, pool = await self._find(name)
-        return (await self._counted([segment], pool, may_see_small))[1][0]
+        segment, pool = await self._find(name, may_see_personal)
+        return (await self._counted([segment], pool, may_see_personal))[1][0]
 
     async def put(
-        self, name: str, definition: Definition, if_match: str | None, if_none_match: str | None, *, may_see_small: bool = True
+        self, name: str, definition: Definition, if_match: str | None, if_none_match: str | None, *, may_see_personal: bool = True
     ) -> tuple[SegmentView, bool]:
         """Save a new version of a segment; returns it, and whether the segment is new.
 
@@ -93,6 +97,8 @@ class SegmentService:
         """
         check_definition(name, definition)
         _refuse_built_in(name, "changed")
+        if not may_see_personal:
+            await self._resolver.check_impersonal(definition.q, definition.filters, ())
         stored = await self._store.current(name)
         before = _living(stored)
         check_precondition(name, before.version if before else None, if_match, if_none_match)
@@ -115,7 +121,7 @@ class SegmentService:
         for each in [segment, *(pool[other] for other in segments_leading_to(name, pool))]:
             self._members(each, pool)
         await self._store.write(_version(segment, deleted=False), stored)
-        return (await self._counted([segment], pool, may_see_small))[1][0], before is None
+        return (await self._counted([segment], pool, may_see_personal))[1][0], before is None
 
     async def delete(self, name: str, if_match: str | None) -> None:
         """Delete a segment; its versions stay readable.
@@ -158,7 +164,7 @@ class SegmentService:
             raise _unknown()
         return page
 
-    async def profile(self, name: str, language: Language, *, may_see_small: bool = True) -> Profile:
+    async def profile(self, name: str, language: Language, *, may_see_personal: bool = True) -> Profile:
         """What is special about a segment.
 
         Raises:
@@ -166,14 +172,14 @@ class SegmentService:
             InvalidRequestError: it cannot be resolved.
             SmallGroupError: too few customers are in it, or outside it.
         """
-        segment, pool = await self._find(name)
+        segment, pool = await self._find(name, may_see_personal)
         members = self._members(segment, pool)
         answer = await self._backend.search(build_profile_body(members))
         values = proposed_values(answer)
         proposed = await self._backend.search(build_proposed_body(members, values)) if values else None
-        return parse_profile(segment, pool, members, answer, proposed, language, self._smallest(may_see_small))
+        return parse_profile(segment, pool, members, answer, proposed, language, self._smallest(may_see_personal))
 
-    async def compare(self, a: str, b: str, language: Language, *, may_see_small: bool = True) -> Comparison:
+    async def compare(self, a: str, b: str, language: Language, *, may_see_personal: bool = True) -> Comparison:
         """How two segments overlap and in what they differ.
 
         Raises:
@@ -183,11 +189,11 @@ class SegmentService:
         """
         if a == b:
             raise InvalidRequestError("a and b are the same segment; compare two")
-        (segment_a, pool_a), (segment_b, pool_b) = await self._find(a), await self._find(b)
+        (segment_a, pool_a), (segment_b, pool_b) = await self._find(a, may_see_personal), await self._find(b, may_see_personal)
         pool = pool_a | pool_b
         clauses = self._members(segment_a, pool), self._members(segment_b, pool)
         answer = await self._backend.search(build_compare_body(*clauses))
-        return parse_comparison(segment_a, segment_b, pool, clauses, answer, language, self._smallest(may_see_small))
+        return parse_comparison(segment_a, segment_b, pool, clauses, answer, language, self._smallest(may_see_personal))
 
     def _now(self) -> str:
         return self._resolver.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -217,10 +223,10 @@ class SegmentService:
         request = ExportRequest(filters=members, format=format_, fields=list(fields) if fields is not None else None)
         return SegmentExport(await self._search.export(request), left_out)
 
-    async def _find(self, name: str) -> tuple[Segment, dict[str, Segment]]:
-        """A segment, and all that it leads to with it."""
+    async def _find(self, name: str, may_see_personal: bool = True) -> tuple[Segment, dict[str, Segment]]:
+        """A segment, and all that it leads to with it; one that goes by personal data is not there for who may not see such data."""
         pool = await self._resolver.segments([name])
-        if name not in pool:
+        if name not in pool or not (may_see_personal or is_impersonal(pool[name], pool)):
             raise _unknown()
         return pool[name], pool
 
@@ -228,18 +234,18 @@ class SegmentService:
         check_nesting(segment.filters, pool, [segment.name])
         return build_members(segment, pool, self._resolver.today())
 
-    def _smallest(self, may_see_small: bool) -> int | None:
-        return None if may_see_small else self._small_group
+    def _smallest(self, may_see_personal: bool) -> int | None:
+        return None if may_see_personal else self._small_group
 
     async def _counted(
-        self, segments: Iterable[Segment], pool: Mapping[str, Segment], may_see_small: bool
+        self, segments: Iterable[Segment], pool: Mapping[str, Segment], may_see_personal: bool
     ) -> tuple[Body, list[SegmentView]]:
         """Segments with their sizes, and the answer that these are from."""
         segments = list(segments)
         clauses, reasons = members_of_all(segments, pool, self._resolver.today())
         answer = await self._backend.search(build_sizes_body(clauses))
         sizes = {name: bucket["doc_count"] for name, bucket in answer["aggregations"]["sizes"]["buckets"].items()} if clauses else {}
-        everyone, k = answer["hits"]["total"]["value"], self._smallest(may_see_small)
+        everyone, k = answer["hits"]["total"]["value"], self._smallest(may_see_personal)
         for name in [name for name, size in sizes.items() if is_small([size, everyone - size], k)]:
             del sizes[name]
             reasons[name] = f"fewer than {k} customers are in it, or outside it, whose number your role may not see"

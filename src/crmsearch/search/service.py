@@ -54,6 +54,7 @@ from crmsearch.search.stats import (
     answer_correlation,
     answer_crosstab,
     answer_stats,
+    fields_of,
     with_grouped_days,
 )
 
@@ -167,26 +168,33 @@ class SearchService:
         customer = await self.customer(customer_id)
         return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
 
-    async def stats(self, request: StatsRequest, *, may_see_small: bool = True) -> StatsResponse:
-        """Figures whole and in groups; who may not see small ones is not shown groups of fewer than ``small_group`` customers."""
-        return await answer_stats(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+    async def stats(self, request: StatsRequest, *, may_see_personal: bool = True) -> StatsResponse:
+        """Figures whole and in groups.
 
-    async def correlation(self, request: CorrelationRequest, *, may_see_small: bool = True) -> CorrelationResponse:
-        return await answer_correlation(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+        Who may not see personal data is not shown groups of fewer than ``small_group`` customers, and may not ask by such data.
+        """
+        return await answer_stats(self._backend.search, await self._checked(request, may_see_personal), self._smallest(may_see_personal))
 
-    async def crosstab(self, request: CrosstabRequest, *, may_see_small: bool = True) -> CrosstabResponse:
-        return await answer_crosstab(self._backend.search, await self._checked(request), self._smallest(may_see_small))
+    async def correlation(self, request: CorrelationRequest, *, may_see_personal: bool = True) -> CorrelationResponse:
+        return await answer_correlation(
+            self._backend.search, await self._checked(request, may_see_personal), self._smallest(may_see_personal)
+        )
 
-    async def _checked(self, request: Figures) -> Figures:
+    async def crosstab(self, request: CrosstabRequest, *, may_see_personal: bool = True) -> CrosstabResponse:
+        return await answer_crosstab(self._backend.search, await self._checked(request, may_see_personal), self._smallest(may_see_personal))
+
+    async def _checked(self, request: Figures, may_see_personal: bool) -> Figures:
         """A request of figures with its text and filters checked, and in their place whom they mean; the figures check the rest."""
         check_text(request.q)
+        if not may_see_personal:
+            await self._resolver.check_impersonal(request.q, request.filters, fields_of(request))
         check_filters(request.filters)
         request = with_grouped_days(request, self._resolver.today())
         filters = await find_population(self._backend.search, self._resolver, request.q, request.filters)
         return msgspec.structs.replace(request, q="", filters=filters)
 
-    def _smallest(self, may_see_small: bool) -> int | None:
-        return None if may_see_small else self._small_group
+    def _smallest(self, may_see_personal: bool) -> int | None:
+        return None if may_see_personal else self._small_group
 
     async def check(self) -> None:
         await self._backend.check()

@@ -15,6 +15,7 @@ from crmsearch.contract import FIELDS
 from crmsearch.errors import BackendAuthError, BackendTimeoutError, BackendUnavailableError, IndexNotReadyError
 from crmsearch.search.cursor import Position
 from crmsearch.settings import ApiSettings, Secret
+from tests.keys import Keys, bearer
 
 HOST = "crm.test"
 JSON: dict[str, Any] = {"headers": {"Content-Type": "application/json"}}
@@ -189,24 +190,16 @@ def test_statistics_have_the_shape_that_is_promised(client: TestClient[Litestar]
     assert set(answer["groups"][0]) == {"value", "label", "population", "fields"}
 
 
-def test_small_groups_are_kept_from_a_caller_that_a_guard_has_marked(backend: CannedBackend) -> None:
-    """Until there are roles, everybody who has the key may see them."""
-    app = create_app(backend, ApiSettings(allowed_hosts=HOST, small_group=4))
-    inner = app.asgi_handler
-
-    async def marked(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("state", {})["may_see_small"] = False
-        await inner(scope, receive, send)
-
+def test_small_groups_are_kept_from_a_role_that_may_not_see_personal_data(backend: CannedBackend) -> None:
+    keys: Any = Keys()
+    analyst, agent = bearer(keys.make("analyst")), bearer(keys.make("agent"))
+    app = create_app(backend, ApiSettings(allowed_hosts=HOST, small_group=4), keys=keys)
     paths = ("/v1/stats/age", "/v1/stats/correlation?fields=age,revenue", "/v1/stats/crosstab?rows=city&columns=gender")
     with TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False) as client:
         for path in paths:
-            assert client.get(path).status_code == 200
-    app.asgi_handler = marked
-    with TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False) as client:
-        for path in paths:
-            _assert_problem(client.get(path), 403, "small_group")
-            _assert_problem(client.get(path, headers={"Accept": "image/svg+xml"}), 403, "small_group")
+            assert client.get(path, headers=agent).status_code == 200
+            _assert_problem(client.get(path, headers=analyst), 403, "small_group")
+            _assert_problem(client.get(path, headers={"Accept": "image/svg+xml", **analyst}), 403, "small_group")
 
 
 def test_no_field_is_called_like_a_path_of_statistics() -> None:

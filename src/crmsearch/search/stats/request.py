@@ -26,6 +26,7 @@ __all__ = [
     "check_correlation",
     "check_crosstab",
     "check_stats",
+    "fields_of",
     "parse_grouping",
     "parse_groupings",
     "parse_histogram",
@@ -132,6 +133,13 @@ class CrosstabRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 Figures = TypeVar("Figures", StatsRequest, CorrelationRequest, CrosstabRequest)
+
+
+def fields_of(request: StatsRequest | CorrelationRequest | CrosstabRequest) -> list[str]:
+    """All fields that a request is about or groups by."""
+    if isinstance(request, CrosstabRequest):
+        return [as_grouping(each).field for each in (request.rows, request.columns)]
+    return [*request.fields, *(each.field for each in request.groupings)] if isinstance(request, StatsRequest) else request.fields
 
 
 def as_grouping(given: str | Grouping) -> Grouping:
