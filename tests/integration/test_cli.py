@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import httpx
 import msgspec
 import pytest
 
+from crmsearch import cli
 from crmsearch.background import running_api
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.indexing.names import run_of
@@ -29,40 +30,6 @@ from tests.documents import own_prefix, put_documents
 from tests.reports import REPORT
 
 Crmsearch = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = [
-    (),
-    ("demo",),
-    ("up",),
-    ("down",),
-    ("sample",),
-    ("ingest",),
-    ("clean",),
-    ("index",),
-    ("index", "list"),
-    ("index", "create"),
-    ("index", "promote"),
-    ("index", "rebuild"),
-    ("snapshot",),
-    ("snapshot", "create"),
-    ("snapshot", "list"),
-    ("snapshot", "restore"),
-    ("index", "rollback"),
-    ("index", "prune"),
-    ("serve",),
-    ("search",),
-    ("stats",),
-    ("keys",),
-    ("keys", "create"),
-    ("keys", "list"),
-    ("keys", "revoke"),
-    ("node",),
-    ("node", "install"),
-    ("node", "start"),
-    ("node", "stop"),
-    ("node", "status"),
-    ("node", "logs"),
-    ("doctor",),
-]
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -89,16 +56,6 @@ def crmsearch(loaded: Loaded) -> Crmsearch:
 
 def _with(settings: Settings, **given: Any) -> Settings:
     return msgspec.structs.replace(settings, elasticsearch=msgspec.structs.replace(settings.elasticsearch, **given))
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself_with_an_example(crmsearch: Crmsearch, command: Sequence[str]) -> None:
-    answer = crmsearch(*command, "--help")
-    assert answer.returncode == 0
-    assert answer.stdout.startswith("Usage: crmsearch")
-    assert answer.stderr == ""
-    # A group lists its commands, and each of them has its own.
-    assert "Example" in answer.stdout or command in {(), ("index",), ("node",), ("snapshot",)}
 
 
 def test_search_for_machines_and_for_people(crmsearch: Crmsearch, loaded: Loaded) -> None:
@@ -170,16 +127,22 @@ def test_doctor_tells_what_is_there(crmsearch: Crmsearch, loaded: Loaded) -> Non
         (["index", "promote", "crm-customers-20200101t000000z"], 1, "index list"),
         (["index", "promote", "*"], 1, "index list"),
         (["index", "promote", "*", "--report", __file__], 5, "not the report of a run"),
-        (["serve", "--host", "0.0.0.0"], 2, "CRMSEARCH_API_KEY"),
+        (["serve", "--host", "0.0.0.0"], 2, "crmsearch keys create"),
     ],
 )
-def test_mistakes_are_named_with_their_exit_code(crmsearch: Crmsearch, arguments: list[str], code: int, words: str) -> None:
+def test_mistakes_are_named_with_their_exit_code(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    # In this process, since the start of one takes longer than finding a mistake; how a process ends is tested elsewhere.
+    monkeypatch.setattr(os, "environ", _environment(loaded.settings))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     began = time.monotonic()
-    answer = crmsearch(*arguments)
-    assert answer.returncode == code, answer.stderr
-    assert words in answer.stderr
-    assert answer.stdout == ""
-    assert "Traceback" not in answer.stderr
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    answer = capsys.readouterr()
+    assert ended.value.code == code, answer.err
+    assert words in answer.err
+    assert answer.out == ""
     # Long before a Spark could have started.
     assert time.monotonic() - began < 20
 

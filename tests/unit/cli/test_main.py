@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from crmsearch import cli
 from crmsearch.cli.data import _options, _share
@@ -157,3 +158,21 @@ def test_options_that_cannot_work_are_refused_before_spark_starts(
 ) -> None:
     with pytest.raises(error):
         _options(paths=paths, source=source, columns=columns)
+
+
+def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    for name, each in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from _commands(each, (*path, name))
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(_commands(cli.cli)), ids=lambda each: " ".join(each) if isinstance(each, tuple) else each.name
+)
+def test_every_command_explains_itself_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
+    answer = CliRunner().invoke(cli.cli, [*path, "--help"], prog_name="crmsearch")
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith(f"Usage: {' '.join(('crmsearch', *path))}")
+    assert answer.stderr == ""
+    # A group lists its commands, and each of them has its own.
+    assert "Example" in answer.stdout or isinstance(command, click.Group)
