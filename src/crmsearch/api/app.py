@@ -21,6 +21,7 @@ from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
+from crmsearch.api.metrics import metrics_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
@@ -104,9 +105,11 @@ def create_app(
         guards=[make_access_guard(settings.key, keys)],
         security=[{"key": []}],
     )
+    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys)], security=[{"key": []}])
     app = Litestar(
         route_handlers=[
             version_1,
+            guarded,
             live,
             ready,
             create_static_files_router("/assets/swagger", [_SWAGGER], include_in_schema=False, name="swagger"),

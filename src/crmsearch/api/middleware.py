@@ -10,6 +10,8 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from crmsearch.api.metrics import IN_PROGRESS, note_request
+
 __all__ = ["observed"]
 
 logger = logging.getLogger("crmsearch.access")
@@ -36,6 +38,7 @@ def observed(app: ASGIApp) -> ASGIApp:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status, started = 500, False
+        IN_PROGRESS.inc()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, started
@@ -58,7 +61,10 @@ def observed(app: ASGIApp) -> ASGIApp:
             logger.error("an answer was broken off after it had begun (%s)", request_id)  # noqa: TRY400
         finally:
             route = scope.get("path_template") or "unrouted"
-            logger.info("%s %s %d %.1fms %s", scope["method"], route, status, (time.perf_counter() - began) * 1000, request_id)
+            seconds = time.perf_counter() - began
+            IN_PROGRESS.dec()
+            note_request(scope["method"], route, status, seconds)
+            logger.info("%s %s %d %.1fms %s", scope["method"], route, status, seconds * 1000, request_id)
 
     return wrapped
 

@@ -33,6 +33,7 @@ _PROBLEMS = {
     503: "Elasticsearch cannot be reached, or holds no customers yet; `Retry-After` says when to try again",
     504: "Elasticsearch did not answer in time; `Retry-After` says when to try again",
 }
+_GUARDED = ("/v1/", "/metrics")
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
 _WRITES = {"/v1/customers/{customer_id}", "/v1/customers/batch"}
@@ -80,7 +81,7 @@ def _operation(path: str, operation: Document) -> Document:
     has_body, is_versioned = "requestBody" in operation, "If-Match" in names
     statuses = [
         400,
-        *([401, 403] if path.startswith("/v1/") else []),
+        *([401, 403] if path.startswith(_GUARDED) else []),
         *([404] if ("{" in path and not has_body) or path in _NAMED_BY_QUERY else []),
         *([409] if is_versioned or (has_body and path in _WRITES) else []),
         *([412] if is_versioned else []),

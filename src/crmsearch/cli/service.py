@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from contextlib import suppress
 from typing import Any
 
@@ -60,6 +61,13 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
     _check_contract(settings)
     # The server's processes read their settings as any other: from the environment.
     os.environ.update(child_environment(settings))
+    with tempfile.TemporaryDirectory(prefix="crmsearch-metrics-") as counts:
+        if settings.api.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts  # where the processes count together, for any of them to tell
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     words.print(f"http://{settings.api.host}:{settings.api.port}/   API: /schema   Ctrl-C ends it", highlight=False)
     uvicorn.run(
         "crmsearch.api.app:create_app_from_env",

@@ -19,7 +19,15 @@ from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedEr
 __all__ = ["ROLES", "SCOPES", "Caller", "KeyRecord", "Role", "Scope", "check_scope", "make_key", "read_caller", "split_key"]
 
 Scope = Literal[
-    "customers:read", "customers:write", "customers:export", "statistics:read", "segments:write", "runs:read", "keys:write", "audit:read"
+    "customers:read",
+    "customers:write",
+    "customers:export",
+    "statistics:read",
+    "segments:write",
+    "runs:read",
+    "metrics:read",
+    "keys:write",
+    "audit:read",
 ]
 Role = Literal["agent", "app", "analyst", "admin", "custom"]
 
@@ -30,6 +38,7 @@ SCOPES: dict[Scope, str] = {
     "statistics:read": "statistics, insights, segments and their sizes; of few customers only with customers:read",
     "segments:write": "save and delete segments",
     "runs:read": "reports of loads",
+    "metrics:read": "metrics of the service, for Prometheus",
     "keys:write": "make, list and revoke keys",
     "audit:read": "read who has seen what",
 }

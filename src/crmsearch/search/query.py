@@ -28,7 +28,16 @@ from crmsearch.search.relevance import (
 from crmsearch.search.request import SearchRequest, SuggestRequest, parse_sort
 from crmsearch.search.text import QueryText, parse_text
 
-__all__ = ["Body", "build_count_body", "build_search_body", "build_suggest_body", "build_text_query", "is_enough", "stages_of"]
+__all__ = [
+    "Body",
+    "build_count_body",
+    "build_search_body",
+    "build_suggest_body",
+    "build_text_query",
+    "build_vitals_body",
+    "is_enough",
+    "stages_of",
+]
 
 TOTAL_LIMIT = 10_000  # hits are counted exactly up to here; beyond, total_relation says "gte" unless exact_total is asked for
 MAX_TOGETHER = 4  # words that may be one name typed with gaps
@@ -186,3 +195,8 @@ def _build_sort(request: SearchRequest, scored: bool) -> list[Body]:
         sort = [{"_score": {"order": "desc"}}]
     # The id makes the order total, so that a cursor neither repeats nor skips a hit; letter case counts, as it does between ids.
     return [*sort, {"customer_id.exact": {"order": "asc"}}]
+
+
+def build_vitals_body() -> Body:
+    """The ``_search`` body that counts all customers and finds when the newest was written."""
+    return {"size": 0, "track_total_hits": True, "query": {"match_all": {}}, "aggs": {"newest": {"max": {"field": "indexed_at"}}}}

@@ -1,6 +1,7 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -27,7 +28,7 @@ from crmsearch.search.facet_request import facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.lookup import LookupResponse, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.population import answer_in_stages, find_population
-from crmsearch.search.query import build_search_body, build_suggest_body, stages_of
+from crmsearch.search.query import build_search_body, build_suggest_body, build_vitals_body, stages_of
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import (
     ExportRequest,
@@ -90,6 +91,13 @@ class Export(msgspec.Struct, frozen=True):
 
     total: int
     pieces: AsyncIterator[bytes]
+
+
+class Vitals(msgspec.Struct, frozen=True):
+    """How the customers stand: how many are live, and when the newest of them was written."""
+
+    customers: int
+    newest: datetime | None
 
 
 class SearchService:
@@ -198,6 +206,11 @@ class SearchService:
 
     async def check(self) -> None:
         await self._backend.check()
+
+    async def vitals(self) -> Vitals:
+        answer = await self._backend.search(build_vitals_body())
+        newest = answer["aggregations"]["newest"].get("value")
+        return Vitals(_total(answer), datetime.fromtimestamp(newest / 1000, UTC) if newest is not None else None)
 
     async def _resolved(self, request: Request) -> Request:
         """A checked request with the conditions in its text among its filters, and what segments and relative days mean in their place."""

@@ -53,7 +53,7 @@ def api(keys: Keys) -> Iterator[Api]:
 
 def _routes(app: Litestar) -> Iterator[tuple[str, str, Scope]]:
     for route in app.routes:
-        if isinstance(route, HTTPRoute) and route.path.startswith("/v1/"):
+        if isinstance(route, HTTPRoute) and route.path.startswith(("/v1/", "/metrics")):
             for handler in route.route_handlers:
                 for method in handler.http_methods - {"OPTIONS"}:
                     yield method, route.path, handler.opt["scope"]

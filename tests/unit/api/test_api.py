@@ -399,6 +399,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/v1/fields",
         "/health/live",
         "/health/ready",
+        "/metrics",
     }
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
     assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total"}

@@ -40,7 +40,7 @@ def test_every_route_tells_its_problems(document: dict[str, Any]) -> None:
         statuses = {int(status) for status in operation["responses"]}
         assert statuses & {200, 204}, path
         assert 400 in statuses, path
-        assert ({401, 403} <= statuses) == path.startswith("/v1/"), path
+        assert ({401, 403} <= statuses) == path.startswith(("/v1/", "/metrics")), path
         assert (404 in statuses) == (("{" in path and method != "put") or path == "/v1/segments/compare"), path
         is_versioned, is_write = "segments" in path and method in {"put", "delete"}, path == "/v1/customers/batch" or method == "put"
         assert (409 in statuses) == (is_versioned or is_write), path
@@ -147,7 +147,7 @@ def test_a_version_is_told_by_a_header(document: dict[str, Any]) -> None:
 def test_the_key_is_described_where_one_is_asked_for(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     for path, _, operation in _operations(document):
-        assert operation.get("security", []) == ([{"key": []}] if path.startswith("/v1/") else []), path
+        assert operation.get("security", []) == ([{"key": []}] if path.startswith(("/v1/", "/metrics")) else []), path
 
 
 def test_the_page_shows_the_same_document(client: TestClient[Litestar]) -> None:
