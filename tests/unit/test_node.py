@@ -199,7 +199,7 @@ def test_a_wrong_archive_is_refused_and_leaves_nothing(
 
 
 def test_named_elasticsearch_is_used_as_it_is(settings: Settings) -> None:
-    named = msgspec.structs.replace(settings, elasticsearch=ElasticsearchSettings(url="http://es.example.com:9200"))
+    named = msgspec.structs.replace(settings, elasticsearch=ElasticsearchSettings(url="https://es.example.com:9200"))
     assert node.ensure(named) is named
     assert node.connection(named) is named
     with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):

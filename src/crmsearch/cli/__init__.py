@@ -9,6 +9,7 @@ import click
 from crmsearch import __version__
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
+from crmsearch.cli.keys import keys
 from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, node, doctor):
+for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, node, keys, doctor):
     cli.add_command(command)
 
 
