@@ -57,6 +57,9 @@ COMMANDS = [
     ("node", "stop"),
     ("node", "status"),
     ("node", "logs"),
+    ("keys",),
+    ("keys", "bootstrap"),
+    ("keys", "revoke-old"),
     ("doctor",),
 ]
 
@@ -94,7 +97,7 @@ def test_every_command_explains_itself_with_an_example(crmsearch: Crmsearch, com
     assert answer.stdout.startswith("Usage: crmsearch")
     assert answer.stderr == ""
     # A group lists its commands, and each of them has its own.
-    assert "Example" in answer.stdout or command in {(), ("index",), ("node",), ("snapshot",)}
+    assert "Example" in answer.stdout or command in {(), ("index",), ("keys",), ("node",), ("snapshot",)}
 
 
 def test_search_for_machines_and_for_people(crmsearch: Crmsearch, loaded: Loaded) -> None:

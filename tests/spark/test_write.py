@@ -77,6 +77,16 @@ def test_an_api_key_wins_over_a_user() -> None:
     assert "es.net.http.auth.user" not in both
 
 
+def test_plans_and_event_logs_hide_the_login(spark: SparkSession) -> None:
+    given = {"username": "elastic", "password": Secret("geheim")}
+    secret = {**_options(url="http://localhost", **given), "es.net.ssl.truststore.pass": "geheim"}
+    secret |= {"es.net.http.header.Authorization": "ApiKey geheim"}
+    jvm: Any = spark._jvm
+    shown = jvm.org.apache.spark.sql.internal.SQLConf.get().redactOptions(jvm.PythonUtils.toScalaMap(secret)).toString()
+    assert "es.net.http.auth.pass" in shown
+    assert "geheim" not in shown
+
+
 @pytest.mark.parametrize("url", ["", "es.example.com:9200"])
 def test_without_an_address_nothing_is_begun(url: str) -> None:
     with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):
