@@ -15,6 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
 from crmsearch.errors import BackendUnavailableError, JobError
+from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings, Settings, SparkSettings
 from spark.refused import Refusal, find_refused
 from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
@@ -221,5 +222,5 @@ def _write_failure(text: str) -> str:
     """What kind of failure it was, by marks that the connector's messages are known to hold."""
     for mark, meaning in _KNOWN_FAILURES.items():
         if mark in text:
-            return f"indexing failed: {meaning}"
+            return f"indexing failed: {meaning}{missing_privilege(text)}"
     return "indexing failed; Elasticsearch's own log says why"

@@ -17,6 +17,7 @@ FLOORS: dict[str, int] = {
     "errors": 0,
     "contract": 0,
     "inputs": 0,
+    "refusals": 0,
     "resources": 0,
     "addresses": 1,
     "settings": 1,
@@ -47,7 +48,7 @@ FLOORS: dict[str, int] = {
 # search is pure but for its service, the one module that knows Elasticsearch.
 PURE = [path for path in (SOURCE / "search").rglob("*.py") if path.stem != "service"]
 PURE += [path for package in ("cleaning", "privacy", "charts") for path in (SOURCE / package).glob("*.py")]
-SPARK_MAY_USE = {"contract", "cleaning", "resolution", "mining", "privacy", "settings", "trust", "errors", "inputs"}
+SPARK_MAY_USE = {"contract", "cleaning", "resolution", "mining", "privacy", "settings", "trust", "errors", "inputs", "refusals"}
 
 
 def _imports(path: Path) -> Iterator[str]:

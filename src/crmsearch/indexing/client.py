@@ -1,7 +1,6 @@
 """Elasticsearch clients, and its errors turned into ours."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -24,6 +23,7 @@ from crmsearch.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings
 from crmsearch.trust import explain, make_ssl_context
 
@@ -123,7 +123,8 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
             "Elasticsearch has blocked writes, as it does when its disk is nearly full; free disk space and it takes them again"
         )
     if error.status_code == 403:
-        return BackendAuthError(f"the Elasticsearch user or key lacks a privilege that this needs{_missing_privilege(error)}")
+        reason = str(_cause(error).get("reason", ""))
+        return BackendAuthError(f"the Elasticsearch user or key lacks a privilege that this needs{missing_privilege(reason)}")
     if kind == "index_not_found_exception":
         return IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
     if kind == "search_timeout_exception":
@@ -165,16 +166,6 @@ def _why_unreachable(error: elasticsearch.ConnectionError) -> str:
             "CRMSEARCH_ELASTICSEARCH_URL must begin with https://"
         )
     return "Elasticsearch cannot be reached; start the local node with `crmsearch node start`, or check CRMSEARCH_ELASTICSEARCH_URL"
-
-
-def _missing_privilege(error: elasticsearch.ApiError) -> str:
-    """Which privilege would do, on which indices, where Elasticsearch says it; of its text nothing else is told."""
-    reason = str(_cause(error).get("reason", ""))
-    if not (wanted := re.search(r"granted by the (index|cluster) privileges \[([\w,/: ]+)\]", reason)):
-        return ""
-    places = re.search(r"on (?:restricted )?indices \[([^\]]+)\]", reason)
-    where = f" on {places[1]}" if places else ""
-    return f": one of the {wanted[1]} privileges {wanted[2].replace(',', ', ')}{where}"
 
 
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
