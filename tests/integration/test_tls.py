@@ -35,7 +35,7 @@ from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from spark.write import to_elasticsearch
 from tests.certificates import fingerprint, write
 from tests.documents import BEGAN_AT, runs_of
-from tests.node_fixture import local_settings
+from tests.node_fixture import START_TIMEOUT_S, local_settings
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net").exists(), reason="takes 127.0.0.2 for another host, which not every system has")
@@ -64,7 +64,8 @@ def _crmsearch(settings: Settings, *arguments: str, **more: str) -> subprocess.C
 @pytest.fixture(scope="module")
 def superuser() -> Iterator[Settings]:
     with local_settings(heap="512m", tls=True) as settings:
-        yield node.ensure(settings)
+        patient = msgspec.structs.replace(settings.node, start_timeout_s=START_TIMEOUT_S)
+        yield node.ensure(msgspec.structs.replace(settings, node=patient))
 
 
 @pytest.fixture(scope="module")
