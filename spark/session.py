@@ -33,6 +33,8 @@ def make_session(settings: SparkSettings, name: str, storage: StorageSettings = 
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 2000)
         # A second copy of a slow task would send its documents twice.
         .config("spark.speculation", "false")
+        # Plans name the options of a write, and an event log keeps plans; Spark itself hides passwords and tokens only.
+        .config("spark.redaction.regex", "(?i)secret|password|token|access[.]?key|[.]pass$|authorization")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.warehouse.dir", "/tmp/crmsearch-spark-warehouse")  # noqa: S108 - never written: no tables are made

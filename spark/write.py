@@ -14,10 +14,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
-from crmsearch.errors import ConfigError, JobError
+from crmsearch.errors import BackendUnavailableError, JobError
+from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings, Settings, SparkSettings
 from spark.refused import Refusal, find_refused
 from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
+from spark.truststore import trust_options
 
 __all__ = [
     "QUARANTINE_COLUMNS",
@@ -55,14 +57,12 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
     Raises:
         ConfigError: no Elasticsearch is set.
     """
-    if not settings.host:
-        raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not set or is not a URL; it looks like https://es.example.com:9200")
+    addresses = settings.addresses
     options = {
-        "es.nodes": settings.host,
-        "es.port": str(settings.port),
+        "es.nodes": ",".join(address.place for address in addresses),
         # The address given is the one that works; the nodes' own may be hidden behind a proxy or a container network.
         "es.nodes.wan.only": "true",
-        "es.net.ssl": str(settings.tls).lower(),
+        "es.net.ssl": str(addresses[0].tls).lower(),
         "es.index.auto.create": "false",
         # 5 MB and 5,000 documents loaded about 1.5 times as fast as the defaults of 1 MB and 1,000.
         "es.batch.size.bytes": "5mb",
@@ -74,8 +74,8 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
         # A connection that died unnoticed is given up after this, and another is tried.
         "es.http.timeout": f"{math.ceil(spark.write_timeout_s)}s",
     }
-    if settings.path_prefix:
-        options["es.nodes.path.prefix"] = settings.path_prefix
+    if addresses[0].path_prefix:
+        options["es.nodes.path.prefix"] = addresses[0].path_prefix
     if settings.api_key:
         options["es.net.http.header.Authorization"] = f"ApiKey {settings.api_key!s}"
     elif settings.username:
@@ -118,19 +118,24 @@ def _save(documents: DataFrame, index: str, settings: Settings, mapping: dict[st
     """Write a frame; returns the mark of a refusal of one of its documents, after which some of the others may not have been written."""
     options = connector_options(settings.elasticsearch, settings.spark) | mapping
     tasks = documents.coalesce(settings.spark.write_tasks)
-    writer = tasks.write.format("org.elasticsearch.spark.sql").mode("append").options(**options)
     for attempt in range(settings.spark.write_retries + 1):
+        last = attempt == settings.spark.write_retries
         try:
-            writer.save(index)
+            # Anew for every attempt, since a certificate may have been renewed meanwhile.
+            trusted = options | trust_options(documents.sparkSession, settings.elasticsearch)
+            tasks.write.format("org.elasticsearch.spark.sql").mode("append").options(**trusted).save(index)
+        except BackendUnavailableError:
+            if last:
+                raise
         except Py4JJavaError as error:
             text = _text_of(error)
             if (refusal := next((mark for mark in _REFUSALS if mark in text), None)) is not None:
                 return refusal
-            if attempt == settings.spark.write_retries or not any(mark in text for mark in _PASSING):
+            if last or not any(mark in text for mark in _PASSING):
                 raise JobError(_write_failure(text)) from None
-            time.sleep(min(_LONGEST_PAUSE_S, 2.0**attempt))
         else:
             break
+        time.sleep(min(_LONGEST_PAUSE_S, 2.0**attempt))
     return None
 
 
@@ -172,6 +177,8 @@ def write_quarantine(rejected: DataFrame, out: str, mode: str = "overwrite") -> 
 
 
 _KNOWN_FAILURES = {
+    "SSLHandshakeException": "Elasticsearch presents another certificate than when the write began; load again",
+    "SSLException": "the TLS connection to Elasticsearch failed",
     "cluster_block_exception": "Elasticsearch has blocked writes, as it does when its disk is nearly full",
     "flood-stage": "Elasticsearch has blocked writes, as it does when its disk is nearly full",
     "security_exception": "Elasticsearch refuses the credentials or a privilege",
@@ -215,5 +222,5 @@ def _write_failure(text: str) -> str:
     """What kind of failure it was, by marks that the connector's messages are known to hold."""
     for mark, meaning in _KNOWN_FAILURES.items():
         if mark in text:
-            return f"indexing failed: {meaning}"
+            return f"indexing failed: {meaning}{missing_privilege(text)}"
     return "indexing failed; Elasticsearch's own log says why"

@@ -20,13 +20,14 @@ from crmsearch import node
 from crmsearch.node.process import is_node
 from crmsearch.processes import free_port, wait_until
 from crmsearch.settings import Settings, from_env
+from crmsearch.trust import make_ssl_context
 
 DEATH_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 300.0  # it is started while much else runs
 
 
 @contextmanager
-def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
+def local_settings(*, heap: str = "1g", tls: bool = False) -> Iterator[Settings]:
     """Settings of a local node with a state directory and ports of its own; whatever runs there at the end is stopped."""
     settings = from_env()
     # Not pytest's tmp_path: its parents are 0700, and a node started by root runs as another user.
@@ -36,7 +37,7 @@ def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
         settings,
         elasticsearch=msgspec.structs.replace(settings.elasticsearch, url=""),
         paths=msgspec.structs.replace(settings.paths, state_dir=str(state_dir)),
-        node=msgspec.structs.replace(settings.node, port=free_port(20000 + secrets.randbelow(9000)), heap=heap),
+        node=msgspec.structs.replace(settings.node, port=free_port(20000 + secrets.randbelow(9000)), heap=heap, tls=tls),
     )
     try:
         yield settings
@@ -96,8 +97,8 @@ def _delete_indices(settings: Settings) -> None:
     target = settings.elasticsearch
     headers = {"Authorization": f"ApiKey {target.api_key}"} if target.api_key else {}
     auth = (target.username, target.password) if target.username and not target.api_key else None
-    verify = target.ca_cert or True
-    with httpx.Client(base_url=target.url, headers=headers, auth=auth, verify=verify, trust_env=False, timeout=30) as client:
+    verify = make_ssl_context(target) or True
+    with httpx.Client(base_url=target.addresses[0].url, headers=headers, auth=auth, verify=verify, trust_env=False, timeout=30) as client:
         answer = client.get(f"/_cat/indices/{target.index_prefix}-*", params={"format": "json", "h": "index", "expand_wildcards": "all"})
         for row in answer.raise_for_status().json():
             client.delete(f"/{row['index']}").raise_for_status()

@@ -46,8 +46,9 @@ class Proxy:
         refuse: nothing listens, and open connections are reset, as when a process was killed.
     """
 
-    def __init__(self, target: tuple[str, int], late_s: float) -> None:
+    def __init__(self, target: tuple[str, int], late_s: float, host: str = "127.0.0.1") -> None:
         self._target = target
+        self._host = host
         self._late_s = late_s
         self._mode: Mode = "pass"
         self._to_pass = 0  # requests that are still answered before the mode takes effect
@@ -104,7 +105,7 @@ class Proxy:
             await self._listen()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:

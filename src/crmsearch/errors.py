@@ -21,6 +21,7 @@
     ├── BackendError                    502  exit 4   Elasticsearch refused or failed
     │   ├── BackendUnavailableError     503           Elasticsearch cannot be reached
     │   ├── BackendTimeoutError         504           Elasticsearch did not answer in time
+    │   ├── BackendTlsError             502           its certificate is not to be trusted, or it speaks no TLS
     │   ├── BackendAuthError            502           Elasticsearch refuses the credentials
     │   └── BackendReadOnlyError        503           Elasticsearch has blocked writes (its disk is nearly full)
     ├── ConfigError                     500  exit 2   a setting, an option or the machine is not as needed
@@ -47,6 +48,7 @@ __all__ = [
     "BackendError",
     "BackendReadOnlyError",
     "BackendTimeoutError",
+    "BackendTlsError",
     "BackendUnavailableError",
     "ConfigError",
     "ConflictError",
@@ -170,6 +172,10 @@ class BackendUnavailableError(BackendError):
 
 class BackendTimeoutError(BackendError):
     code, status, title = "backend_timeout", 504, "Elasticsearch did not answer in time"
+
+
+class BackendTlsError(BackendError):
+    code, title = "backend_tls", "Elasticsearch cannot be trusted"
 
 
 class BackendAuthError(BackendError):

@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from crmsearch.addresses import LOOPBACK, Address, parse_addresses
 from crmsearch.errors import ConfigError
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 PREFIX = "CRMSEARCH_"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # host names that no other machine can reach
 
 Cloud = Literal["aws", "aliyun", "tencent", "huawei"]
 CLOUDS: tuple[Cloud, ...] = ("aws", "aliyun", "tencent", "huawei")
@@ -59,11 +58,28 @@ class Secret(str):
 
 
 class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    url: Annotated[str, Meta(description="Elasticsearch to use, e.g. `https://es.example.com:9200`; empty means the local node")] = ""
-    username: Annotated[str, Meta(description="User name, with `CRMSEARCH_ELASTICSEARCH_PASSWORD`")] = ""
+    url: Annotated[
+        str,
+        Meta(
+            description="Elasticsearch to use, e.g. `https://es.example.com:9200`; several nodes separated by commas; plain http only to "
+            "this machine; empty means the local node"
+        ),
+    ] = ""
+    username: Annotated[str, Meta(description="User name, with `CRMSEARCH_ELASTICSEARCH_PASSWORD`; better is an API key")] = ""
     password: Annotated[Secret, Meta(description="Password of that user")] = Secret()
-    api_key: Annotated[Secret, Meta(description="Encoded API key; wins over user name and password")] = Secret()
-    ca_cert: Annotated[str, Meta(description="PEM file of the authority that signed the server's certificate")] = ""
+    api_key: Annotated[Secret, Meta(description="Encoded API key, in place of user name and password")] = Secret()
+    api_key_file: Annotated[str, Meta(description="File that holds the encoded API key, as `crmsearch keys bootstrap` writes it")] = ""
+    ca_file: Annotated[
+        str, Meta(description="PEM file of the authority that signed the server's certificate; then no other authority is trusted")
+    ] = ""
+    fingerprint: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9a-fA-F]{2}(:?[0-9a-fA-F]{2}){31})?$",
+            description="SHA-256 of the server's certificate, or of an authority's that the server sends along, in hex; "
+            "in place of a PEM file",
+        ),
+    ] = ""
     timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for one answer, in seconds")] = 10.0
     index_prefix: Annotated[
         str, Meta(pattern="^[a-z][a-z0-9_]*$", description="First part of every index name, e.g. `crm` in `crm-customers`")
@@ -79,37 +95,15 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
     replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
 
     @property
-    def host(self) -> str:
-        """Host name or address without brackets or port; empty when no URL is set or it is none."""
-        return self._parts.hostname or ""
-
-    @property
-    def port(self) -> int:
-        """Port, by default 443 for ``https`` and 9200 for ``http``.
+    def addresses(self) -> tuple[Address, ...]:
+        """The nodes of the URL, at least one.
 
         Raises:
-            ConfigError: the port in the URL is no port.
+            ConfigError: no URL is set, or it is none that may be used.
         """
-        try:
-            return self._parts.port or (443 if self.tls else 9200)
-        except ValueError as error:
-            raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL has a port that is none; it looks like https://es.example.com:9200") from error
-
-    @property
-    def tls(self) -> bool:
-        return self._parts.scheme == "https"
-
-    @property
-    def path_prefix(self) -> str:
-        """Path behind the host, where a proxy has put Elasticsearch under one; empty otherwise."""
-        return self._parts.path if self._parts.path.strip("/") else ""
-
-    @property
-    def _parts(self) -> SplitResult:
-        try:
-            return urlsplit(self.url)
-        except ValueError as error:
-            raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200") from error
+        if found := parse_addresses(self.url):
+            return found
+        raise ConfigError("no Elasticsearch is set; start the local node with `crmsearch node start`, or set CRMSEARCH_ELASTICSEARCH_URL")
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +189,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     user: Annotated[str, Meta(pattern="^[a-z_][a-z0-9_-]*$", description="User the node runs as when started by root; made if missing")] = (
         "crmsearch"
     )
+    tls: Annotated[bool, Meta(description="Have the local node speak TLS, with a certificate of an authority made for it")] = False
     java_home: Annotated[str, Meta(description="JDK 21 or newer for the node; found by itself when empty")] = ""
     start_timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for the node to answer, in seconds")] = 120.0
 
@@ -271,7 +266,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             field = place.strip("`").removeprefix("$.")
             variable = next(row.variable for row in rows.values() if (row.section, row.field) == (section, field))
             raise ConfigError(f"{variable}: {reason}") from error
-    return Settings(**sections)
+    return Settings(**sections | {"elasticsearch": _with_login(sections["elasticsearch"])})
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
@@ -298,6 +293,31 @@ def storage_credentials(cloud: Cloud, environ: Mapping[str, str] | None = None) 
     if not (access_key and secret_key):
         raise ConfigError(f"{names[0]} and {names[1]} belong together; only one of them is set")
     return StorageCredentials(Secret(access_key), Secret(secret_key), Secret(token))
+
+
+def _with_login(settings: ElasticsearchSettings) -> ElasticsearchSettings:
+    """The settings with one login, that of a file read, and one thing to trust at most."""
+    parse_addresses(settings.url)
+    logins = {
+        "CRMSEARCH_ELASTICSEARCH_USERNAME": settings.username,
+        "CRMSEARCH_ELASTICSEARCH_API_KEY": settings.api_key,
+        "CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": settings.api_key_file,
+    }
+    if len(given := [variable for variable, value in logins.items() if value]) > 1:
+        raise ConfigError(f"{' and '.join(given)} are set; one login is needed, so unset the other")
+    if settings.ca_file and settings.fingerprint:
+        raise ConfigError("CRMSEARCH_ELASTICSEARCH_CA_FILE and _FINGERPRINT are set; one says whom to trust, so unset the other")
+    if not settings.api_key_file:
+        return settings
+    try:
+        key = Path(settings.api_key_file).read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"CRMSEARCH_ELASTICSEARCH_API_KEY_FILE cannot be read ({type(error).__name__}); `crmsearch keys bootstrap` makes such files"
+        ) from error
+    if not key or len(key.split()) > 1:
+        raise ConfigError("CRMSEARCH_ELASTICSEARCH_API_KEY_FILE holds no key; `crmsearch keys bootstrap` makes such files")
+    return msgspec.structs.replace(settings, api_key=Secret(key), api_key_file="")
 
 
 def _decode_secret(type_: type, value: Any) -> Any:

@@ -66,7 +66,8 @@ def base(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def proxy(base: Settings) -> Iterator[Proxy]:
-    with Proxy((base.elasticsearch.host, base.elasticsearch.port), late_s=TIMEOUT_S * 0.8).running() as proxy:
+    (node,) = base.elasticsearch.addresses
+    with Proxy((node.host, node.port), late_s=TIMEOUT_S * 0.8).running() as proxy:
         yield proxy
 
 

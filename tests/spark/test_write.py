@@ -34,11 +34,11 @@ def _options(**given: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://127.0.0.1:9200", {"es.nodes": "127.0.0.1", "es.port": "9200", "es.net.ssl": "false"}),
-        ("http://es", {"es.nodes": "es", "es.port": "9200", "es.net.ssl": "false"}),
-        ("https://es.example.com", {"es.nodes": "es.example.com", "es.port": "443", "es.net.ssl": "true"}),
-        ("https://es.example.com:9243/", {"es.port": "9243", "es.net.ssl": "true"}),
-        ("https://proxy.example.com/search/es", {"es.nodes": "proxy.example.com", "es.nodes.path.prefix": "/search/es"}),
+        ("http://127.0.0.1:9201", {"es.nodes": "127.0.0.1:9201", "es.net.ssl": "false"}),
+        ("http://localhost", {"es.nodes": "localhost:9200", "es.net.ssl": "false"}),
+        ("https://es.example.com", {"es.nodes": "es.example.com:443", "es.net.ssl": "true"}),
+        ("https://es1.example.com:9243/,https://es2.example.com", {"es.nodes": "es1.example.com:9243,es2.example.com:443"}),
+        ("https://proxy.example.com/search/es", {"es.nodes": "proxy.example.com:443", "es.nodes.path.prefix": "/search/es"}),
     ],
 )
 def test_the_address_is_taken_apart(url: str, expected: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> N
 
 
 def test_writing_is_by_id_into_an_index_that_is_there() -> None:
-    options = _options(url="http://es")
+    options = _options(url="http://localhost")
     assert options["es.index.auto.create"] == "false"
     assert options["es.nodes.wan.only"] == "true"
     assert options["es.batch.write.retry.count"] == "6"
@@ -69,12 +69,22 @@ def test_writing_is_by_id_into_an_index_that_is_there() -> None:
 
 def test_an_api_key_wins_over_a_user() -> None:
     login = {"es.net.http.auth.user", "es.net.http.auth.pass", "es.net.http.header.Authorization"}
-    assert not login & _options(url="http://es").keys()
-    user = _options(url="http://es", username="elastic", password=Secret("secret"))
+    assert not login & _options(url="http://localhost").keys()
+    user = _options(url="http://localhost", username="elastic", password=Secret("secret"))
     assert (user["es.net.http.auth.user"], user["es.net.http.auth.pass"]) == ("elastic", "secret")
-    both = _options(url="http://es", username="elastic", password=Secret("secret"), api_key=Secret("a2V5"))
+    both = _options(url="http://localhost", username="elastic", password=Secret("secret"), api_key=Secret("a2V5"))
     assert both["es.net.http.header.Authorization"] == "ApiKey a2V5"
     assert "es.net.http.auth.user" not in both
+
+
+def test_plans_and_event_logs_hide_the_login(spark: SparkSession) -> None:
+    given = {"username": "elastic", "password": Secret("geheim")}
+    secret = {**_options(url="http://localhost", **given), "es.net.ssl.truststore.pass": "geheim"}
+    secret |= {"es.net.http.header.Authorization": "ApiKey geheim"}
+    jvm: Any = spark._jvm
+    shown = jvm.org.apache.spark.sql.internal.SQLConf.get().redactOptions(jvm.PythonUtils.toScalaMap(secret)).toString()
+    assert "es.net.http.auth.pass" in shown
+    assert "geheim" not in shown
 
 
 @pytest.mark.parametrize("url", ["", "es.example.com:9200"])

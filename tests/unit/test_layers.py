@@ -17,7 +17,9 @@ FLOORS: dict[str, int] = {
     "errors": 0,
     "contract": 0,
     "inputs": 0,
+    "refusals": 0,
     "resources": 0,
+    "addresses": 1,
     "settings": 1,
     "cleaning": 2,
     "mining": 2,
@@ -29,6 +31,7 @@ FLOORS: dict[str, int] = {
     "java": 2,
     "keyfile": 2,
     "processes": 2,
+    "trust": 2,
     "search": 3,
     "indexing": 3,
     "artifacts": 3,
@@ -45,7 +48,7 @@ FLOORS: dict[str, int] = {
 # search is pure but for its service, the one module that knows Elasticsearch.
 PURE = [path for path in (SOURCE / "search").rglob("*.py") if path.stem != "service"]
 PURE += [path for package in ("cleaning", "privacy", "charts") for path in (SOURCE / package).glob("*.py")]
-SPARK_MAY_USE = {"contract", "cleaning", "resolution", "mining", "privacy", "settings", "errors", "inputs"}
+SPARK_MAY_USE = {"contract", "cleaning", "resolution", "mining", "privacy", "settings", "trust", "errors", "inputs", "refusals"}
 
 
 def _imports(path: Path) -> Iterator[str]:

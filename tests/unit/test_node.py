@@ -93,6 +93,17 @@ def test_config_binds_to_loopback_with_security_on(settings: Settings, tmp_path:
     assert not any("geheim" in content for content in config.values())
 
 
+def test_tls_is_spoken_when_asked_for(settings: Settings, tmp_path: Path) -> None:
+    home, files = install_script(settings, ""), NodeFiles(tmp_path)
+    plain = elasticsearch_yml(render_config(files, home, 1, 2, "p")["elasticsearch.yml"])
+    values = elasticsearch_yml(render_config(files, home, 1, 2, "p", tls=True)["elasticsearch.yml"])
+    assert plain["xpack.security.http.ssl.enabled"] is False
+    assert "xpack.security.http.ssl.key" not in plain
+    assert values["xpack.security.http.ssl.enabled"] is True
+    assert values["xpack.security.http.ssl.certificate"] == str(files.certificate)
+    assert values["xpack.security.http.ssl.key"] == str(files.private_key)
+
+
 def test_settings_of_modules_come_with_the_modules_only(settings: Settings, tmp_path: Path) -> None:
     home = install_script(settings, "")
     optional = {"ingest.geoip.downloader.enabled", "xpack.ml.enabled"}
@@ -199,7 +210,7 @@ def test_a_wrong_archive_is_refused_and_leaves_nothing(
 
 
 def test_named_elasticsearch_is_used_as_it_is(settings: Settings) -> None:
-    named = msgspec.structs.replace(settings, elasticsearch=ElasticsearchSettings(url="http://es.example.com:9200"))
+    named = msgspec.structs.replace(settings, elasticsearch=ElasticsearchSettings(url="https://es.example.com:9200"))
     assert node.ensure(named) is named
     assert node.connection(named) is named
     with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):
@@ -246,6 +257,11 @@ def test_a_running_node_is_known_by_its_command_line_and_gives_its_password(sett
         connected = node.connection(settings).elasticsearch
         assert (connected.url, connected.username, connected.password) == ("http://127.0.0.1:1", "crmsearch", "geheim")
         assert isinstance(connected.password, Secret)
+        keyed = msgspec.structs.replace(settings, elasticsearch=ElasticsearchSettings(api_key=Secret("a2V5")))
+        with_key = node.connection(keyed).elasticsearch
+        assert (with_key.api_key, with_key.username, with_key.password) == ("a2V5", "", ""), "the key may do less, and was asked for"
+        files.record.write_text(json.dumps({**record, "url": "https://127.0.0.1:1"}))
+        assert node.connection(settings).elasticsearch.ca_file == str(files.authority)
         assert node.status(settings)["health"] == "unreachable"
     finally:
         os.killpg(process.pid, 9)

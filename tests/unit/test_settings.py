@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from crmsearch.errors import ConfigError
@@ -7,7 +9,6 @@ from crmsearch.settings import (
     CLOUDS,
     CREDENTIAL_VARIABLES,
     Cloud,
-    ElasticsearchSettings,
     Secret,
     StorageCredentials,
     child_environment,
@@ -72,25 +73,33 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "port", "tls", "path"),
+    "given",
     [
-        ("http://es", "es", 9200, False, ""),
-        ("https://es.example.com", "es.example.com", 443, True, ""),
-        ("https://es.example.com:9243/", "es.example.com", 9243, True, ""),
-        ("http://[::1]:9201", "::1", 9201, False, ""),
-        ("https://proxy.example.com/search/es", "proxy.example.com", 443, True, "/search/es"),
-        ("", "", 9200, False, ""),
+        {"USERNAME": "elastic", "PASSWORD": "s3cret", "API_KEY": "a2V5"},
+        {"API_KEY": "a2V5", "API_KEY_FILE": "/nowhere"},
+        {"CA_FILE": "ca.crt", "FINGERPRINT": "ab" * 32},
+        {"FINGERPRINT": "ab" * 20},
+        {"API_KEY_FILE": "/nowhere/s3cret.key"},
+        {"URL": "http://es.example.com:9200"},
     ],
 )
-def test_the_address_of_elasticsearch_is_taken_apart(url: str, host: str, port: int, tls: bool, path: str) -> None:
-    settings = ElasticsearchSettings(url=url)
-    assert (settings.host, settings.port, settings.tls, settings.path_prefix) == (host, port, tls, path)
+def test_logins_and_trust_that_contradict_each_other_are_refused_by_name(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_") as caught:
+        from_env({**HOME, **{f"CRMSEARCH_ELASTICSEARCH_{name}": value for name, value in given.items()}})
+    assert "s3cret" not in caught.value.detail
+    assert "a2V5" not in caught.value.detail
 
 
-@pytest.mark.parametrize("url", ["http://es:port", "http://[es"])
-def test_an_address_that_is_none_names_its_variable(url: str) -> None:
-    with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):
-        _ = ElasticsearchSettings(url=url).port
+def test_an_api_key_comes_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "job.key"
+    path.write_text("a2V5\n", encoding="ascii")
+    settings = from_env({**HOME, "CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": str(path)})
+    assert settings.elasticsearch.api_key == "a2V5"
+    assert "a2V5" not in repr(settings)
+    assert from_env({**HOME, **child_environment(settings)}) == settings, "the job need not be able to read the file"
+    path.write_text("two keys\n", encoding="ascii")
+    with pytest.raises(ConfigError, match="holds no key"):
+        from_env({**HOME, "CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": str(path)})
 
 
 def test_where_the_object_store_is() -> None:

@@ -5,7 +5,6 @@ whichever is asked answers for all. Labels name routes, never paths: these may h
 """
 
 import asyncio
-import os
 from datetime import UTC, datetime
 
 from litestar import Response, Router, get
@@ -20,7 +19,6 @@ from crmsearch.search.service import SearchService
 
 __all__ = ["IN_PROGRESS", "metrics_router", "note_request"]
 
-_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # about what is promised of searches
 
 REQUESTS = Counter("crmsearch_requests", "Requests answered", ("method", "route", "status"))
@@ -49,10 +47,11 @@ async def metrics(
 
 
 def _requests() -> CollectorRegistry:
-    if not os.environ.get(_FOLDER):
-        return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    try:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    except ValueError:  # one process alone, and no folder
+        return REGISTRY
     return registry
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from crmsearch import __version__
-from crmsearch.cli.access import keys
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
+from crmsearch.cli.keys import keys
 from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,8 +14,9 @@ import click
 from crmsearch.artifacts import CONNECTOR, artifact_path
 from crmsearch.background import running_api
 from crmsearch.cli.output import json_option, print_json, print_table, words
-from crmsearch.errors import CrmSearchError
-from crmsearch.indexing.client import make_async_client
+from crmsearch.errors import ConfigError, CrmSearchError
+from crmsearch.indexing.client import make_async_client, make_client
+from crmsearch.indexing.logins import Logins
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
 from crmsearch.keyfile import cursor_key
@@ -27,11 +29,13 @@ from crmsearch.search.response import SearchResponse
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
 from crmsearch.settings import Settings, from_env, setting_rows
+from crmsearch.trust import expiry
 
 __all__ = ["ask", "ask_segments", "doctor", "filter_option", "print_hits", "search"]
 
 Answer = TypeVar("Answer")
 MIN_FREE_GB = 5
+MIN_VALIDITY = timedelta(days=14)
 filter_option = click.option(
     "--filter", "-f", "filters", multiple=True, metavar="F", help="city:北京|上海, age:20..39, emails:*, -tags:test, segment:vip"
 )
@@ -144,7 +148,9 @@ def doctor(as_json: bool) -> None:
         check("Java for the local node", lambda: str(find_java("elasticsearch", settings.node.java_home).home))
     jar = Path(settings.spark.connector_jar) if settings.spark.connector_jar else artifact_path(CONNECTOR, settings.paths.cache)
     check("connector", lambda: str(jar) if jar.is_file() else f"{CONNECTOR.file_name} is fetched at the first ingest")
-    check("Elasticsearch", lambda: connected().elasticsearch.url)
+    check("Elasticsearch", lambda: _login_state(connected()))
+    check("certificate", lambda: _certificate_state(connected()))
+    check("privileges", lambda: _privileges_state(connected()))
     check("customer index", lambda: _index_state(connected()))
     api = running_api(settings)
     checks.append(("API", True, api.url if api else "not running in the background; `crmsearch up` starts it"))
@@ -165,6 +171,28 @@ def doctor(as_json: bool) -> None:
         print_table("Settings in use that differ from their defaults", ["variable", "value"], list(changed.items()))
     if not all(good for _, good, _ in checks):
         sys.exit(1)
+
+
+def _login_state(settings: Settings) -> str:
+    with make_client(settings.elasticsearch) as client:
+        return f"{settings.elasticsearch.url} as {Logins(client, settings.elasticsearch.index_prefix).login()}"
+
+
+def _certificate_state(settings: Settings) -> str:
+    ends = expiry(settings.elasticsearch)
+    if ends is None:
+        return "none: plain http, on this machine alone"
+    if ends - datetime.now(UTC) < MIN_VALIDITY:
+        raise ConfigError(f"valid until {ends:%Y-%m-%d} only; renew it")
+    return f"valid until {ends:%Y-%m-%d}"
+
+
+def _privileges_state(settings: Settings) -> str:
+    with make_client(settings.elasticsearch) as client:
+        parts = Logins(client, settings.elasticsearch.index_prefix).suffices_for()
+    if not parts:
+        raise ConfigError("the login may do what no part needs; make keys with `crmsearch keys bootstrap`")
+    return f"enough for {', '.join(parts)}"
 
 
 def _index_state(settings: Settings) -> str:

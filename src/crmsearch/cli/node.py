@@ -47,19 +47,26 @@ def install_command(tarball: str) -> None:
 
 
 @node.command("start")
-def start_command() -> None:
+@click.option("--tls", is_flag=True, help="Speak TLS, with an authority made for it; CRMSEARCH_NODE_TLS does the same for every start.")
+def start_command(tls: bool) -> None:
     """Start the node, installing it first if need be; prints its address.
 
     \b
     Examples:
       crmsearch node start
+      crmsearch node start --tls
       CRMSEARCH_NODE_HEAP=4g CRMSEARCH_NODE_PORT=9250 crmsearch node start
     """
     settings = from_env()
+    settings = msgspec.structs.replace(settings, node=msgspec.structs.replace(settings.node, tls=tls or settings.node.tls))
     record = local.start(settings)
     click.echo(record.url)
-    password = local.node_files(settings).password
-    _say(f"Elasticsearch {record.version} runs as process {record.pid}; user {record.username}, password in {password}.")
+    files = local.node_files(settings)
+    _say(f"Elasticsearch {record.version} runs as process {record.pid}; user {record.username}, password in {files.password}.")
+    if record.url.startswith("https:"):
+        _say(f"Its certificate is signed by {files.authority}.")
+    elif tls:
+        _say("It was running already, without TLS; stop it first: crmsearch node stop")
 
 
 @node.command("stop")

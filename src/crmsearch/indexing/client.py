@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import elasticsearch
 import msgspec
+from elastic_transport import NodeConfig, Urllib3HttpNode
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 from elasticsearch.serializer import CompatibilityModeJsonSerializer
 
@@ -16,14 +16,16 @@ from crmsearch.errors import (
     BackendError,
     BackendReadOnlyError,
     BackendTimeoutError,
+    BackendTlsError,
     BackendUnavailableError,
-    ConfigError,
     CrmSearchError,
     IndexNotReadyError,
     InvalidRequestError,
     NotFoundError,
 )
+from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings
+from crmsearch.trust import explain, make_ssl_context
 
 __all__ = ["ALLOCATION_TIMEOUT", "ensure_index", "exchange", "make_async_client", "make_client", "translated_errors"]
 
@@ -44,9 +46,18 @@ class _FastJson(CompatibilityModeJsonSerializer):
         return msgspec.json.decode(data)
 
 
+class _Node(Urllib3HttpNode):
+    """Adds nothing to what our own context trusts, as the client's does: the public authorities of a package."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        super().__init__(config)
+        if config.ssl_context is not None:
+            self.pool.ca_certs = None  # type: ignore[attr-defined]
+
+
 def make_client(settings: ElasticsearchSettings) -> Elasticsearch:
     """A client for administration: index life cycle and checks."""
-    return Elasticsearch(**_options(settings))
+    return Elasticsearch(**_options(settings), node_class=_Node)
 
 
 def make_async_client(settings: ElasticsearchSettings) -> AsyncElasticsearch:
@@ -65,9 +76,9 @@ def translated_errors() -> Iterator[None]:
     except (elasticsearch.ConnectionTimeout, TimeoutError) as error:
         raise BackendTimeoutError("Elasticsearch did not answer in time; try again, or raise CRMSEARCH_ELASTICSEARCH_TIMEOUT_S") from error
     except elasticsearch.ConnectionError as error:
-        raise BackendUnavailableError(
-            "Elasticsearch cannot be reached; start the local node with `crmsearch node start`, or check CRMSEARCH_ELASTICSEARCH_URL"
-        ) from error
+        if said := explain(error):
+            raise BackendTlsError(said) from error
+        raise BackendUnavailableError(_why_unreachable(error)) from error
     except elasticsearch.ApiError as error:
         raise _from_api_error(error) from error
     except elasticsearch.TransportError as error:
@@ -103,13 +114,17 @@ def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> Non
 def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
     kind = _error_type(error)
     if error.status_code == 401:
-        return BackendAuthError("Elasticsearch refuses the credentials; check CRMSEARCH_ELASTICSEARCH_USERNAME, _PASSWORD or _API_KEY")
+        return BackendAuthError(
+            "Elasticsearch refuses the login; check CRMSEARCH_ELASTICSEARCH_API_KEY_FILE or _API_KEY (it may be revoked), "
+            "or CRMSEARCH_ELASTICSEARCH_USERNAME and _PASSWORD"
+        )
     if kind == "cluster_block_exception":
         return BackendReadOnlyError(
             "Elasticsearch has blocked writes, as it does when its disk is nearly full; free disk space and it takes them again"
         )
     if error.status_code == 403:
-        return BackendAuthError("the Elasticsearch user or key lacks a privilege that this needs")
+        reason = str(_cause(error).get("reason", ""))
+        return BackendAuthError(f"the Elasticsearch user or key lacks a privilege that this needs{missing_privilege(reason)}")
     if kind == "index_not_found_exception":
         return IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
     if kind == "search_timeout_exception":
@@ -143,21 +158,27 @@ def _cause(error: elasticsearch.ApiError) -> dict[str, Any]:
     return causes[0]
 
 
+def _why_unreachable(error: elasticsearch.ConnectionError) -> str:
+    # A server that speaks TLS hangs up on plain HTTP without a word, as one does that is killed.
+    if any(sign in str(error.message) for sign in ("without response", "disconnected", "reset by peer")):
+        return (
+            "Elasticsearch ended the connection without an answer; if it speaks TLS, as it does by default, "
+            "CRMSEARCH_ELASTICSEARCH_URL must begin with https://"
+        )
+    return "Elasticsearch cannot be reached; start the local node with `crmsearch node start`, or check CRMSEARCH_ELASTICSEARCH_URL"
+
+
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
-    if not settings.url:
-        raise ConfigError("no Elasticsearch is set; start the local node with `crmsearch node start`, or set CRMSEARCH_ELASTICSEARCH_URL")
-    if not settings.url.startswith(("http://", "https://")) or not settings.host:
-        raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    # The client has no default port of its own.
-    address = f"{'https' if settings.tls else 'http'}://{host}:{settings.port}{settings.path_prefix}"
-    options: dict[str, Any] = {"hosts": [address], "request_timeout": settings.timeout_s, "retry_on_timeout": False}
+    context = make_ssl_context(settings)
+    options: dict[str, Any] = {
+        "hosts": [address.url for address in settings.addresses],
+        "request_timeout": settings.timeout_s,
+        "retry_on_timeout": False,
+    }
+    if context is not None:
+        options["ssl_context"] = context
     if settings.api_key:
         options["api_key"] = str(settings.api_key)
     elif settings.username:
         options["basic_auth"] = (settings.username, str(settings.password))
-    if settings.ca_cert:
-        if not Path(settings.ca_cert).is_file():
-            raise ConfigError("CRMSEARCH_ELASTICSEARCH_CA_CERT does not name a file")
-        options["ca_certs"] = settings.ca_cert
     return options

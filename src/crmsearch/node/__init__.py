@@ -16,6 +16,7 @@ import msgspec
 from crmsearch.artifacts import locked
 from crmsearch.errors import BackendUnavailableError, ConfigError, NodeError
 from crmsearch.java import find_java
+from crmsearch.node.certificates import is_fresh, make_certificates
 from crmsearch.node.config import NodeFiles, NodeRecord, render_config, server_environment
 from crmsearch.node.installation import ELASTICSEARCH_VERSION, bundled_java, install, install_dir, installed
 from crmsearch.node.process import Server, end, health, is_node, launch, processes
@@ -130,7 +131,7 @@ def status(settings: Settings) -> dict[str, Any]:
     with _using(files):
         record = _running(files)
         if record is not None:
-            condition = health(record.url, _read_password(files)) or "unreachable"
+            condition = health(record.url, _read_password(files), files.authority) or "unreachable"
             return {"url": record.url, "version": record.version, "state_dir": str(files.state_dir), "pid": record.pid, "health": condition}
         pid = next(iter(processes(files)), None)
     version = ELASTICSEARCH_VERSION if installed(settings) else None
@@ -186,9 +187,12 @@ def _start_on_free_ports(settings: Settings, server: Server, progress: ProgressF
     while True:
         http_port = free_port(settings.node.port)
         transport_port = free_port(http_port + PORT_RANGE if http_port + PORT_RANGE < 65536 else http_port - PORT_RANGE)
-        for name, content in render_config(files, server.home, http_port, transport_port, password).items():
+        tls = settings.node.tls
+        for name, content in render_config(files, server.home, http_port, transport_port, password, tls=tls).items():
             _write(files.config / name, content, files, server.user)
-        url = f"http://127.0.0.1:{http_port}"
+        if tls:
+            _certify(files, server.user)
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{http_port}"
         try:
             pid = launch(server, url, password, settings.node.start_timeout_s, progress)
         except NodeError:
@@ -206,13 +210,16 @@ def _connected(settings: Settings, record: NodeRecord) -> Settings:
     files = node_files(settings)
     with _using(files):
         password = Secret(_read_password(files))
+    given = settings.elasticsearch
+    # A key is one with fewer privileges, and so is to be used.
+    login = {} if given.api_key else {"username": record.username, "password": password}
     elasticsearch = msgspec.structs.replace(
-        settings.elasticsearch,
+        given,
         url=record.url,
-        username=record.username,
-        password=password,
-        api_key=Secret(),
-        snapshots=settings.elasticsearch.snapshots or str(files.snapshots),
+        ca_file=str(files.authority) if record.url.startswith("https:") else "",
+        fingerprint="",
+        snapshots=given.snapshots or str(files.snapshots),
+        **login,
     )
     return msgspec.structs.replace(settings, elasticsearch=elasticsearch)
 
@@ -261,6 +268,16 @@ def _write(path: Path, content: str, files: NodeFiles, owner: ServerUser | None)
         file.write(content)
     give(new, owner)
     new.replace(path)
+
+
+def _certify(files: NodeFiles, owner: ServerUser | None) -> None:
+    """Give the server a certificate, unless it has one; whoever trusts it goes on doing so when the node is started again."""
+    if files.private_key.exists() and files.authority.exists() and is_fresh(files.authority.read_text(encoding="ascii")):
+        return
+    made = make_certificates()
+    _write(files.certificate, made.certificate, files, owner)
+    _write(files.private_key, made.private_key, files, owner)
+    _write(files.authority, made.authority, files, None)
 
 
 def _make_password(files: NodeFiles) -> str:

@@ -5,6 +5,7 @@ The layout below the state directory::
     node/               root's or your own; others may pass through it, not list it
       node.json         what runs: url, ports, pid, version, user name
       password          of the user ``crmsearch``, mode 0600
+      ca.crt            with TLS: the authority that signed the server's certificate; its key was never kept
       console.log       what the server wrote while starting
       config/ data/ logs/ tmp/ snapshots/    the server's, mode 0700
 """
@@ -81,6 +82,18 @@ class NodeFiles(msgspec.Struct, frozen=True):
         return self.root / "password"
 
     @property
+    def authority(self) -> Path:
+        return self.root / "ca.crt"
+
+    @property
+    def certificate(self) -> Path:
+        return self.config / "http.crt"
+
+    @property
+    def private_key(self) -> Path:
+        return self.config / "http.key"
+
+    @property
     def console_log(self) -> Path:
         return self.root / "console.log"
 
@@ -100,7 +113,7 @@ def password_hash(password: str, salt: bytes | None = None) -> str:
     return f"{{PBKDF2}}{_HASH_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
-def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: int, password: str) -> dict[str, str]:
+def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: int, password: str, *, tls: bool = False) -> dict[str, str]:
     """Render the server's configuration folder: file name to content.
 
     Args:
@@ -109,6 +122,7 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         http_port: Port of the HTTP interface, on loopback.
         transport_port: Port of the transport interface, on loopback; nothing connects to it, but it cannot be turned off.
         password: Of the one user.
+        tls: Speak TLS on the HTTP interface, with the certificate and key of ``files``.
     """
     settings: dict[str, str | int | bool | list[str]] = {
         "cluster.name": "crmsearch",
@@ -127,11 +141,14 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         "cluster.routing.allocation.disk.watermark.flood_stage": "512mb",
         "xpack.security.enabled": True,
         "xpack.security.enrollment.enabled": False,
-        # Plain HTTP, as it never leaves the machine: a certificate would have to be made and trusted by every client.
-        "xpack.security.http.ssl.enabled": False,
+        # Plain HTTP by default, as it never leaves the machine.
+        "xpack.security.http.ssl.enabled": tls,
         "xpack.security.transport.ssl.enabled": False,
         "xpack.security.authc.realms.file.crmsearch.order": 0,
     }
+    if tls:
+        settings["xpack.security.http.ssl.certificate"] = str(files.certificate)
+        settings["xpack.security.http.ssl.key"] = str(files.private_key)
     # A setting of a module that was not packed stops the server.
     if (home / "modules" / "ingest-geoip").is_dir():
         settings["ingest.geoip.downloader.enabled"] = False

@@ -6,6 +6,7 @@ crash, a reboot or a reused pid mislead nobody; and a process that was left behi
 
 import os
 import signal
+import ssl
 import subprocess
 import time
 from contextlib import suppress
@@ -65,7 +66,7 @@ def launch(server: Server, url: str, password: str, timeout_s: float, progress: 
                     pids = processes(files)
                     if not pids:
                         raise NodeError(f"Elasticsearch stopped right after it had started. {_last_words(files)}")
-                    if health(url, password, wait_s=1) in {"yellow", "green"}:
+                    if health(url, password, files.authority, wait_s=1) in {"yellow", "green"}:
                         return pids[0]
                 if time.monotonic() > deadline:
                     raise NodeError(
@@ -104,15 +105,16 @@ def is_node(pid: int, files: NodeFiles) -> bool:
     return _belongs(command_lines(pid).get(pid, ""), files) or _is_dying(pid)
 
 
-def health(url: str, password: str, wait_s: int = 0) -> str:
+def health(url: str, password: str, authority: Path, wait_s: int = 0) -> str:
     """Colour of the cluster, waiting up to ``wait_s`` for yellow; empty if it does not answer, or not to our password."""
     parameters = {"wait_for_status": "yellow", "timeout": f"{wait_s}s"} if wait_s else {}
     try:
+        verify = ssl.create_default_context(cafile=authority) if url.startswith("https:") else True
         # trust_env off: a proxy of the environment has no business with loopback.
-        with httpx.Client(trust_env=False, timeout=_HTTP_TIMEOUT_S + wait_s, auth=(USERNAME, password)) as client:
+        with httpx.Client(trust_env=False, timeout=_HTTP_TIMEOUT_S + wait_s, auth=(USERNAME, password), verify=verify) as client:
             answer = client.get(f"{url}/_cluster/health", params=parameters)
             return str(answer.json()["status"]) if answer.status_code in {200, 408} else ""
-    except (httpx.HTTPError, ValueError, KeyError):
+    except (httpx.HTTPError, OSError, ValueError, KeyError):
         return ""
 
 

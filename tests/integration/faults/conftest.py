@@ -145,7 +145,7 @@ def scene(fault_node: MortalNode, prepared: Prepared, request: pytest.FixtureReq
     at_home = msgspec.structs.replace(fault_node.settings, paths=home)
     with own_prefix(at_home, "fault") as (direct, lifecycle):
         lifecycle.promote(put_documents(lifecycle, OLD))
-        target = direct.elasticsearch
+        (target,) = direct.elasticsearch.addresses
         with Proxy((target.host, target.port), late_s=1.0).running() as proxy:
             scene = Scene(direct, lifecycle, proxy, prepared, name)
             yield scene

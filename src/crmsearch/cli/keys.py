@@ -1,4 +1,4 @@
-"""``keys``: what callers of the API show."""
+"""``keys``: what callers of the API show, and what the product's own parts show to Elasticsearch."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from typing import cast, get_args
 
 import click
 
+from crmsearch.cli.bootstrap import bootstrap, revoke_old
 from crmsearch.cli.output import json_option, print_json, print_table, words
 from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.access import KeyStore
@@ -26,7 +27,15 @@ def _make_store() -> KeyStore:
 
 @click.group()
 def keys() -> None:
-    """Keys of those who call the API: agents' console, apps, analysts. Before the first one is made, this machine alone may call."""
+    """Keys of those who call the API, and of the product's own parts.
+
+    Agents, apps and analysts show a key to the API (create, list, revoke); before the first one is made, this machine alone may call. The
+    job and the API show keys of least privileges to Elasticsearch (bootstrap, revoke-old).
+    """
+
+
+keys.add_command(bootstrap)
+keys.add_command(revoke_old)
 
 
 @keys.command("create")
