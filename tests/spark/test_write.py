@@ -38,6 +38,7 @@ def _options(**given: Any) -> dict[str, str]:
         ("http://es", {"es.nodes": "es", "es.port": "9200", "es.net.ssl": "false"}),
         ("https://es.example.com", {"es.nodes": "es.example.com", "es.port": "443", "es.net.ssl": "true"}),
         ("https://es.example.com:9243/", {"es.port": "9243", "es.net.ssl": "true"}),
+        ("http://a:9201, http://b", {"es.nodes": "a:9201,b:9200", "es.net.ssl": "false"}),
         ("https://proxy.example.com/search/es", {"es.nodes": "proxy.example.com", "es.nodes.path.prefix": "/search/es"}),
     ],
 )
