@@ -85,9 +85,9 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
 
 def _nodes(settings: ElasticsearchSettings) -> str:
     """The nodes to write to: of several the connector takes any, and another where one does not answer."""
-    if len(settings.nodes) == 1:
+    if len(settings.addresses) == 1:
         return settings.host
-    return ",".join(f"{node.host}:{node.port}" for node in settings.nodes)
+    return ",".join(f"{address.host}:{address.port}" for address in settings.addresses)
 
 
 def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> list[Refusal]:

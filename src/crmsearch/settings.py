@@ -84,8 +84,8 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
     @property
-    def nodes(self) -> tuple["ElasticsearchSettings", ...]:
-        """The same settings for each node that the URL names, alone; host, port and the like are those of the first."""
+    def addresses(self) -> tuple["ElasticsearchSettings", ...]:
+        """The settings for each node that the URL names alone; host, port and the like of these here are those of the first."""
         return tuple(msgspec.structs.replace(self, url=url.strip()) for url in self.url.split(","))
 
     @property

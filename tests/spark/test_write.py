@@ -38,7 +38,6 @@ def _options(**given: Any) -> dict[str, str]:
         ("http://es", {"es.nodes": "es", "es.port": "9200", "es.net.ssl": "false"}),
         ("https://es.example.com", {"es.nodes": "es.example.com", "es.port": "443", "es.net.ssl": "true"}),
         ("https://es.example.com:9243/", {"es.port": "9243", "es.net.ssl": "true"}),
-        ("http://a:9201, http://b", {"es.nodes": "a:9201,b:9200", "es.net.ssl": "false"}),
         ("https://proxy.example.com/search/es", {"es.nodes": "proxy.example.com", "es.nodes.path.prefix": "/search/es"}),
     ],
 )
@@ -66,6 +65,10 @@ def test_writing_is_by_id_into_an_index_that_is_there() -> None:
     assert options["es.nodes.wan.only"] == "true"
     assert options["es.batch.write.retry.count"] == "6"
     assert options["es.http.timeout"] == "3s"
+
+
+def test_several_nodes_are_all_named() -> None:
+    assert _options(url="http://127.0.0.1:9201, http://localhost:9202")["es.nodes"] == "127.0.0.1:9201,localhost:9202"
 
 
 def test_an_api_key_wins_over_a_user() -> None:

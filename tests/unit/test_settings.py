@@ -87,15 +87,6 @@ def test_the_address_of_elasticsearch_is_taken_apart(url: str, host: str, port: 
     assert (settings.host, settings.port, settings.tls, settings.path_prefix) == (host, port, tls, path)
 
 
-def test_an_address_may_name_several_nodes() -> None:
-    settings = ElasticsearchSettings(url="http://a:9201, https://b/es", username="reader")
-    assert [(node.host, node.port, node.path_prefix, node.username) for node in settings.nodes] == [
-        ("a", 9201, "", "reader"),
-        ("b", 443, "/es", "reader"),
-    ]
-    assert (settings.host, settings.port) == ("a", 9201)
-
-
 @pytest.mark.parametrize("url", ["http://es:port", "http://[es"])
 def test_an_address_that_is_none_names_its_variable(url: str) -> None:
     with pytest.raises(ConfigError, match="CRMSEARCH_ELASTICSEARCH_URL"):

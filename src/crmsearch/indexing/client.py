@@ -149,7 +149,7 @@ def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
     if not settings.url:
         raise ConfigError("no Elasticsearch is set; start the local node with `crmsearch node start`, or set CRMSEARCH_ELASTICSEARCH_URL")
     # A node that cannot be reached is asked again later, and the next one at once.
-    addresses = [_address(node) for node in settings.nodes]
+    addresses = [_url(address) for address in settings.addresses]
     options: dict[str, Any] = {"hosts": addresses, "request_timeout": settings.timeout_s, "retry_on_timeout": False}
     if settings.api_key:
         options["api_key"] = str(settings.api_key)
@@ -162,9 +162,9 @@ def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
     return options
 
 
-def _address(node: ElasticsearchSettings) -> str:
-    if not node.url.startswith(("http://", "https://")) or not node.host:
+def _url(address: ElasticsearchSettings) -> str:
+    if not address.url.startswith(("http://", "https://")) or not address.host:
         raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200")
-    host = f"[{node.host}]" if ":" in node.host else node.host
+    host = f"[{address.host}]" if ":" in address.host else address.host
     # The client has no default port of its own.
-    return f"{'https' if node.tls else 'http'}://{host}:{node.port}{node.path_prefix}"
+    return f"{'https' if address.tls else 'http'}://{host}:{address.port}{address.path_prefix}"

@@ -187,8 +187,8 @@ def staged(at: Settings, prepared: Prepared, request: pytest.FixtureRequest, sta
     at_home = msgspec.structs.replace(at, paths=msgspec.structs.replace(at.paths, state_dir=str(state_dir)))
     with own_prefix(at_home, "fault") as (direct, lifecycle), ExitStack() as stack:
         lifecycle.promote(put_documents(lifecycle, OLD))
-        nodes = direct.elasticsearch.nodes
-        proxies = [stack.enter_context(Proxy((node.host, node.port), late_s=1.0).running()) for node in nodes]
+        addresses = direct.elasticsearch.addresses
+        proxies = [stack.enter_context(Proxy((address.host, address.port), late_s=1.0).running()) for address in addresses]
         scene = Scene(direct, lifecycle, proxies, prepared, name)
         yield scene
     if scene.row.complete:
