@@ -117,13 +117,10 @@ class SegmentStore:
 
     async def _ensure_index(self) -> None:
         async with exchange(self._settings.timeout_s):
-            body = build_segments_body(self._settings)
             if await self._client.indices.exists(index=self.index):
-                copies = body["settings"]["index"]["number_of_replicas"]
-                await self._client.indices.put_settings(index=self.index, settings={"index": {"number_of_replicas": copies}})
                 return
             try:
-                await self._client.indices.create(index=self.index, **body)
+                await self._client.indices.create(index=self.index, **build_segments_body(self._settings))
             except elasticsearch.BadRequestError as error:
                 # Another process has made it in between.
                 if "resource_already_exists" not in str(error.error):
