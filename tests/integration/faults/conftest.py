@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import cycle, pairwise
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ class Scene:
 
             return search
 
-        texts = [text for text, _ in zip(cycle(("", "old", "wang", "138")), range(CLIENTS), strict=False)]
+        texts = islice(cycle(("", "old", "wang", "138")), CLIENTS)
         record = start_api(settings, any_port=True)
         try:
             with Clients(record.url, [visit(text) for text in texts], tries).asking() as clients:
