@@ -88,11 +88,13 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where backups go: a folder of Elasticsearch's `path.repo`, or `s3://bucket/path`; the local node has one"),
     ] = ""
-    shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
+    shards: Annotated[int, Meta(ge=1, description="Primary shards of a new generation; one keeps facet counts exact up to a few GB")] = 1
     lock_lease_s: Annotated[
         float, Meta(gt=0, description="A load that has not renewed its lock for so long, in seconds, is taken for dead and cleared away")
     ] = 30.0
-    replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
+    replicas: Annotated[
+        int, Meta(ge=0, description="Copies of each shard beside the first, made before an index goes live; 1 on a cluster")
+    ] = 0
 
     @property
     def addresses(self) -> tuple[Address, ...]:

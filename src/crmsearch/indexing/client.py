@@ -96,11 +96,13 @@ async def exchange(timeout_s: float) -> AsyncIterator[None]:
 def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> None:
     """Make an index of the service's own state, unless it is there, or another process makes it at this moment; wait until it can be used.
 
-    One that an older version made learns the fields it did not know.
+    One that an older version made learns the fields it did not know, and one of a node that has become a cluster has its copies made.
     """
     with translated_errors():
         if client.indices.exists(index=index):
             client.indices.put_mapping(index=index, properties=body["mappings"]["properties"])
+            copies = body["settings"]["index"]["number_of_replicas"]
+            client.indices.put_settings(index=index, settings={"index": {"number_of_replicas": copies}})
         else:
             try:
                 client.indices.create(index=index, **body)
@@ -169,6 +171,7 @@ def _why_unreachable(error: elasticsearch.ConnectionError) -> str:
 
 
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
+    # A node that cannot be reached is asked again later, and the next one at once.
     context = make_ssl_context(settings)
     options: dict[str, Any] = {
         "hosts": [address.url for address in settings.addresses],

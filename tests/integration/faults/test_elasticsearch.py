@@ -31,6 +31,7 @@ def test_killed_while_writing(scene: Scene, fault_node: MortalNode) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("Elasticsearch is killed while Spark writes, and comes back with its data")
 def test_killed_and_back_while_writing(scene: Scene, fault_node: MortalNode) -> None:
     def die_and_rise() -> None:
@@ -43,6 +44,7 @@ def test_killed_and_back_while_writing(scene: Scene, fault_node: MortalNode) -> 
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("Elasticsearch is killed at the verification")
 def test_killed_at_verification(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("/_refresh", 1, fault_node.kill)
@@ -52,6 +54,7 @@ def test_killed_at_verification(scene: Scene, fault_node: MortalNode) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("Elasticsearch is killed before it carries out the promotion")
 def test_killed_before_promotion(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("POST /_aliases", 1, fault_node.kill)
@@ -61,6 +64,7 @@ def test_killed_before_promotion(scene: Scene, fault_node: MortalNode) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("Elasticsearch is killed after the promotion, before it has answered")
 def test_killed_after_promotion(scene: Scene, fault_node: MortalNode) -> None:
     scene.proxy.when("POST /_aliases", 1, fault_node.kill, answered=True)
