@@ -177,8 +177,6 @@ def write_quarantine(rejected: DataFrame, out: str, mode: str = "overwrite") -> 
 
 
 _KNOWN_FAILURES = {
-    "SSLHandshakeException": "Elasticsearch presents another certificate than when the write began; load again",
-    "SSLException": "the TLS connection to Elasticsearch failed",
     "cluster_block_exception": "Elasticsearch has blocked writes, as it does when its disk is nearly full",
     "flood-stage": "Elasticsearch has blocked writes, as it does when its disk is nearly full",
     "security_exception": "Elasticsearch refuses the credentials or a privilege",
@@ -188,7 +186,8 @@ _KNOWN_FAILURES = {
     "circuit_breaking_exception": "Elasticsearch is overloaded",
     "es_rejected_execution_exception": "Elasticsearch is overloaded",
     "resource_not_found": "the index does not exist",
-    "EsHadoopNoNodesLeftException": "Elasticsearch cannot be reached",
+    # The connector does not say why a node did not do.
+    "EsHadoopNoNodesLeftException": "Elasticsearch cannot be reached, or presents another certificate than it did before the write",
     "Connection error": "Elasticsearch cannot be reached",
     "Cannot detect ES version": "Elasticsearch cannot be reached, or the user lacks the cluster privilege «monitor»",
     "ClassNotFoundException": "the elasticsearch-spark connector is not on the class path",

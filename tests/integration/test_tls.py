@@ -40,7 +40,8 @@ from tests.proxy import Proxy
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net").exists(), reason="takes 127.0.0.2 for another host, which not every system has")
 
-ROWS = 300
+ROWS = 150
+LOAD_TIMEOUT_S = 900  # for a command that loads, on a machine that is busy
 CHANGE = "Customer ID,Name,Email,City\nNEW1,Ada Byron,ada@example.com,London\n"
 
 
@@ -56,7 +57,7 @@ def _crmsearch(settings: Settings, *arguments: str, **more: str) -> subprocess.C
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=LOAD_TIMEOUT_S,
         check=False,
     )
 
@@ -99,8 +100,12 @@ def loaded(keyed: Callable[[str], Settings], key_files: Path, tmp_path_factory: 
     """A sample loaded by the command with the key of the job out of its file: the real job, its connector included."""
     files = make_sample(tmp_path_factory.mktemp("sample"), ROWS, 5).files
     without_key = _with(keyed("job"), api_key=Secret())
-    key_file = {"CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": str(key_files / "job.key")}
-    done = _crmsearch(without_key, "ingest", str(files["customers"]), "--region", "CN", "--json", **key_file)
+    given = {
+        "CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": str(key_files / "job.key"),
+        "CRMSEARCH_SPARK_MASTER": "local[2]",
+        "CRMSEARCH_SPARK_SHUFFLE_PARTITIONS": "2",
+    }
+    done = _crmsearch(without_key, "ingest", str(files["customers"]), "--region", "CN", "--json", **given)
     assert done.returncode == 0, done.stderr
     report = msgspec.json.decode(done.stdout, type=RunReport)
     assert report.indexed > ROWS / 2
