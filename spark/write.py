@@ -58,7 +58,7 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
     if not settings.host:
         raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not set or is not a URL; it looks like https://es.example.com:9200")
     options = {
-        "es.nodes": settings.host,
+        "es.nodes": _nodes(settings),
         "es.port": str(settings.port),
         # The address given is the one that works; the nodes' own may be hidden behind a proxy or a container network.
         "es.nodes.wan.only": "true",
@@ -81,6 +81,13 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
     elif settings.username:
         options |= {"es.net.http.auth.user": settings.username, "es.net.http.auth.pass": str(settings.password)}
     return options
+
+
+def _nodes(settings: ElasticsearchSettings) -> str:
+    """The nodes to write to: of several the connector takes any, and another where one does not answer."""
+    if len(settings.addresses) == 1:
+        return settings.host
+    return ",".join(f"{address.host}:{address.port}" for address in settings.addresses)
 
 
 def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> list[Refusal]:

@@ -1,6 +1,6 @@
-"""Pytest plugin: ``node_settings``, an Elasticsearch for the whole test session.
+"""Pytest plugin: ``node_settings``, an Elasticsearch for the whole test session; and nodes, alone or as a cluster, that may be killed.
 
-With CRMSEARCH_ELASTICSEARCH_URL set it is that one, under an index prefix of its own; otherwise a local node of the session's own.
+With CRMSEARCH_ELASTICSEARCH_URL set the session's is that one, under an index prefix of its own; otherwise a local node of its own.
 """
 
 import os
@@ -8,8 +8,9 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,15 +19,16 @@ import pytest
 
 from crmsearch import node
 from crmsearch.node.process import is_node
-from crmsearch.processes import free_port, wait_until
+from crmsearch.processes import PORT_RANGE, free_port, wait_until
 from crmsearch.settings import Settings, from_env
 
 DEATH_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 300.0  # it is started while much else runs
+MEMBERS = 3  # the fewest of which one may die and the others still agree on a master
 
 
 @contextmanager
-def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
+def local_settings(*, heap: str = "1g", port: int | None = None) -> Iterator[Settings]:
     """Settings of a local node with a state directory and ports of its own; whatever runs there at the end is stopped."""
     settings = from_env()
     # Not pytest's tmp_path: its parents are 0700, and a node started by root runs as another user.
@@ -36,7 +38,7 @@ def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
         settings,
         elasticsearch=msgspec.structs.replace(settings.elasticsearch, url=""),
         paths=msgspec.structs.replace(settings.paths, state_dir=str(state_dir)),
-        node=msgspec.structs.replace(settings.node, port=free_port(20000 + secrets.randbelow(9000)), heap=heap),
+        node=msgspec.structs.replace(settings.node, port=free_port(port or _some_port()), heap=heap),
     )
     try:
         yield settings
@@ -48,9 +50,12 @@ def local_settings(*, heap: str = "1g") -> Iterator[Settings]:
 class MortalNode:
     """A local node that is killed and started again with the same data, on the same port."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.settings = node.ensure(settings)
+    def __init__(self, settings: Settings, membership: Mapping[str, node.ServerSetting] = node.SINGLE_NODE) -> None:
+        patient = msgspec.structs.replace(settings.node, start_timeout_s=START_TIMEOUT_S)
+        self._settings = msgspec.structs.replace(settings, node=patient)
+        self._membership = membership
+        node.start(self._settings, membership=membership)
+        self.settings = node.connection(self._settings)
 
     def kill(self) -> None:
         """As a machine does that loses its power, as far as a process can: no goodbye, nothing flushed."""
@@ -60,15 +65,54 @@ class MortalNode:
 
     def start(self) -> None:
         """Start it, or leave it running."""
-        assert node.start(self._settings).url == self.settings.elasticsearch.url
+        assert node.start(self._settings, membership=self._membership).url == self.settings.elasticsearch.url
 
 
 @contextmanager
 def mortal_node() -> Iterator[MortalNode]:
     """A small node of its own, stopped at the end."""
     with local_settings(heap="512m") as settings:
-        patient = msgspec.structs.replace(settings.node, start_timeout_s=START_TIMEOUT_S)
-        yield MortalNode(msgspec.structs.replace(settings, node=patient))
+        yield MortalNode(settings)
+
+
+@contextmanager
+def mortal_cluster() -> Iterator[dict[str, MortalNode]]:
+    """Small nodes, by their names, that are one cluster of which every index may have copies; stopped at the end."""
+    lowest = _some_port()
+    with ExitStack() as stack:
+        # The node puts its transport port beside that of HTTP.
+        several = [stack.enter_context(local_settings(heap="512m", port=lowest + number * 2 * PORT_RANGE)) for number in range(MEMBERS)]
+        addresses = [f"127.0.0.1:{settings.node.port + PORT_RANGE}" for settings in several]
+        names = [f"member-{number}" for number in range(MEMBERS)]
+        password = secrets.token_urlsafe(24)
+        for settings in several:
+            _keep_password(settings, password)
+
+        def join(name: str, settings: Settings) -> MortalNode:
+            membership: dict[str, node.ServerSetting] = {
+                "node.name": name,
+                "discovery.type": "multi-node",
+                "discovery.seed_hosts": addresses,
+                "cluster.initial_master_nodes": names,
+            }
+            return MortalNode(settings, membership)
+
+        with ThreadPoolExecutor(MEMBERS) as pool:  # none answers before most of them have found each other
+            members = dict(zip(names, pool.map(join, names, several), strict=True))
+        yield members
+
+
+def _some_port() -> int:
+    return 20000 + secrets.randbelow(9000)
+
+
+def _keep_password(settings: Settings, password: str) -> None:
+    """Let a node have this password, which each would make for itself, since whoever asks the cluster has one."""
+    files = node.node_files(settings)
+    files.root.mkdir()
+    files.root.chmod(0o711)
+    with os.fdopen(os.open(files.password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(password + "\n")
 
 
 @pytest.fixture(scope="session")

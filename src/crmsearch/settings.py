@@ -59,7 +59,10 @@ class Secret(str):
 
 
 class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    url: Annotated[str, Meta(description="Elasticsearch to use, e.g. `https://es.example.com:9200`; empty means the local node")] = ""
+    url: Annotated[
+        str,
+        Meta(description="Elasticsearch to use, e.g. `https://es.example.com:9200`; several nodes by commas; empty means the local node"),
+    ] = ""
     username: Annotated[str, Meta(description="User name, with `CRMSEARCH_ELASTICSEARCH_PASSWORD`")] = ""
     password: Annotated[Secret, Meta(description="Password of that user")] = Secret()
     api_key: Annotated[Secret, Meta(description="Encoded API key; wins over user name and password")] = Secret()
@@ -72,11 +75,18 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where backups go: a folder of Elasticsearch's `path.repo`, or `s3://bucket/path`; the local node has one"),
     ] = ""
-    shards: Annotated[int, Meta(ge=1, description="Primary shards of a new index; one keeps facet counts exact up to a few GB")] = 1
+    shards: Annotated[int, Meta(ge=1, description="Primary shards of a new generation; one keeps facet counts exact up to a few GB")] = 1
     lock_lease_s: Annotated[
         float, Meta(gt=0, description="A load that has not renewed its lock for so long, in seconds, is taken for dead and cleared away")
     ] = 30.0
-    replicas: Annotated[int, Meta(ge=0, description="Copies of each shard once an index is promoted; 1 or more on a cluster")] = 0
+    replicas: Annotated[
+        int, Meta(ge=0, description="Copies of each shard beside the first, made before an index goes live; 1 on a cluster")
+    ] = 0
+
+    @property
+    def addresses(self) -> tuple["ElasticsearchSettings", ...]:
+        """The settings for each node that the URL names alone; host, port and the like of these here are those of the first."""
+        return tuple(msgspec.structs.replace(self, url=url.strip()) for url in self.url.split(","))
 
     @property
     def host(self) -> str:
@@ -107,7 +117,7 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def _parts(self) -> SplitResult:
         try:
-            return urlsplit(self.url)
+            return urlsplit(self.url.partition(",")[0].strip())
         except ValueError as error:
             raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200") from error
 

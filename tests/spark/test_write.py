@@ -67,6 +67,10 @@ def test_writing_is_by_id_into_an_index_that_is_there() -> None:
     assert options["es.http.timeout"] == "3s"
 
 
+def test_several_nodes_are_all_named() -> None:
+    assert _options(url="http://127.0.0.1:9201, http://localhost:9202")["es.nodes"] == "127.0.0.1:9201,localhost:9202"
+
+
 def test_an_api_key_wins_over_a_user() -> None:
     login = {"es.net.http.auth.user", "es.net.http.auth.pass", "es.net.http.header.Authorization"}
     assert not login & _options(url="http://es").keys()

@@ -93,6 +93,16 @@ def test_config_binds_to_loopback_with_security_on(settings: Settings, tmp_path:
     assert not any("geheim" in content for content in config.values())
 
 
+def test_a_member_of_a_cluster_is_told_how_to_find_the_others(settings: Settings, tmp_path: Path) -> None:
+    home = install_script(settings, "")
+    alone = elasticsearch_yml(render_config(NodeFiles(tmp_path), home, 1, 2, "p")["elasticsearch.yml"])
+    assert alone["discovery.type"] == "single-node"
+    membership: dict[str, str | int | bool | list[str]] = {"node.name": "a", "discovery.seed_hosts": ["127.0.0.1:9301", "127.0.0.1:9302"]}
+    values = elasticsearch_yml(render_config(NodeFiles(tmp_path), home, 1, 2, "p", membership)["elasticsearch.yml"])
+    assert membership.items() <= values.items()
+    assert "discovery.type" not in values
+
+
 def test_settings_of_modules_come_with_the_modules_only(settings: Settings, tmp_path: Path) -> None:
     home = install_script(settings, "")
     optional = {"ingest.geoip.downloader.enabled", "xpack.ml.enabled"}

@@ -85,11 +85,13 @@ async def exchange(timeout_s: float) -> AsyncIterator[None]:
 def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> None:
     """Make an index of the service's own state, unless it is there, or another process makes it at this moment; wait until it can be used.
 
-    One that an older version made learns the fields it did not know.
+    One that an older version made learns the fields it did not know, and one of a node that has become a cluster has its copies made.
     """
     with translated_errors():
         if client.indices.exists(index=index):
             client.indices.put_mapping(index=index, properties=body["mappings"]["properties"])
+            copies = body["settings"]["index"]["number_of_replicas"]
+            client.indices.put_settings(index=index, settings={"index": {"number_of_replicas": copies}})
         else:
             try:
                 client.indices.create(index=index, **body)
@@ -146,12 +148,9 @@ def _cause(error: elasticsearch.ApiError) -> dict[str, Any]:
 def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
     if not settings.url:
         raise ConfigError("no Elasticsearch is set; start the local node with `crmsearch node start`, or set CRMSEARCH_ELASTICSEARCH_URL")
-    if not settings.url.startswith(("http://", "https://")) or not settings.host:
-        raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    # The client has no default port of its own.
-    address = f"{'https' if settings.tls else 'http'}://{host}:{settings.port}{settings.path_prefix}"
-    options: dict[str, Any] = {"hosts": [address], "request_timeout": settings.timeout_s, "retry_on_timeout": False}
+    # A node that cannot be reached is asked again later, and the next one at once.
+    addresses = [_url(address) for address in settings.addresses]
+    options: dict[str, Any] = {"hosts": addresses, "request_timeout": settings.timeout_s, "retry_on_timeout": False}
     if settings.api_key:
         options["api_key"] = str(settings.api_key)
     elif settings.username:
@@ -161,3 +160,11 @@ def _options(settings: ElasticsearchSettings) -> dict[str, Any]:
             raise ConfigError("CRMSEARCH_ELASTICSEARCH_CA_CERT does not name a file")
         options["ca_certs"] = settings.ca_cert
     return options
+
+
+def _url(address: ElasticsearchSettings) -> str:
+    if not address.url.startswith(("http://", "https://")) or not address.host:
+        raise ConfigError("CRMSEARCH_ELASTICSEARCH_URL is not a URL; it looks like https://es.example.com:9200")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    # The client has no default port of its own.
+    return f"{'https' if address.tls else 'http'}://{host}:{address.port}{address.path_prefix}"

@@ -19,7 +19,14 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from crmsearch.contract import FieldContent
-from crmsearch.errors import BackendReadOnlyError, CountMismatchError, IndexNotReadyError, InvalidRequestError, NotFoundError
+from crmsearch.errors import (
+    BackendReadOnlyError,
+    BackendUnavailableError,
+    CountMismatchError,
+    IndexNotReadyError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
@@ -36,6 +43,8 @@ __all__ = ["Generation", "Lifecycle"]
 PATIENCE_S = 300.0  # for what takes long over a whole index: a refresh after millions of documents, a count of every field
 LARGEST_SEGMENT_BYTES = 4 << 30
 MERGE_WAIT_S, MERGE_WAITS = 30.0, 60  # a million customers take about a minute
+COPY_WAIT_S, COPY_WAITS = 30, 120  # Elasticsearch copies 40 MB a second where nothing else is set
+IDLE_WAITS = 2  # after which copies that nobody makes are given up
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +128,7 @@ class Lifecycle:
             CountMismatchError: Elasticsearch holds another number of documents.
             ContentMismatchError: a field is filled more or less often or adds up to something else than the job says, or customers are not
                 found by the product's own searches.
+            BackendUnavailableError: there are not data nodes enough for the copies that are set.
             NotFoundError: there is no such generation.
         """
         self._merge_segments(self._generation(index))
@@ -129,18 +139,35 @@ class Lifecycle:
             check_count(client, index, expected_documents)
             check_contents(client, index, contents)
             check_searches(client, index)
-            self._finish_records(index, expected_records)
+            self._wait_for_copies([index, *self._finish_records(index, expected_records)])
             client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
-            status = "yellow" if self._settings.replicas == 0 else "green"
-            client.cluster.health(index=index, wait_for_status=status, timeout="60s")
 
-    def _finish_records(self, index: str, expected: int | None) -> None:
+    def _finish_records(self, index: str, expected: int | None) -> list[str]:
+        """The index of records, checked, if there are any."""
         records = self.records(index)
         kept = records.finish()
         if expected is not None and kept != expected:
             raise CountMismatchError(f"{records.index} holds {kept} records, the job wrote {expected}; it was not promoted")
         if not kept:
             records.delete()
+        return [records.index] if kept else []
+
+    def _wait_for_copies(self, indices: Sequence[str]) -> None:
+        """Wait as long as Elasticsearch makes the copies that are set, so that no node that dies takes a live base with it."""
+        patient = self._client.options(request_timeout=COPY_WAIT_S * 2, ignore_status=408)
+        idle = 0
+        for _ in range(COPY_WAITS):
+            health = patient.cluster.health(index=indices, wait_for_status="green", timeout=f"{COPY_WAIT_S}s")
+            if health["status"] == "green":
+                return
+            # A copy whose node has just gone is not made elsewhere for a minute, and one may wait for others to be made.
+            idle = 0 if health["initializing_shards"] or health["delayed_unassigned_shards"] else idle + 1
+            if idle == IDLE_WAITS:
+                break
+        raise BackendUnavailableError(
+            f"Elasticsearch does not make {self._settings.replicas + 1} copies of every shard, as many as CRMSEARCH_ELASTICSEARCH_REPLICAS "
+            "asks for: are there so many data nodes, and have they room?"
+        )
 
     def _merge_segments(self, generation: Generation) -> None:
         """Make few large segments of the many that a load leaves, since every search looks up every term in each of them.

@@ -6,7 +6,7 @@ It is a process of its own that outlives the command that started it; ``node.jso
 import os
 import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import msgspec
 from crmsearch.artifacts import locked
 from crmsearch.errors import BackendUnavailableError, ConfigError, NodeError
 from crmsearch.java import find_java
-from crmsearch.node.config import NodeFiles, NodeRecord, render_config, server_environment
+from crmsearch.node.config import SINGLE_NODE, NodeFiles, NodeRecord, ServerSetting, render_config, server_environment
 from crmsearch.node.installation import ELASTICSEARCH_VERSION, bundled_java, install, install_dir, installed
 from crmsearch.node.process import Server, end, health, is_node, launch, processes
 from crmsearch.node.user import ServerUser, check_access, give, server_user
@@ -24,7 +24,7 @@ from crmsearch.processes import PORT_RANGE, free_port, port_is_free, tail
 from crmsearch.progress import ProgressFactory, show_progress
 from crmsearch.settings import Secret, Settings
 
-__all__ = ["connection", "ensure", "follow", "logs", "node_files", "start", "status", "stop"]
+__all__ = ["SINGLE_NODE", "ServerSetting", "connection", "ensure", "follow", "logs", "node_files", "start", "status", "stop"]
 
 _FOLLOW_POLL_S = 0.3
 _START_ATTEMPTS = 3
@@ -58,8 +58,15 @@ def connection(settings: Settings) -> Settings:
     return _connected(settings, record)
 
 
-def start(settings: Settings, progress: ProgressFactory = show_progress) -> NodeRecord:
+def start(
+    settings: Settings, progress: ProgressFactory = show_progress, membership: Mapping[str, ServerSetting] = SINGLE_NODE
+) -> NodeRecord:
     """Start the local node, installing it first if need be, and wait until it answers; a running one is left as it is.
+
+    Args:
+        settings: Where it lies, and what it may take.
+        progress: Shows how far it is.
+        membership: Server settings of one that is not alone: its name, and how it finds the others.
 
     Raises:
         ConfigError: the settings name another Elasticsearch, or a directory that cannot be used.
@@ -93,7 +100,7 @@ def start(settings: Settings, progress: ProgressFactory = show_progress) -> Node
             for leftover in processes(files):
                 end(leftover, files)
             server = Server(files, home, server_environment(files, settings.node.heap, java_home), user)
-            return _start_on_free_ports(settings, server, progress)
+            return _start_on_free_ports(settings, server, progress, membership)
 
 
 def stop(settings: Settings) -> bool:
@@ -179,14 +186,16 @@ def node_files(settings: Settings) -> NodeFiles:
     return NodeFiles(settings.paths.state.absolute())
 
 
-def _start_on_free_ports(settings: Settings, server: Server, progress: ProgressFactory) -> NodeRecord:
+def _start_on_free_ports(
+    settings: Settings, server: Server, progress: ProgressFactory, membership: Mapping[str, ServerSetting]
+) -> NodeRecord:
     files = server.files
     password = _make_password(files)
     attempt = 1
     while True:
         http_port = free_port(settings.node.port)
         transport_port = free_port(http_port + PORT_RANGE if http_port + PORT_RANGE < 65536 else http_port - PORT_RANGE)
-        for name, content in render_config(files, server.home, http_port, transport_port, password).items():
+        for name, content in render_config(files, server.home, http_port, transport_port, password, membership).items():
             _write(files.config / name, content, files, server.user)
         url = f"http://127.0.0.1:{http_port}"
         try:

@@ -13,14 +13,18 @@ import base64
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["USERNAME", "NodeFiles", "NodeRecord", "password_hash", "render_config", "server_environment"]
+__all__ = ["SINGLE_NODE", "USERNAME", "NodeFiles", "NodeRecord", "ServerSetting", "password_hash", "render_config", "server_environment"]
+
+ServerSetting = str | int | bool | list[str]
 
 USERNAME = "crmsearch"
 
+SINGLE_NODE: Mapping[str, ServerSetting] = {"node.name": "crmsearch-local", "discovery.type": "single-node"}
 _HASH_ROUNDS = 10_000  # Elasticsearch's own default for PBKDF2; the password has 192 random bits, so more would add nothing
 
 
@@ -100,7 +104,14 @@ def password_hash(password: str, salt: bytes | None = None) -> str:
     return f"{{PBKDF2}}{_HASH_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
-def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: int, password: str) -> dict[str, str]:
+def render_config(
+    files: NodeFiles,
+    home: Path,
+    http_port: int,
+    transport_port: int,
+    password: str,
+    membership: Mapping[str, ServerSetting] = SINGLE_NODE,
+) -> dict[str, str]:
     """Render the server's configuration folder: file name to content.
 
     Args:
@@ -109,11 +120,10 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         http_port: Port of the HTTP interface, on loopback.
         transport_port: Port of the transport interface, on loopback; nothing connects to it, but it cannot be turned off.
         password: Of the one user.
+        membership: What says which cluster it is in; wins over the rest.
     """
-    settings: dict[str, str | int | bool | list[str]] = {
+    settings: dict[str, ServerSetting] = {
         "cluster.name": "crmsearch",
-        "node.name": "crmsearch-local",
-        "discovery.type": "single-node",
         "network.host": "127.0.0.1",
         "http.port": http_port,
         "transport.port": transport_port,
@@ -137,6 +147,7 @@ def render_config(files: NodeFiles, home: Path, http_port: int, transport_port: 
         settings["ingest.geoip.downloader.enabled"] = False
     if (home / "modules" / "x-pack-ml").is_dir():
         settings["xpack.ml.enabled"] = False
+    settings |= membership
     own = {name: (home / "config" / name).read_text(encoding="utf-8") for name in ("jvm.options", "log4j2.properties")}
     return own | {
         # JSON values are YAML values, quoted where needed.
