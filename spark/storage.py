@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 HEAD_BYTES = 65_536  # more than any header line
+_UNFINISHED = "_temporary"  # where Hadoop's committers keep the parts of an output until it is whole
 _S3_SCHEMES = {"s3a", "s3", "s3n"}
 # Schemes of the clouds' own file systems, and the class of each, should its jar be there.
 _OWN_SCHEMES: dict[str, tuple[Cloud, str]] = {
@@ -136,7 +137,7 @@ def list_files(spark: SparkSession, path: str, label: str = "") -> list[StoredFi
         label: what the user calls it, if that is something else.
 
     Raises:
-        InputError: nothing there, nothing in it, or no way to reach it.
+        InputError: nothing there, nothing in it, or no way to reach it; or a part of it is only half written.
     """
     label = label or path
     with translated(label):
@@ -216,9 +217,13 @@ def _walk(spark: SparkSession, path: str) -> list[StoredFile] | None:
     while queue:
         status = queue.pop(0)
         if status.isDirectory():
+            inside = {str(each.getPath().getName()): each for each in file_system.listStatus(status.getPath())}
+            if _UNFINISHED in inside:
+                raise InputError(
+                    f"{status.getPath().toString()} is half-written: a job writes to it, or died there; run that job to its end"
+                )
             # Names with these beginnings are markers of Hadoop and Spark, and Spark itself skips them.
-            inside = [each for each in file_system.listStatus(status.getPath()) if each.getPath().getName()[:1] not in {"_", "."}]
-            queue = sorted(inside, key=lambda each: str(each.getPath())) + queue
+            queue = [inside[name] for name in sorted(inside) if name[:1] not in {"_", "."}] + queue
             continue
         uri = status.getPath().toUri()
         local = Path(str(uri.getPath())) if uri.getScheme() in {None, "file"} else None

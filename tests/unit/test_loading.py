@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -365,6 +367,18 @@ def test_changes_that_fail_leave_their_report_and_no_rows(settings: Settings) ->
     lifecycle = RecordingLifecycle()
     with pytest.raises(CountMismatchError, match="do not add up"):
         _change(settings, lifecycle, CleaningJob(*CHANGED_ROWS[:3]), runs)
+
+
+def test_rows_of_a_run_that_was_killed_go_with_the_next(settings: Settings) -> None:
+    changes = settings.paths.state / "changes"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"{ended.pid}-x", f"{os.getppid()}-x", "nobody"):
+        (changes / name).mkdir(parents=True)
+        (changes / name / "rows.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(JobError):
+        _change(settings, RecordingLifecycle({"apply": JobError("refused")}), CleaningJob(*CHANGED_ROWS), RecordingRuns())
+    assert [path.name for path in changes.iterdir()] == [f"{os.getppid()}-x"], "that of a run that lives stays"
 
 
 def test_changes_take_customers_alone(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """An incremental load: the job cleans the new rows, and they are applied to the live customers."""
 
+import os
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +22,7 @@ from crmsearch.jobs import run_ingest
 from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
+from crmsearch.processes import command_lines
 from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
 
@@ -56,7 +59,9 @@ def _change(
     indexed_at = began_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     quarantine = private_folder(settings.paths.state / "quarantine", run_id)
     report = None
-    with tempfile.TemporaryDirectory(dir=private_folder(settings.paths.state / "changes")) as folder:
+    changes = private_folder(settings.paths.state / "changes")
+    _clear_away_the_dead(changes)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=changes) as folder:
         rows = Path(folder) / "rows.jsonl"
         try:
             arguments = [
@@ -81,6 +86,14 @@ def _change(
     runs.save(report, "promoted")
     write_report(private_folder(settings.paths.state / "reports", run_id), report, runs.recent(SHOWN_RUNS))
     return report
+
+
+def _clear_away_the_dead(changes: Path) -> None:
+    """Remove the rows of runs that were killed before they could do it; they are people's data, and of no use to anybody."""
+    for folder in changes.iterdir():
+        pid = folder.name.partition("-")[0]
+        if not pid.isdecimal() or not command_lines(int(pid)).get(int(pid)):
+            shutil.rmtree(folder)
 
 
 def _changed_report(report: RunReport, groups: Mapping[str, Group], applied: Applied) -> RunReport:

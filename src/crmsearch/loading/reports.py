@@ -12,8 +12,9 @@ from crmsearch.indexing.runs import RunStore
 from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
-__all__ = ["SHOWN_RUNS", "keep_failed_report", "private_folder", "report_page", "why_failed", "write_report"]
+__all__ = ["REPORT_FILES", "SHOWN_RUNS", "keep_failed_report", "private_folder", "report_page", "why_failed", "write_report"]
 
+REPORT_FILES = ("report.json", "report.html")  # for machines and for people
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
 
 
@@ -44,9 +45,9 @@ def report_page(settings: Settings, report: RunReport) -> Path:
 
 
 def write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) -> Path:
-    """``report.json`` for machines and ``report.html`` for people, whose path is returned."""
-    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    page = folder / "report.html"
+    """Both files of a report; the path of that for people is returned."""
+    for_machines, page = (folder / name for name in REPORT_FILES)
+    for_machines.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     page.write_text(render_report(report, earlier), encoding="utf-8")
     return page
 
