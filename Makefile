@@ -45,8 +45,11 @@ unit: $(STAMP)
 test: $(STAMP) ## all tests, with a local node, Spark, HDFS and a browser; what cannot run is named at the end
 	@$(BIN)/python -m pytest
 
-soak: $(STAMP) ## kill 200 loads at random moments; RUNS and SEED choose others
-	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),200) --seed $(or $(SEED),1)
+soak: $(STAMP) ## the tests and proofs that take long; RUNS, SEARCHES, MINUTES and SEED choose others
+	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m tests.soak kills --runs $(or $(RUNS),200) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.soak promotions --searches $(or $(SEARCHES),10000)
+	@$(BIN)/python -m tests.soak load --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 bench: $(STAMP) ## measure indexing, ingest and search; writes tests/bench/results
 	@$(BIN)/python -m tests.bench

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["peak_memory"]
+__all__ = ["descendants", "peak_memory", "resident_mib"]
 
 _POLL_S = 0.5
 _KIB_PER_GIB = 2**20
+_KIB_PER_MIB = 2**10
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def peak_memory() -> Iterator[Callable[[], float]]:
 
     def watch() -> None:
         while not done.wait(_POLL_S):
-            peaks.append(sum(_pss_kib(pid) for pid in _descendants(os.getpid())))
+            peaks.append(sum(_pss_kib(pid) for pid in descendants(os.getpid())))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -34,7 +35,13 @@ def peak_memory() -> Iterator[Callable[[], float]]:
         watcher.join()
 
 
-def _descendants(pid: int) -> set[int]:
+def resident_mib(pid: int) -> float:
+    """Proportional set size of a process with its descendants now, in MiB."""
+    return sum(_pss_kib(each) for each in {pid, *descendants(pid)}) / _KIB_PER_MIB
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes that a process has started, and those that they have, as long as their parents live."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,7 +1,11 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
 import logging
+import multiprocessing
+import os
 import secrets
+import signal
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -135,6 +139,7 @@ def create_app(
 
 def create_app_from_env() -> Litestar:
     """The application as the server process starts it: all it needs comes from ``CRMSEARCH_*`` variables."""
+    _end_with_supervisor()
     settings = from_env()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     client, runs_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
@@ -149,3 +154,16 @@ def create_app_from_env() -> Litestar:
     # The client logs each request with its path, which may hold a customer's id.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     return app
+
+
+def _end_with_supervisor() -> None:
+    """Let one of several processes end when the one that started them is gone: it would go on answering, and nobody could stop it."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervisor", daemon=True).start()

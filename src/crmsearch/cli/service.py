@@ -27,6 +27,7 @@ __all__ = ["demo", "down", "serve", "up"]
 DEMO_SEED = 7
 DEMO_TYPO = "Micheal Jonson"  # for Michael Johnson
 GRACE_S = 10  # for requests under way when the service is stopped
+HUNG_S = 15  # after which a process that says nothing is replaced; one that died is at once, and one of a busy machine is only slow
 
 
 def _api_options(command: Any) -> Any:
@@ -72,6 +73,7 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
         access_log=False,  # its lines would hold query strings; the application writes its own
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=HUNG_S,
         server_header=False,
     )
 

@@ -1,4 +1,4 @@
-"""The scene of every fault: a node that may be killed, a proxy before it that may fail, a base that is live, and a load with real Spark.
+"""The scene of every fault: nodes that may be killed, a proxy before each that may fail, a base that is live, and a load with real Spark.
 
 Each test breaks something during a load and then looks three times: what the load said, what readers see (the old base or the new one,
 whole, document by document), and that the next load mends what was left. The three make a row of the table in ``docs/loads.md``, which
@@ -8,7 +8,8 @@ whole, document by document), and that the next load mends what was left. The th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as parquet
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from crmsearch.background import start_api, stop_api
 from crmsearch.contract import RunReport
 from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_client
@@ -24,7 +26,8 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers
 from crmsearch.sample import make_sample
-from crmsearch.settings import Settings
+from crmsearch.settings import Settings, from_env
+from tests.clients import Ask, Clients
 from tests.documents import documents_in, own_prefix, put_documents, runs_of
 from tests.faults_table import FaultRow, read_rows, update_rows
 from tests.node_fixture import MortalNode, mortal_node
@@ -34,6 +37,7 @@ ROWS = 400
 WRITE_TASKS = 8  # each sends its customers in a request of its own, so that there is a middle to break off in
 LEASE_S = 2.0
 PATIENCE_S = 60.0
+CLIENTS = 8
 OLD: list[dict[str, Any]] = [{"customer_id": f"O{number}", "name": f"Old {number}", "age": 40} for number in range(50)]
 
 Documents = dict[str, dict[str, Any]]
@@ -55,11 +59,11 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="session")
-def prepared(fault_node: MortalNode, runner: Runner, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(runner: Runner, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     files = make_sample(tmp_path_factory.mktemp("sample"), ROWS, 11).files
     options = IngestOptions(paths=(files["customers"],), orders=(files["orders"],), region="CN")
     out = tmp_path_factory.mktemp("cleaned")
-    report = clean_to_files(fault_node.settings, options, out, runner=runner)
+    report = clean_to_files(from_env(), options, out, runner=runner)
     rows = parquet.read_table(out / "customers").to_pylist()
     documents = {row["customer_id"]: {name: value for name, value in row.items() if value is not None} for row in rows}
     return Prepared(report, spark.read.parquet(str(out / "customers")).repartition(WRITE_TASKS), documents, options)
@@ -68,15 +72,22 @@ def prepared(fault_node: MortalNode, runner: Runner, spark: SparkSession, tmp_pa
 class Scene:
     """One load that something happens to, and what comes of it."""
 
-    def __init__(self, direct: Settings, lifecycle: Lifecycle, proxy: Proxy, prepared: Prepared, name: str) -> None:
+    def __init__(self, direct: Settings, lifecycle: Lifecycle, proxies: Sequence[Proxy], prepared: Prepared, name: str) -> None:
         self.direct = direct
         self.lifecycle = lifecycle
-        self.proxy = proxy
+        self.proxies = proxies
         self.prepared = prepared
         self.row = FaultRow(fault=name)
-        through = msgspec.structs.replace(direct.elasticsearch, url=f"http://127.0.0.1:{proxy.port}", lock_lease_s=LEASE_S)
+        addresses = ",".join(f"http://127.0.0.1:{proxy.port}" for proxy in proxies)
+        through = msgspec.structs.replace(direct.elasticsearch, url=addresses, lock_lease_s=LEASE_S)
         writing = msgspec.structs.replace(direct.spark, write_tasks=WRITE_TASKS, write_retries=0)
         self.settings = msgspec.structs.replace(direct, elasticsearch=through, spark=writing)
+
+    @property
+    def proxy(self) -> Proxy:
+        """The one before the only node."""
+        (proxy,) = self.proxies
+        return proxy
 
     @property
     def runs(self) -> RunStore:
@@ -92,13 +103,16 @@ class Scene:
         # No records are written here: what breaks is the same for them.
         return msgspec.structs.replace(self.prepared.report, run_id=given["--run-id"], index=given["--index"], records=0)
 
-    def load(self, settings: Settings | None = None, runner: Runner | None = None) -> RunReport | CrmSearchError:
+    def load(
+        self, settings: Settings | None = None, runner: Runner | None = None, options: IngestOptions | None = None
+    ) -> RunReport | CrmSearchError:
         """A load through the proxy; its end is kept for the table."""
         settings = settings or self.settings
+        options = options or self.prepared.options
         with make_client(settings.elasticsearch) as client:
             lifecycle = Lifecycle(client, settings.elasticsearch)
             try:
-                report = load_customers(settings, lifecycle, runs_of(lifecycle), self.prepared.options, runner=runner or self.write)
+                report = load_customers(settings, lifecycle, runs_of(lifecycle), options, runner=runner or self.write)
             except CrmSearchError as error:
                 self.row.load = f"fails: `{error.code}`"
                 return error
@@ -124,7 +138,8 @@ class Scene:
 
     def next_load_mends(self) -> None:
         """The next load goes live, and leaves neither a half-built index nor a run without an end nor a lock."""
-        self.proxy.heal()
+        for proxy in self.proxies:
+            proxy.heal()
         first = self.row.load
         report = self.load()
         self.row.load = first
@@ -136,22 +151,56 @@ class Scene:
         assert [run.state for run in self.runs.page().runs if run.index == report.index] == ["promoted"]
         self.row.again = "goes live, nothing is left over"
 
+    @contextmanager
+    def searching(self, *, workers: int = 1, tries: int = 1) -> Iterator[tuple[Clients, int]]:
+        """Clients search by the API while the block goes on, and each of their answers is of one whole base; with the API's process.
+
+        Args:
+            workers: processes of the API.
+            tries: times that a client sends a request whose connection to the API breaks.
+        """
+        settings = msgspec.structs.replace(self.direct, api=msgspec.structs.replace(self.direct.api, workers=workers))
+        totals = {len(OLD), len(self.prepared.documents)}
+
+        def visit(text: str) -> Callable[[Ask], None]:
+            def search(ask: Ask) -> None:
+                answer = ask("/v1/customers/search", {"q": text, "facets": ["city"]})
+                assert text or answer["total"] in totals, "not a whole base"
+
+            return search
+
+        texts = islice(cycle(("", "old", "wang", "138")), CLIENTS)
+        record = start_api(settings, any_port=True)
+        try:
+            with Clients(record.url, [visit(text) for text in texts], tries).asking() as clients:
+                clients.wait_for(CLIENTS, PATIENCE_S)
+                yield clients, record.pid
+        finally:
+            stop_api(settings)
+        assert not clients.errors, clients.errors
+
+
+@contextmanager
+def staged(at: Settings, prepared: Prepared, request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Scene]:
+    """The scene on one node or several, with the old base live; what was observed is compared with the table at the end."""
+    name = request.node.get_closest_marker("fault").args[0]
+    at_home = msgspec.structs.replace(at, paths=msgspec.structs.replace(at.paths, state_dir=str(state_dir)))
+    with own_prefix(at_home, "fault") as (direct, lifecycle), ExitStack() as stack:
+        lifecycle.promote(put_documents(lifecycle, OLD))
+        addresses = direct.elasticsearch.addresses
+        proxies = [stack.enter_context(Proxy((address.host, address.port), late_s=1.0).running()) for address in addresses]
+        scene = Scene(direct, lifecycle, proxies, prepared, name)
+        yield scene
+    if scene.row.complete:
+        _compare(scene.row, request.config)
+
 
 @pytest.fixture
 def scene(fault_node: MortalNode, prepared: Prepared, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     fault_node.start()
-    name = request.node.get_closest_marker("fault").args[0]
-    home = msgspec.structs.replace(fault_node.settings.paths, state_dir=str(tmp_path / "state"))
-    at_home = msgspec.structs.replace(fault_node.settings, paths=home)
-    with own_prefix(at_home, "fault") as (direct, lifecycle):
-        lifecycle.promote(put_documents(lifecycle, OLD))
-        target = direct.elasticsearch
-        with Proxy((target.host, target.port), late_s=1.0).running() as proxy:
-            scene = Scene(direct, lifecycle, proxy, prepared, name)
-            yield scene
+    with staged(fault_node.settings, prepared, request, tmp_path / "state") as scene:
+        yield scene
         fault_node.start()
-    if scene.row.complete:
-        _compare(scene.row, request.config)
 
 
 def _compare(row: FaultRow, config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -18,11 +19,12 @@ import pytest
 from pyspark.sql import functions as F
 
 from crmsearch.contract import RunReport
-from crmsearch.errors import JobError, LoadRunningError, LockLostError
+from crmsearch.errors import InputError, JobError, LoadRunningError, LockLostError
 from crmsearch.indexing import lock
 from crmsearch.indexing.client import make_async_client
+from crmsearch.indexing.names import records_index, run_of
 from crmsearch.jobs import run_ingest
-from crmsearch.loading import Runner, full
+from crmsearch.loading import IngestOptions, Runner, clean_to_files, full
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.request import SearchRequest
@@ -33,7 +35,7 @@ from spark import pipeline
 from spark.enrich import Enriched, enrich
 from tests.documents import documents_in, own_prefix
 from tests.integration.faults.conftest import OLD, PATIENCE_S, Scene
-from tests.soak import Soak, short_leases
+from tests.soak.kills import Soak, short_leases
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -92,7 +94,7 @@ def test_a_load_that_stood_still(scene: Scene, monkeypatch: pytest.MonkeyPatch) 
     "days",
     [
         pytest.param(-400, marks=pytest.mark.fault("the clock jumps a year back between two loads")),
-        pytest.param(4000, marks=pytest.mark.fault("the clock jumps ten years ahead between two loads")),
+        pytest.param(4000, marks=[pytest.mark.soak, pytest.mark.fault("the clock jumps ten years ahead between two loads")]),
     ],
 )
 def test_a_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
@@ -164,6 +166,60 @@ def test_a_refused_customer(scene: Scene, runner: Runner, monkeypatch: pytest.Mo
     assert refused["name"] not in "".join(capfd.readouterr())
     scene.row.load = "goes live without that customer, whose records are in quarantine with the reason"
     scene.row.readers = "the new base, whole but for the customer"
+    scene.next_load_mends()
+
+
+@pytest.mark.fault("a load that died has left customers and records that are half written")
+def test_half_written_indices_of_a_run_before(scene: Scene) -> None:
+    index = scene.lifecycle.create(datetime.now(UTC), loading=True)
+    client, records = scene.lifecycle._client, records_index(index)
+    client.index(index=index, id="half", document={"customer_id": "half", "name": "Half"}, refresh=True)
+    client.index(index=records, id="half", document={"component": 1}, refresh=True)
+    scene.runs.begin(run_of(index), datetime.now(UTC), index)
+    scene.readers_see("old")
+    assert isinstance(scene.load(), RunReport)
+    assert not client.indices.exists(index=index)
+    assert not client.indices.exists(index=records)
+    assert [(run.state, run.indexed) for run in scene.runs.page().runs if run.index == index] == [("failed", None)]
+    scene.row.load = "is gone without a word"
+    scene.next_load_mends()
+
+
+@pytest.mark.fault("a job that died has left a half-written output, which is loaded")
+def test_half_written_output_is_loaded(scene: Scene, runner: Runner, tmp_path: Path) -> None:
+    """The parts that were whole have their names already; those of the tasks that died are in the committer's folder."""
+    half = tmp_path / "export"
+    (half / "_temporary" / "0").mkdir(parents=True)
+    (half / "part-00000.csv").write_text("Name,Age,Gender,City\nAnna Half,40,F,Paris\n", encoding="utf-8")
+    (half / "_temporary" / "0" / "part-00001.csv").write_text("Name,Age,Gender,Ci", encoding="utf-8")
+    options = msgspec.structs.replace(scene.prepared.options, paths=(str(half),), orders=())
+    error = scene.load(runner=runner, options=options)
+    assert isinstance(error, InputError)
+    assert "half-written" in error.detail
+    scene.readers_see("old")
+    scene.next_load_mends()
+
+
+@pytest.mark.soak
+@pytest.mark.fault("a run of `crmsearch clean` that died has left half-written files where the next one writes")
+def test_half_written_files_of_a_run_before(scene: Scene, runner: Runner, tmp_path: Path) -> None:
+    out = tmp_path / "cleaned"
+    for folder in ("customers", "quarantine", "clusters"):
+        (out / folder / "_temporary" / "0").mkdir(parents=True)
+        (out / folder / "part-00000-half.parquet").write_bytes(b"PAR1 half")
+        (out / folder / "_temporary" / "0" / "part-00001-half.csv").write_bytes(b"record_id,clus")
+    (out / "report.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError):
+        clean_to_files(scene.direct, IngestOptions(paths=(str(tmp_path / "missing.csv"),)), out, runner=runner)
+    assert not (out / "report.json").exists(), "a report says that what is beside it is whole"
+    report = clean_to_files(scene.direct, scene.prepared.options, out, runner=runner)
+    assert report.indexed == scene.prepared.report.indexed
+    rows = parquet.read_table(out / "customers").to_pylist()
+    assert {row["customer_id"] for row in rows} == scene.prepared.documents.keys()
+    assert not list(out.rglob("*half*"))
+    assert not list(out.rglob("_temporary"))
+    scene.row.load = "is gone without a word"
+    scene.readers_see("old")
     scene.next_load_mends()
 
 

@@ -1,7 +1,5 @@
 """Kill loads at random moments, again and again, and look after each whether the customer base is whole.
 
-    python -m tests.soak --runs 200 --seed 1
-
 Each run starts a load as a process of its own and kills it, or Elasticsearch, after a time drawn at random; the next load has to mend what
 that left. Every base has a version, which all of its customers bear. After each kill readers must see all customers of one version: the
 one that was live before, or the new one; and the new one for certain if the load had said that it is live. The same seed draws the same
@@ -10,7 +8,6 @@ times.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import subprocess
@@ -21,20 +18,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import click
 import msgspec
+from elasticsearch import Elasticsearch
 
 from crmsearch.cleaning.forms import search_forms
-from crmsearch.cli.output import words
 from crmsearch.contract import FieldContent, RunReport
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.loading import IngestOptions, load_customers
+from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.settings import Settings, child_environment, from_env
-from tests.documents import documents_in, own_prefix, runs_of
-from tests.node_fixture import MortalNode, mortal_node
+from tests.documents import documents_in, runs_of
+from tests.node_fixture import MortalNode
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CUSTOMERS = 240
 BATCH = 40
 LEASE_S = 1.0
@@ -76,7 +72,7 @@ class Soak:
         victim = "nobody" if kill_after_s is None else "node" if self._node and self._random.random() < NODE_KILLS else "load"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRMSEARCH_")}
         child = subprocess.Popen(
-            [sys.executable, "-m", "tests.soak", "--version", str(self._version)],
+            [sys.executable, "-m", "tests.soak.kills", str(self._version)],
             env=inherited | child_environment(self._settings),
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -108,7 +104,7 @@ class Soak:
         allowed = {self._version} if said_live else {self._live, self._version}
         assert versions <= allowed, f"readers see {versions}, not one of {allowed}"
         assert len(versions) == 1 or not self._live
-        assert found.keys() == {each["customer_id"] for each in _base(1)} or not found
+        assert found.keys() == {each["customer_id"] for each in make_base(1)} or not found
         self._live = next(iter(versions), self._live)
 
 
@@ -117,22 +113,21 @@ def short_leases(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, elasticsearch=msgspec.structs.replace(settings.elasticsearch, lock_lease_s=LEASE_S))
 
 
-def _base(version: int) -> list[dict[str, Any]]:
+def make_base(version: int) -> list[dict[str, Any]]:
     return [{"customer_id": f"S{number}", "name": f"Person {number}", "age": version} for number in range(CUSTOMERS)]
 
 
-def load(settings: Settings, version: int, out: IO[str]) -> None:
-    """What the process does that is killed: a whole load, but for Spark, in whose place the documents are written in small batches."""
-    documents = _base(version)
+def version_writer(client: Elasticsearch, version: int) -> Runner:
+    """What stands in the place of the Spark job: the documents of one version, in small batches."""
+    documents = [document | search_forms(document) for document in make_base(version)]
 
     def write(settings: Settings, arguments: Sequence[str], on_event: Callable[[dict[str, Any]], None]) -> RunReport:
         index, run_id = (arguments[list(arguments).index(name) + 1] for name in ("--index", "--run-id"))
         on_event({"stage": "index"})
         for at in range(0, CUSTOMERS, BATCH):
-            batch = documents[at : at + BATCH]
             operations: list[dict[str, Any]] = []
-            for document in batch:
-                operations += [{"index": {"_id": document["customer_id"]}}, document | search_forms(document)]
+            for document in documents[at : at + BATCH]:
+                operations += [{"index": {"_id": document["customer_id"]}}, document]
             assert not client.bulk(index=index, operations=operations)["errors"]
         contents = [FieldContent(field="name", filled=CUSTOMERS), FieldContent(field="age", filled=CUSTOMERS, total=version * CUSTOMERS)]
         return RunReport(
@@ -151,30 +146,19 @@ def load(settings: Settings, version: int, out: IO[str]) -> None:
             seconds={},
         )
 
+    return write
+
+
+def _load(settings: Settings, version: int, out: IO[str]) -> None:
+    """What the process does that is killed: a whole load, but for Spark."""
     with make_client(settings.elasticsearch) as client:
         lifecycle = Lifecycle(client, settings.elasticsearch)
         out.write(f"{BEGUN}\n")
         out.flush()
-        load_customers(settings, lifecycle, runs_of(lifecycle), IngestOptions(paths=("none",)), runner=write)
+        load_customers(settings, lifecycle, runs_of(lifecycle), IngestOptions(paths=("none",)), runner=version_writer(client, version))
         out.write(f"{LIVE}\n")
         out.flush()
 
 
-def main() -> None:
-    """The command: the soak on a node of its own, or, with ``--version``, the load that is killed."""
-    parser = argparse.ArgumentParser(prog="tests.soak", description="Kill loads at random moments and look whether the base is whole.")
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.version is not None:
-        load(from_env(), given.version, sys.stdout)
-        return
-    with mortal_node() as node, own_prefix(short_leases(node.settings), "soak") as (settings, lifecycle):
-        soak = Soak(settings, lifecycle, node, given.seed)
-        soak.run(given.runs, words.print)
-    click.echo(f"seed {given.seed}: {given.runs} kills, no base lost or mixed: {dict(soak.outcomes)}")
-
-
 if __name__ == "__main__":
-    main()
+    _load(from_env(), int(sys.argv[1]), sys.stdout)
