@@ -63,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"{left} tests that take long are left to `make soak`.")
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
-        terminalreporter.write_line("Every test ran; nothing was skipped.")
+        terminalreporter.write_line(f"Every {'other ' if left else ''}test ran; nothing was skipped.")
         return
     reasons: dict[str, int] = {}
     for report in skipped:

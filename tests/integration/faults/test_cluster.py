@@ -16,6 +16,8 @@ from crmsearch.processes import wait_until
 from tests.integration.faults.conftest import PATIENCE_S, Prepared, Scene, staged
 from tests.node_fixture import MEMBERS, MortalNode, mortal_cluster
 
+pytestmark = pytest.mark.soak  # three servers take their time to start, and so does each that comes back
+
 ANSWERS = 100  # that must come after something has happened
 
 Cluster = dict[str, MortalNode]
@@ -93,7 +95,6 @@ def test_another_node_is_killed(spread_scene: Scene, cluster: Cluster) -> None:
     spread_scene.next_load_mends()
 
 
-@pytest.mark.soak
 @pytest.mark.fault("one of three nodes is killed while Spark writes to it and clients search, and stays away")
 def test_the_node_that_is_written_to_is_killed(spread_scene: Scene, cluster: Cluster) -> None:
     victims: list[str] = []
@@ -115,7 +116,6 @@ def test_the_node_that_is_written_to_is_killed(spread_scene: Scene, cluster: Clu
     spread_scene.readers_see("new")
 
 
-@pytest.mark.soak
 @pytest.mark.fault("one of three nodes is killed while Spark writes to it and clients search, and comes back with its data")
 def test_the_node_that_is_written_to_comes_back(spread_scene: Scene, cluster: Cluster) -> None:
     victims: list[str] = []

@@ -89,7 +89,7 @@ def test_lost_answer_to_promotion(scene: Scene) -> None:
     [
         pytest.param("stall", marks=pytest.mark.fault("a connection dies unnoticed while Spark writes (half-open)")),
         pytest.param("reset", marks=pytest.mark.fault("a connection is reset while Spark writes")),
-        pytest.param("cut", marks=pytest.mark.fault("an answer is cut off while Spark writes")),
+        pytest.param("cut", marks=[pytest.mark.soak, pytest.mark.fault("an answer is cut off while Spark writes")]),
     ],
 )
 def test_connection_lost_while_writing(scene: Scene, mode: Mode) -> None:
@@ -108,6 +108,7 @@ def test_cut_off_for_good(scene: Scene) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("the network is slow")
 def test_slow_network(scene: Scene) -> None:
     scene.proxy.fail("slow")
@@ -163,6 +164,7 @@ def test_overloaded_for_a_while(scene: Scene) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("Elasticsearch answers 429 without end")
 @OVERLOAD_WARNING
 def test_overloaded_for_good(scene: Scene) -> None:
@@ -196,6 +198,7 @@ def test_full_disk(scene: Scene) -> None:
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("the node is killed after a load and started again with the same data")
 def test_restarted_with_the_same_data(scene: Scene, fault_node: MortalNode) -> None:
     assert isinstance(scene.load(), RunReport)

@@ -94,7 +94,7 @@ def test_a_load_that_stood_still(scene: Scene, monkeypatch: pytest.MonkeyPatch) 
     "days",
     [
         pytest.param(-400, marks=pytest.mark.fault("the clock jumps a year back between two loads")),
-        pytest.param(4000, marks=pytest.mark.fault("the clock jumps ten years ahead between two loads")),
+        pytest.param(4000, marks=[pytest.mark.soak, pytest.mark.fault("the clock jumps ten years ahead between two loads")]),
     ],
 )
 def test_a_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
@@ -200,6 +200,7 @@ def test_half_written_output_is_loaded(scene: Scene, runner: Runner, tmp_path: P
     scene.next_load_mends()
 
 
+@pytest.mark.soak
 @pytest.mark.fault("a run of `crmsearch clean` that died has left half-written files where the next one writes")
 def test_half_written_files_of_a_run_before(scene: Scene, runner: Runner, tmp_path: Path) -> None:
     out = tmp_path / "cleaned"
