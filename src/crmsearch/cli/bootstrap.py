@@ -34,7 +34,8 @@ def bootstrap(out: Path | None, rotate: bool, show: bool, as_json: bool) -> None
 
     \b
     Examples:
-      CRMSEARCH_ELASTICSEARCH_USERNAME=elastic CRMSEARCH_ELASTICSEARCH_PASSWORD=… crmsearch keys bootstrap
+      read -rs CRMSEARCH_ELASTICSEARCH_PASSWORD && export CRMSEARCH_ELASTICSEARCH_PASSWORD
+      CRMSEARCH_ELASTICSEARCH_USERNAME=elastic crmsearch keys bootstrap
       CRMSEARCH_ELASTICSEARCH_API_KEY_FILE=/var/lib/crmsearch/keys/job.key crmsearch ingest customers.csv
       crmsearch keys bootstrap --out /etc/crmsearch && crmsearch keys revoke-old
     """
