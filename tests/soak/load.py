@@ -59,7 +59,7 @@ def measure_load(
         "workers": WORKERS,
         "requests": len(asking.answers),
         "errors": dict(asking.errors),
-        "minutes": by_minute,
+        "minutes": {str(minute): each for minute, each in enumerate(by_minute, 1)},
     }
     return figures, [Aim(figure="load: errors", value=asking.errors.total(), at_most=0), *_growth(by_minute)]
 
