@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmsearch.errors import InvalidRequestError
@@ -21,14 +21,16 @@ def _ms(text: str) -> float:
 
 
 @given(low=numbers, span=st.floats(0, 1e9), most=st.integers(2, 200))
+@example(low=4e8, span=6e8, most=2)
 def test_automatic_bins_are_as_many_as_wanted_at_most(low: float, span: float, most: int) -> None:
     high = low + span
     width = choose_bins("revenue", HistogramRequest(bins=most), low, high).width
     assert width is not None
     assert math.floor(high / width) - math.floor(low / width) + 1 <= most
     if high > low:
-        # The next narrower round width, two and a half times at most, would not do or could not be told apart.
-        narrower = width / 2.5
+        # The next narrower round width would not do or could not be told apart.
+        scale = 10 ** math.floor(math.log10(width) + 1e-9)
+        narrower = width / {1.0: 2, 2.0: 2, 2.5: 1.25, 5.0: 2}[round(width / scale, 3)]
         fits = math.floor(high / narrower) - math.floor(low / narrower) + 1 <= most
         assert not fits or narrower < max(max(abs(low), abs(high)) * 2.0**-50, 1e-300) * 10
 
