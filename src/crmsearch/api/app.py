@@ -95,6 +95,8 @@ def create_app(
     async def provide_writes() -> WriteStore | None:
         return writes
 
+    # Before the first key is made, which the document cannot know of, none is needed: the empty requirement says so.
+    security: list[dict[str, list[str]]] = [{"key": []}] if settings.key else [{"key": []}, {}]
     version_1 = Router(
         path="/v1",
         route_handlers=[
@@ -107,9 +109,9 @@ def create_app(
         ],
         middleware=[decoded_parameters],
         guards=[make_access_guard(settings.key, keys)],
-        security=[{"key": []}],
+        security=security,
     )
-    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys)], security=[{"key": []}])
+    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys)], security=security)
     app = Litestar(
         route_handlers=[
             version_1,
