@@ -62,9 +62,11 @@ class WriteStore:
         written: dict[str, Written] = {}
         for _ in range(_TRIES):
             left = {name: document for name, document in documents.items() if name not in written}
-            written |= await self._try(left, refresh)
-            if len(written) == len(documents):
+            if not left:
                 return written
+            written |= await self._try(left, refresh)
+        if len(written) == len(documents):
+            return written
         raise ConflictError("others are writing the same customers at this moment; read them again and repeat the write")
 
     async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
