@@ -127,6 +127,12 @@ def test_a_batch_writes_what_can_be_written_and_says_why_the_rest_cannot(api: Ap
     assert api.get("/v1/customers/N2").status_code == 404
 
 
+def test_a_batch_of_which_nothing_can_be_written_says_so(api: Api) -> None:
+    answer = api.post("/v1/customers/batch", json={"customers": [{}, {"customer_id": "N1"}]})
+    assert answer.status_code == 200
+    assert (answer.json()["written"], answer.json()["refused"]) == (0, 2)
+
+
 @pytest.mark.parametrize(
     "customers", [[], [{"customer_id": "A", "name": "A"}] * 2, [{"customer_id": str(n)} for n in range(MAX_BATCH + 1)]]
 )

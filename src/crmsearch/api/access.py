@@ -38,6 +38,8 @@ def make_access_guard(key: Secret, keys: KeyReader | None) -> Guard:
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if connection.scope.get("method") == "OPTIONS":
+            return  # which tells the methods of a path, as the description of the API does, and nothing else
         caller = await _identify(connection.headers.get("authorization"), key, keys)
         check_scope(caller, handler.opt["scope"])
         connection.state.caller = caller

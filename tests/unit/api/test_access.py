@@ -103,6 +103,13 @@ def test_as_soon_as_there_is_a_key_nobody_gets_in_without_one(api: Api, keys: Ke
         assert api.get(path).status_code == 200
 
 
+def test_the_methods_of_a_path_are_told_to_everybody(api: Api, keys: Keys) -> None:
+    keys.make("admin")
+    for path in sorted({path for _, path, _ in ROUTES}):
+        answer = api.options(path.replace("{customer_id:str}", "C1").replace("{", "").replace(":str}", ""))
+        assert answer.status_code == 204, (path, answer.text)
+
+
 def test_a_revoked_key_is_refused(api: Api, keys: Keys) -> None:
     key = keys.make("admin")
     (record,) = keys.records.values()
