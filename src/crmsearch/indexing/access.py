@@ -10,7 +10,7 @@ import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from crmsearch.errors import BackendUnavailableError, ConflictError, CrmSearchError, NotFoundError
+from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, CrmSearchError, NotFoundError
 from crmsearch.indexing.client import ensure_index, exchange, translated_errors
 from crmsearch.indexing.mappings import build_keys_body
 from crmsearch.indexing.names import keys_index
@@ -99,11 +99,19 @@ class KeyReader:
         return record
 
     async def any(self) -> bool:
-        """Whether there is any key at all, or was in the last second."""
-        now = self._clock()
+        """Whether there is any key at all, or was in the last second; where Elasticsearch is away, whether there was when it last answered.
+
+        It holds the keys, so that none is made without it; and what does not need it is to be answered still.
+        """
+        now, known = self._clock(), self._any[0] != float("-inf")
         if now - self._any[0] >= FRESH_S:
-            async with exchange(self._timeout_s):
-                answer = await self._client.count(index=self._index, ignore_unavailable=True)
+            try:
+                async with exchange(min(self._timeout_s, FRESH_S) if known else self._timeout_s):
+                    answer = await self._client.count(index=self._index, ignore_unavailable=True)
+            except BackendError:
+                if not known:
+                    raise
+                return self._any[1]
             self._any = (now, answer["count"] > 0)
         return self._any[1]
 
