@@ -57,7 +57,8 @@ async def _identify(header: str | None, key: Secret, keys: KeyReader | None) -> 
             caller = read_caller(secret, await keys.find(prefix), datetime.now(UTC))
             await keys.note_use(prefix)
             return caller
-    elif header is None and not key and (keys is None or not await keys.any()):
+    # Before there is any key, one that a caller shows all the same opens nothing more, and is no reason to refuse.
+    if not key and (keys is None or not await keys.any()):
         return _EVERYTHING
     raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
 
