@@ -85,6 +85,8 @@ def api(base: Settings, proxy: Proxy) -> Iterator[httpx.Client]:
 def http(api: httpx.Client, proxy: Proxy) -> Iterator[httpx.Client]:
     """The API in good order before the test, and again after it."""
     assert wait_until(lambda: api.get("/health/ready").status_code == 200, RECOVERY_S)
+    # Whether there are keys is known from the first call on; before it, nobody is let in while Elasticsearch is away.
+    assert wait_until(lambda: api.get("/v1/fields").status_code == 200, RECOVERY_S)
     yield api
     proxy.heal()
 
