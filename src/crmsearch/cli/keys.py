@@ -12,7 +12,7 @@ from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.access import KeyStore
 from crmsearch.indexing.client import make_client
 from crmsearch.node import connection
-from crmsearch.privacy.access import SCOPES, KeyRecord, Role, Scope, make_key
+from crmsearch.privacy.access import SCOPES, KeyRecord, Role, Scope, key_state, make_key
 from crmsearch.settings import from_env
 
 __all__ = ["keys"]
@@ -74,11 +74,11 @@ def keys_list(as_json: bool) -> None:
     """
     found, now = _make_store().all(), datetime.now(UTC)
     if as_json:
-        print_json({"keys": [_shown(each) | {"state": _state(each, now)} for each in found]})
+        print_json({"keys": [_shown(each) | {"state": key_state(each, now)} for each in found]})
         return
     columns = ["prefix", "name", "role", "state", "made", "expires", "last used"]
     rows = [
-        (each.prefix, each.name, each.role, _state(each, now), each.created_at, each.expires_at or "never", each.last_used_at or "never")
+        (each.prefix, each.name, each.role, key_state(each, now), each.created_at, each.expires_at or "never", each.last_used_at or "never")
         for each in found
     ]
     print_table("Keys", columns, rows)
@@ -118,9 +118,3 @@ def _expiry(text: str | None, now: datetime) -> datetime | None:
 def _shown(record: KeyRecord) -> dict[str, object]:
     names = ("prefix", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
     return {name: getattr(record, name) for name in names}
-
-
-def _state(record: KeyRecord, now: datetime) -> str:
-    if record.revoked_at is not None:
-        return "revoked"
-    return "expired" if record.expires_at is not None and record.expires_at <= now.strftime("%Y-%m-%dT%H:%M:%SZ") else "good"

@@ -10,11 +10,11 @@ import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, CrmSearchError, NotFoundError
-from crmsearch.indexing.client import ensure_index, exchange, translated_errors
+from crmsearch.errors import BackendError, ConflictError, CrmSearchError, IndexNotReadyError, NotFoundError
+from crmsearch.indexing.client import ensure_index, exchange, read_by_id, translated_errors
 from crmsearch.indexing.mappings import build_keys_body
 from crmsearch.indexing.names import keys_index
-from crmsearch.privacy.access import KeyRecord
+from crmsearch.privacy.access import KeyRecord, show_moment
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["KeyReader", "KeyStore"]
@@ -65,7 +65,7 @@ class KeyStore:
             raise NotFoundError("there is no key of this prefix; `crmsearch keys list` shows those there are")
         if found.revoked_at is not None:
             return found
-        revoked = msgspec.structs.replace(found, revoked_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        revoked = msgspec.structs.replace(found, revoked_at=show_moment(now))
         with translated_errors():
             self._client.update(index=self.index, id=prefix, doc={"revoked_at": revoked.revoked_at}, refresh=True, retry_on_conflict=5)
         return revoked
@@ -88,11 +88,10 @@ class KeyReader:
         now = self._clock()
         if (known := self._read.get(prefix)) is not None and now - known[0] < FRESH_S:
             return known[1]
-        async with exchange(self._timeout_s):
-            (found,) = (await self._client.mget(index=self._index, ids=[prefix]))["docs"]
-        if "error" in found and found["error"]["type"] != "index_not_found_exception":
-            raise BackendUnavailableError(f"Elasticsearch could not read a key ({found['error']['type']}); try again in a moment")
-        record = _parse(found["_source"]) if found.get("found") else None
+        record = None
+        with suppress(IndexNotReadyError):  # until the first key there is none
+            found = await read_by_id(self._client, self._index, [prefix], self._timeout_s)
+            record = _parse(found[prefix]["_source"]) if found else None
         if len(self._read) >= _REMEMBERED:
             self._read.clear()
         self._read[prefix] = (now, record)
@@ -123,7 +122,7 @@ class KeyReader:
         self._noted[prefix] = now
         with suppress(CrmSearchError):
             async with exchange(self._timeout_s):
-                used = {"last_used_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+                used = {"last_used_at": show_moment(datetime.now(UTC))}
                 await self._client.update(index=self._index, id=prefix, doc=used, retry_on_conflict=2)
 
 

@@ -1,7 +1,7 @@
 """Elasticsearch clients, and its errors turned into ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -27,9 +27,20 @@ from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings
 from crmsearch.trust import explain, make_ssl_context
 
-__all__ = ["ALLOCATION_TIMEOUT", "ensure_index", "exchange", "make_async_client", "make_client", "translated_errors"]
+__all__ = [
+    "ALLOCATION_TIMEOUT",
+    "NO_INDEX",
+    "ensure_index",
+    "ensure_index_soon",
+    "exchange",
+    "make_async_client",
+    "make_client",
+    "read_by_id",
+    "translated_errors",
+]
 
 
+NO_INDEX = "no customer index has been promoted yet; load one with `crmsearch ingest`"
 ALLOCATION_TIMEOUT = "5s"  # shorter than any sensible timeout_s, so that Elasticsearch answers before the client gives up
 
 
@@ -93,6 +104,35 @@ async def exchange(timeout_s: float) -> AsyncIterator[None]:
             yield
 
 
+async def read_by_id(client: AsyncElasticsearch, index: str, ids: Collection[str], timeout_s: float) -> dict[str, dict[str, Any]]:
+    """Those documents that are there, with their versions, by id; as the last write left them. Ids may hold any sign.
+
+    Raises:
+        IndexNotReadyError: there is no such index.
+        BackendUnavailableError: a document could not be read, which says nothing of whether it is there.
+    """
+    async with exchange(timeout_s):
+        documents = (await client.mget(index=index, ids=list(ids)))["docs"]
+    for kind in (each["error"]["type"] for each in documents if "error" in each):
+        if kind == "index_not_found_exception":
+            raise IndexNotReadyError(NO_INDEX)
+        raise BackendUnavailableError(f"Elasticsearch could not read a document ({kind}); try again in a moment")
+    return {each["_id"]: each for each in documents if each["found"]}
+
+
+async def ensure_index_soon(client: AsyncElasticsearch, index: str, body: dict[str, Any], timeout_s: float) -> None:
+    """Make an index of the service's own state for a first document that waits for it, unless it is there."""
+    async with exchange(timeout_s):
+        if await client.indices.exists(index=index):
+            return
+        try:
+            await client.indices.create(index=index, **body)
+        except elasticsearch.BadRequestError as error:
+            # Another process has made it in between.
+            if "resource_already_exists" not in str(error.error):
+                raise
+
+
 def ensure_index(client: Elasticsearch, index: str, body: dict[str, Any]) -> None:
     """Make an index of the service's own state, unless it is there, or another process makes it at this moment; wait until it can be used.
 
@@ -128,7 +168,7 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
         reason = str(_cause(error).get("reason", ""))
         return BackendAuthError(f"the Elasticsearch user or key lacks a privilege that this needs{missing_privilege(reason)}")
     if kind == "index_not_found_exception":
-        return IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
+        return IndexNotReadyError(NO_INDEX)
     if kind == "search_timeout_exception":
         return BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")
     if kind == "too_many_buckets_exception":

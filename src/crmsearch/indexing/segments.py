@@ -13,7 +13,7 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from crmsearch.errors import ConflictError
-from crmsearch.indexing.client import exchange
+from crmsearch.indexing.client import ensure_index_soon, exchange
 from crmsearch.indexing.mappings import build_segments_body
 from crmsearch.indexing.names import segments_index
 from crmsearch.search.segments import Segment, SegmentVersion, VersionPage
@@ -83,7 +83,7 @@ class SegmentStore:
             ConflictError: somebody else has written this segment in between.
         """
         if over is None:
-            await self._ensure_index()
+            await ensure_index_soon(self._client, self.index, build_segments_body(self._settings), self._settings.timeout_s)
             condition: dict[str, Any] = {"op_type": "create"}
         else:
             condition = {"if_seq_no": over.seq_no, "if_primary_term": over.primary_term}
@@ -114,17 +114,6 @@ class SegmentStore:
                 **options,
             )
         return [_parse(hit["_source"]) for hit in answer["hits"]["hits"]]
-
-    async def _ensure_index(self) -> None:
-        async with exchange(self._settings.timeout_s):
-            if await self._client.indices.exists(index=self.index):
-                return
-            try:
-                await self._client.indices.create(index=self.index, **build_segments_body(self._settings))
-            except elasticsearch.BadRequestError as error:
-                # Another process has made it in between.
-                if "resource_already_exists" not in str(error.error):
-                    raise
 
 
 def _document(version: SegmentVersion, *, current: bool) -> dict[str, Any]:

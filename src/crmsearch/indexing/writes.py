@@ -16,7 +16,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
 
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, IndexNotReadyError
-from crmsearch.indexing.client import exchange, translated_errors
+from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, read_by_id, translated_errors
 from crmsearch.indexing.mappings import build_writes_body
 from crmsearch.indexing.names import customers_alias, writes_index
 from crmsearch.indexing.records import chunks, read_documents, write_documents
@@ -72,7 +72,10 @@ class WriteStore:
     async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
         """Those that nobody else has written meanwhile; none if another generation went live."""
         index = await self._live()
-        kept, current = await self._read(self.index, documents), await self._read(index, documents)
+        current = await read_by_id(self._client, index, documents, self._timeout_s)
+        kept: dict[str, dict[str, Any]] = {}
+        with suppress(IndexNotReadyError):  # until the first write there is none
+            kept = await read_by_id(self._client, self.index, documents, self._timeout_s)
         now = int(time.time() * 1000)
         writes = {
             name: Write(
@@ -95,14 +98,8 @@ class WriteStore:
             try:
                 bearers: dict[str, Any] = (await self._client.indices.get_alias(name=self._alias)).body
             except elasticsearch.NotFoundError as error:
-                raise IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`") from error
+                raise IndexNotReadyError(NO_INDEX) from error
         return next(iter(bearers))
-
-    async def _read(self, index: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """Those that are there, whether or not anybody has refreshed; none where there is no index."""
-        async with exchange(self._timeout_s):
-            answer = await self._client.mget(index=index, ids=list(ids))
-        return {each["_id"]: each for each in answer["docs"] if each.get("found")}
 
     async def _bulk(self, index: str, documents: Mapping[str, Document], writes: Mapping[str, Write], *, refresh: bool) -> list[str]:
         """Write whole documents; returns which of them nobody has overtaken."""
@@ -112,7 +109,7 @@ class WriteStore:
         for name, document in documents.items():
             operations += [{"index": {"_id": name, "version": writes[name].written_at, "version_type": "external"}}, document]
         if index == self.index:
-            await self._ensure_index()
+            await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         async with exchange(self._timeout_s):
             # Once: of a second try that finds what the first has written, one could not tell whose it is.
             answer = await self._client.options(max_retries=0).bulk(
@@ -125,17 +122,6 @@ class WriteStore:
             if outcome["status"] >= 400 and outcome["status"] != 409:
                 raise BackendError(f"Elasticsearch refused a customer ({outcome['error']['type']})")
         return [outcome["_id"] for outcome in outcomes if outcome["status"] < 400]
-
-    async def _ensure_index(self) -> None:
-        async with exchange(self._timeout_s):
-            if await self._client.indices.exists(index=self.index):
-                return
-            try:
-                await self._client.indices.create(index=self.index, **self._body)
-            except elasticsearch.BadRequestError as error:
-                # Another process has made it in between.
-                if "resource_already_exists" not in str(error.error):
-                    raise
 
 
 def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]]) -> dict[str, Write]:

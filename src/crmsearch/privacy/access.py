@@ -16,7 +16,20 @@ import msgspec
 
 from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 
-__all__ = ["ROLES", "SCOPES", "Caller", "KeyRecord", "Role", "Scope", "check_scope", "make_key", "read_caller", "split_key"]
+__all__ = [
+    "ROLES",
+    "SCOPES",
+    "Caller",
+    "KeyRecord",
+    "Role",
+    "Scope",
+    "check_scope",
+    "key_state",
+    "make_key",
+    "read_caller",
+    "show_moment",
+    "split_key",
+]
 
 Scope = Literal[
     "customers:read",
@@ -111,8 +124,8 @@ def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, ex
         role=role,
         scopes=sorted(scopes),
         hash=_hash(secret),
-        created_at=_moment(now),
-        expires_at=_moment(expires_at) if expires_at else None,
+        created_at=show_moment(now),
+        expires_at=show_moment(expires_at) if expires_at else None,
     )
     return f"crm_{prefix}_{secret}", record
 
@@ -132,9 +145,21 @@ def read_caller(secret: str, record: KeyRecord | None, now: datetime) -> Caller:
         UnauthorizedError: there is none, or it is another one, or it was revoked or has expired; which of these is not told.
     """
     fits = hmac.compare_digest(_hash(secret), record.hash if record else _hash(""))
-    if not fits or record is None or record.revoked_at is not None or (record.expires_at is not None and record.expires_at <= _moment(now)):
+    if not fits or record is None or key_state(record, now) != "good":
         raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
     return Caller(record.prefix, record.name, record.role, frozenset(record.scopes if record.role == "custom" else ROLES[record.role]))
+
+
+def key_state(record: KeyRecord, now: datetime) -> Literal["good", "revoked", "expired"]:
+    """Whether a key opens anything at this time (aware)."""
+    if record.revoked_at is not None:
+        return "revoked"
+    return "expired" if record.expires_at is not None and record.expires_at <= show_moment(now) else "good"
+
+
+def show_moment(moment: datetime) -> str:
+    """A moment of UTC as key records hold it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def check_scope(caller: Caller, scope: Scope) -> None:
@@ -145,7 +170,3 @@ def check_scope(caller: Caller, scope: Scope) -> None:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

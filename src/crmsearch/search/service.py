@@ -13,14 +13,12 @@ from elasticsearch import AsyncElasticsearch
 from crmsearch.contract import Customer
 from crmsearch.errors import (
     BackendError,
-    BackendUnavailableError,
     ContractMismatchError,
     CrmSearchError,
     CursorError,
-    IndexNotReadyError,
     NotFoundError,
 )
-from crmsearch.indexing.client import exchange
+from crmsearch.indexing.client import exchange, read_by_id
 from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.cursor import Cursors, Position
@@ -267,14 +265,8 @@ class ElasticsearchBackend:
         return (max(earlier), await self._search(max(earlier), body)) if earlier else None
 
     async def read(self, customer_id: str) -> Body | None:
-        async with exchange(self._timeout_s):
-            # In a body and not by a path, of which an id may hold any part.
-            (found,) = (await self._client.mget(index=self._alias, ids=[customer_id]))["docs"]
-        if "error" in found:
-            if found["error"]["type"] == "index_not_found_exception":
-                raise IndexNotReadyError("no customer index has been promoted yet; load one with `crmsearch ingest`")
-            raise BackendUnavailableError(f"Elasticsearch could not read a customer ({found['error']['type']}); try again in a moment")
-        return dict(found["_source"]) if found["found"] else None
+        found = await read_by_id(self._client, self._alias, [customer_id], self._timeout_s)
+        return dict(found[customer_id]["_source"]) if found else None
 
     async def _search(self, index: str, body: Body) -> Body:
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
