@@ -68,6 +68,7 @@ examples:
   .venv/bin/python -m tests.bench --only incremental --rows 1000000
   .venv/bin/python -m tests.bench --only latency --rows 1000000 --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only stats --rows 1000000 --work /var/tmp/bench
+  .venv/bin/python -m tests.bench --only relevance latency stats --rows 1000000 --work /var/tmp/bench
 """
 
 
@@ -79,11 +80,11 @@ def main() -> int:
         "--rows", type=int, help=f"rows of the sample (default {ROWS}); with --only relevance, customers (default {BASE_ROWS})"
     )
     parser.add_argument("--seed", type=int, default=7, help="seed of the sample and of the questions (default 7)")
-    parser.add_argument("--only", choices=(*PARTS, *ON_DEMAND), help="measure this part alone")
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, *ON_DEMAND), metavar="PART", help="measure these parts alone")
     parser.add_argument("--work", type=Path, help="folder that keeps the customers of relevance, latency and stats for the next time")
     arguments = parser.parse_args()
-    parts = (arguments.only,) if arguments.only else PARTS
-    default_rows = BASE_ROWS if arguments.only == "relevance" else ROWS
+    parts = tuple(arguments.only or PARTS)
+    default_rows = BASE_ROWS if parts == ("relevance",) else ROWS
     rows = arguments.rows or default_rows
     # What ends the run must end the node, the API and Spark too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -95,7 +96,7 @@ def main() -> int:
     except KeyboardInterrupt:
         words.print("interrupted; nothing was recorded")
         return 130
-    qualifiers = [*([arguments.only] if arguments.only else []), *([str(rows)] if rows != default_rows else [])]
+    qualifiers = [*(arguments.only or []), *([str(rows)] if rows != default_rows else [])]
     if result.figures.get("relevance", {}).get("shortcomings", {}).get("below_recorded"):
         qualifiers.append(DROPPED)
     path = save_result(result, *qualifiers)
@@ -116,15 +117,16 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int, work: Path | None) ->
         # The API is measured as it is by default, whatever the environment sets.
         settings = node.ensure(msgspec.structs.replace(own, api=ApiSettings()))
         versions = describe_versions(settings)
+        keep = len({"relevance", "latency", "stats"} & set(parts)) > 1  # the same customers are indexed once, and go with the node
         if "relevance" in parts:
-            customers = rows if len(parts) == 1 else BASE_ROWS
-            figures["relevance"], _ = measure_relevance(settings, work or Path(folder), customers, seed)
+            customers = BASE_ROWS if parts == PARTS else rows
+            figures["relevance"], _ = measure_relevance(settings, work or Path(folder), customers, seed, keep=keep)
             aims += judge(figures["relevance"])
         if "latency" in parts:
-            figures["latency"] = measure_latency(settings, work or Path(folder), rows, seed)
+            figures["latency"] = measure_latency(settings, work or Path(folder), rows, seed, keep=keep)
             aims += judge_latency(figures["latency"])
         if "stats" in parts:
-            figures["stats"] = measure_stats(settings, work or Path(folder), rows, seed)
+            figures["stats"] = measure_stats(settings, work or Path(folder), rows, seed, keep=keep)
             aims += judge_stats(figures["stats"])
         if not set(parts) <= {"relevance", *ON_DEMAND}:
             _measure_sample(parts, settings, Path(folder), rows, seed, figures, aims)

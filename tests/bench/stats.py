@@ -43,10 +43,10 @@ _JSON = {"Content-Type": "application/json"}
 Aggs = dict[str, Any]
 
 
-def measure_stats(settings: Settings, work: Path, rows: int, seed: int) -> dict[str, Any]:
+def measure_stats(settings: Settings, work: Path, rows: int, seed: int, *, keep: bool = False) -> dict[str, Any]:
     """One client, the sides in turns: every question new on each side, and then repeated on each."""
     base = make_base(work, rows, seed)
-    with loaded(settings, base.documents, f"stats{rows}", baselines=False) as target, served(target) as url:
+    with loaded(settings, base.documents, f"base{rows}", baselines=False, keep=keep) as target, served(target) as url:
         index = customers_alias(target.elasticsearch.index_prefix)
         sides: dict[str, Callable[[], Poster]] = {
             "api": lambda: Poster(url, "/v1/stats", _JSON),
