@@ -8,7 +8,9 @@ import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 
-from crmsearch.cleaning.record import RecordContext, clean_record
+from crmsearch.cleaning.record import CleanRecord, RecordContext, clean_record
+from crmsearch.privacy.suppression import Suppressions
+from crmsearch.resolution.rows import record_id
 from spark.rows import as_read, clean_batch, fingerprint, labels_of, samples_of, wanted_samples, with_reasons
 from spark.schemas import CLEANED, CLEANED_ARROW, FILLED_BITS
 
@@ -19,10 +21,16 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 
 # Fields that tell of the cleaning rather than of the person: two rows may differ in them and still say the same.
 _NOT_CONTENT = {"quality_score", "quality_issues"}
+SUPPRESSED = "suppressed"  # the rule that rows of people break who were erased
 
 
 def with_cleaned_records(
-    rows: DataFrame, headers: Sequence[str], columns: Sequence[str | None], context: RecordContext, damage: str = "cell_count"
+    rows: DataFrame,
+    headers: Sequence[str],
+    columns: Sequence[str | None],
+    context: RecordContext,
+    damage: str = "cell_count",
+    suppressions: Suppressions | None = None,
 ) -> DataFrame:
     """Every row of ``rows`` (``cells``, ``damaged``) cleaned, accepted or rejected; as many rows out as in.
 
@@ -32,12 +40,13 @@ def with_cleaned_records(
         columns: the contract field of each column, ``None`` for an unmapped one.
         context: what the rules need to know beside the row.
         damage: the rule that a damaged row breaks.
+        suppressions: people who were erased; of their rows nothing is kept.
     """
-    return rows.mapInArrow(_make_cleaner(labels_of(headers), tuple(columns), context, damage), CLEANED)
+    return rows.mapInArrow(_make_cleaner(labels_of(headers), tuple(columns), context, damage, suppressions), CLEANED)
 
 
 def _make_cleaner(
-    labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext, damage: str
+    labels: tuple[str, ...], columns: tuple[str | None, ...], context: RecordContext, damage: str, suppressions: Suppressions | None
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     bits = tuple(FILLED_BITS.get(field or "", 0) for field in columns)
 
@@ -47,7 +56,7 @@ def _make_cleaner(
             yield clean_batch(
                 batch,
                 CLEANED_ARROW,
-                lambda row: _clean_row(row, labels, columns, bits, context, wanted),
+                lambda row: _clean_row(row, labels, columns, bits, context, wanted, suppressions),
                 lambda whole, row: _damaged_row(whole, row, columns, context, damage),
             )
 
@@ -71,8 +80,12 @@ def _clean_row(
     bits: tuple[int, ...],
     context: RecordContext,
     wanted: dict[str, int],
+    suppressions: Suppressions | None,
 ) -> dict[str, Any]:
     record = clean_record(cells, columns, context)
+    if suppressions and (mark := suppressions.find(record.document, _names(record, context))):
+        # Nothing else that tells who it is: the fingerprint of a row of few columns could be guessed, a mark could not.
+        return {"rejections": [SUPPRESSED], "issues": [], "raw": "{}", "fingerprint": mark[:24], "filled": 0}
     document, rejections = record.document, with_reasons(record.rejections, record.issues, cells)
     content = {field: value for field, value in document.items() if field not in _NOT_CONTENT}
     if record.withdrawn:
@@ -98,3 +111,8 @@ def _clean_row(
     if rejections:
         row["raw"] = as_read(labels, cells)
     return row
+
+
+def _names(record: CleanRecord, context: RecordContext) -> list[str]:
+    system = record.document.get("source_system") or context.source_system
+    return [record_id(system, record.source_key)] if record.source_key else []

@@ -33,6 +33,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``records_index`` is where the records go that incremental loads resolve against. With ``rows_out``, a file of this machine, the run
     ends with the cleaning: the accepted rows are written there, and what they change is for the caller to find out.
 
+    ``suppressions`` is a file of this machine that holds the marks of all who were erased; their rows are set aside unread.
+
     ``max_rejected`` is the largest share of the rows of one kind that may go to quarantine.
     """
 
@@ -44,6 +46,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     rows_out: str | None = None
     out: str | None = None
     quarantine: str | None = None
+    suppressions: str | None = None
     source: str = "auto"
     encoding: str = "UTF-8"
     region: str | None = None
@@ -73,6 +76,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
     parser.add_argument("--rows-out", metavar="FILE", help="only clean, and write the accepted rows of customers here as JSON lines")
     parser.add_argument("--out", help="folder for customers/, quarantine/ and clusters/")
     parser.add_argument("--quarantine", help="folder for the rejected rows alone")
+    parser.add_argument("--suppressions", metavar="FILE", help="whom not to bring back, as `crmsearch ingest` writes it")
     parser.add_argument("--run-id", help="name of the run; made from the time when left out")
     parser.add_argument("--began-at", type=datetime.fromisoformat, default=None, help="ISO time that counts as now, for ages and recency")
     parser.add_argument(
@@ -104,6 +108,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
         rows_out=parsed.rows_out,
         out=parsed.out,
         quarantine=parsed.quarantine,
+        suppressions=parsed.suppressions,
         source=parsed.source,
         encoding=parsed.encoding,
         region=parsed.region,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
+from pathlib import Path
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +15,7 @@ from crmsearch.cleaning.headers import PRESETS, HeaderMapping, Recognised, map_h
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import InputKind, InputReport, RunReport
 from crmsearch.errors import InputError, InvalidRequestError, TooManyRejectedError
+from crmsearch.privacy.suppression import Suppressions
 from crmsearch.settings import Settings
 from spark.clean import with_cleaned_records
 from spark.enrich import Enriched, enrich
@@ -177,9 +179,15 @@ def _system(source: str, recognised: Recognised) -> str:
 
 
 def _clean_customers(spark: SparkSession, inputs: Sequence[Input], options: JobOptions) -> DataFrame:
+    suppressions = Suppressions.decode(Path(options.suppressions).read_bytes()) if options.suppressions else None
     frames = [
         with_cleaned_records(
-            read_source(spark, each.source), each.source.headers, each.mapping.columns, _context(each, options), _damage(each.source)
+            read_source(spark, each.source),
+            each.source.headers,
+            each.mapping.columns,
+            _context(each, options),
+            _damage(each.source),
+            suppressions,
         ).withColumn("source", F.lit(each.source.path))
         for each in inputs
     ]

@@ -14,7 +14,8 @@
     ├── NotFoundError                   404           no such customer, index, run or segment
     ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
     │   ├── LoadRunningError            409           another load holds the writers' lock
-    │   └── LockLostError               409           another load has taken this one's lock over
+    │   ├── LockLostError               409           another load has taken this one's lock over
+    │   └── SuppressedError             409           the person was erased, and is not to be written again
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
     ├── IndexNotReadyError              503           no customer index has been promoted yet
@@ -74,6 +75,7 @@ __all__ = [
     "ResultWindowError",
     "SegmentNestingError",
     "SmallGroupError",
+    "SuppressedError",
     "TooManyRejectedError",
     "UnauthorizedError",
     "UnknownFieldError",
@@ -148,6 +150,10 @@ class LoadRunningError(ConflictError):
 
 class LockLostError(ConflictError):
     code, title = "lock_lost", "The writers' lock was lost"
+
+
+class SuppressedError(ConflictError):
+    code, title = "suppressed", "The person was erased"
 
 
 class PreconditionFailedError(CrmSearchError):

@@ -9,28 +9,36 @@ from pathlib import Path
 from crmsearch.errors import ConfigError
 from crmsearch.settings import Secret, Settings
 
-__all__ = ["cursor_key", "shared_key"]
+__all__ = ["cursor_key", "privacy_key", "shared_key"]
 
 MIN_KEY = 16  # characters; a shorter one could be found by trying
 
 
 def cursor_key(settings: Settings) -> Secret:
-    """What signs cursors: ``CRMSEARCH_API_CURSOR_KEY``, else the machine's own key.
+    """What signs cursors: ``CRMSEARCH_API_CURSOR_KEY``, else the machine's own key; raises as ``shared_key``."""
+    return _given_or_shared(settings.api.cursor_key, "CRMSEARCH_API_CURSOR_KEY", settings.paths.state / "api" / "cursor.key")
 
-    Raises:
-        ConfigError: the key that is set is too short, or the machine's own cannot be read or kept.
-    """
-    given = settings.api.cursor_key
+
+def privacy_key(settings: Settings) -> Secret:
+    """What the marks of erased people are made with: ``CRMSEARCH_PRIVACY_KEY``, else the machine's own key; raises as ``shared_key``."""
+    return _given_or_shared(settings.privacy.key, "CRMSEARCH_PRIVACY_KEY", settings.paths.state / "privacy.key")
+
+
+def _given_or_shared(given: Secret, variable: str, path: Path) -> Secret:
     if given and len(given) < MIN_KEY:
-        raise ConfigError(f"CRMSEARCH_API_CURSOR_KEY has fewer than {MIN_KEY} characters; make one with `openssl rand -base64 32`")
-    return given or shared_key(settings.paths.state / "api" / "cursor.key")
+        raise ConfigError(f"{variable} has fewer than {MIN_KEY} characters; make one with `openssl rand -base64 32`")
+    return given or shared_key(path, variable)
 
 
-def shared_key(path: Path) -> Secret:
+def shared_key(path: Path, variable: str) -> Secret:
     """The key in a file that its owner alone can read. The first call makes it; of processes that start at once all get the same.
 
+    Args:
+        path: the file.
+        variable: that may hold the key instead.
+
     Raises:
-        ConfigError: the file cannot be read or made, or holds no key.
+        ConfigError: the file cannot be read or made, or holds no key; or the key that is set instead is too short.
     """
     try:
         if not path.exists():
@@ -38,7 +46,7 @@ def shared_key(path: Path) -> Secret:
         key = path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"the key in {path} cannot be read or made ({type(error).__name__}); set CRMSEARCH_API_CURSOR_KEY, "
+            f"the key in {path} cannot be read or made ({type(error).__name__}); set {variable}, "
             "or CRMSEARCH_STATE_DIR to a folder of your own"
         ) from error
     if len(key) < MIN_KEY:

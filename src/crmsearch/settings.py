@@ -213,11 +213,22 @@ class PathSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.cache_dir)
 
 
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
+    key: Annotated[
+        Secret,
+        Meta(
+            description="What the marks of erased people are made with, 16 characters or more; never changed, and on all machines the "
+            "same. When empty, one is made and kept"
+        ),
+    ] = Secret()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     api: ApiSettings = ApiSettings()
     spark: SparkSettings = SparkSettings()
     storage: StorageSettings = StorageSettings()
+    privacy: PrivacySettings = PrivacySettings()
     node: NodeSettings = NodeSettings()
     paths: PathSettings = PathSettings()
 

@@ -11,9 +11,11 @@ import pytest
 
 from crmsearch import node
 from crmsearch.errors import ConfigError, ContractMismatchError, NotFoundError
+from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.snapshots import Snapshots, build_repository
 from crmsearch.loading import restore_customers
+from crmsearch.rights import Rights
 from crmsearch.settings import Settings
 from tests.documents import documents_in, own_prefix, put_documents, runs_of
 from tests.node_fixture import local_settings
@@ -40,7 +42,7 @@ def own(local: Settings, request: pytest.FixtureRequest) -> Iterator[tuple[Setti
 
 
 def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
-    _, lifecycle, snapshots = own
+    settings, lifecycle, snapshots = own
     index = put_documents(lifecycle, CUSTOMERS)
     lifecycle.promote(index)
     runs_of(lifecycle).save(REPORT, "promoted")
@@ -49,7 +51,7 @@ def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Setting
     before = documents_in(lifecycle, lifecycle.alias)
     lifecycle._client.indices.delete(index=[index, f"{lifecycle.alias.removesuffix('customers')}runs"])
     assert lifecycle.live() is None
-    restored = restore_customers(lifecycle, runs_of(lifecycle), snapshots, None)
+    restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert lifecycle.live() == restored
     assert documents_in(lifecycle, lifecycle.alias) == before == {each["customer_id"]: each for each in CUSTOMERS}
     assert lifecycle._client.count(index=restored, query={"term": {"name_words": "王小明"}})["count"] == len(CUSTOMERS), "searchable too"
@@ -60,19 +62,33 @@ def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Setting
 
 
 def test_the_records_of_the_customers_come_back_with_them(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
-    _, lifecycle, snapshots = own
+    settings, lifecycle, snapshots = own
     index = put_documents(lifecycle, CUSTOMERS[:2])
     lifecycle.records(index).create()
     lifecycle._client.index(index=lifecycle.records(index).index, id="S0", document={"written_at": 1, "removed": False})
     lifecycle.promote(index)
     snapshots.create(index, NOW)
-    restored = restore_customers(lifecycle, runs_of(lifecycle), snapshots, None)
+    restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert restored != index
     assert lifecycle._client.exists(index=lifecycle.records(restored).index, id="S0")
 
 
+def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
+    settings, lifecycle, snapshots = own
+    index = put_documents(lifecycle, CUSTOMERS[:3])
+    lifecycle.records(index).create()
+    gone, *left = (each["customer_id"] for each in CUSTOMERS[:3])
+    lifecycle._client.index(index=lifecycle.records(index).index, id=gone, document={"written_at": 1, "removed": False, "record": "{}"})
+    lifecycle.promote(index)
+    snapshots.create(index, NOW)
+    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch)).erase(gone, "test")
+    restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
+    assert documents_in(lifecycle, restored).keys() == set(left)
+    assert not lifecycle._client.exists(index=lifecycle.records(restored).index, id=gone)
+
+
 def test_what_is_there_stays(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
-    _, lifecycle, snapshots = own
+    settings, lifecycle, snapshots = own
     first = put_documents(lifecycle, CUSTOMERS[:5])
     lifecycle.promote(first)
     runs_of(lifecycle).save(REPORT, "promoted")
@@ -82,7 +98,7 @@ def test_what_is_there_stays(own: tuple[Settings, Lifecycle, Snapshots]) -> None
     runs_of(lifecycle).save(msgspec.structs.replace(REPORT, merged=999), "promoted")
     second_made = snapshots.create(second, NOW + timedelta(minutes=1))
     assert snapshots.all() == [second_made, first_made]
-    restored = restore_customers(lifecycle, runs_of(lifecycle), snapshots, first_made.name)
+    restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, first_made.name)
     assert documents_in(lifecycle, lifecycle.alias).keys() == {each["customer_id"] for each in CUSTOMERS[:5]}
     assert [each.index for each in lifecycle.generations()] == [restored, second, first]
     assert runs_of(lifecycle).get(REPORT.run_id).merged == 999
@@ -90,22 +106,22 @@ def test_what_is_there_stays(own: tuple[Settings, Lifecycle, Snapshots]) -> None
 
 
 def test_there_may_be_none(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
-    _, lifecycle, snapshots = own
+    settings, lifecycle, snapshots = own
     assert snapshots.all() == []
     with pytest.raises(NotFoundError, match="snapshot list"):
-        restore_customers(lifecycle, runs_of(lifecycle), snapshots, "20200101t000000z")
+        restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, "20200101t000000z")
     assert lifecycle.lock.holder() is None
 
 
 def test_another_contract_is_not_restored(own: tuple[Settings, Lifecycle, Snapshots], monkeypatch: pytest.MonkeyPatch) -> None:
-    _, lifecycle, snapshots = own
+    settings, lifecycle, snapshots = own
     live = put_documents(lifecycle, CUSTOMERS[:3])
     lifecycle.promote(live)
     snapshots.create(live, NOW)
     get = snapshots.get
     monkeypatch.setattr(snapshots, "get", lambda name: msgspec.structs.replace(get(name), versions={"contract_version": 0}))
     with pytest.raises(ContractMismatchError, match="of another contract"):
-        restore_customers(lifecycle, runs_of(lifecycle), snapshots, None)
+        restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert [each.index for each in lifecycle.generations()] == [live]
     assert [run.state for run in runs_of(lifecycle).page().runs] == ["failed"]
 

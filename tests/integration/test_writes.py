@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from elasticsearch import AsyncElasticsearch
 from litestar import Litestar
 from litestar.testing import TestClient
 
@@ -18,10 +19,11 @@ from crmsearch.api.writes import MAX_BATCH
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import writes_index
+from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.resolution.rows import group_rows
 from crmsearch.search.service import ElasticsearchBackend
-from crmsearch.settings import Settings
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings
 from tests.documents import documents_in, own_prefix, put_documents
 
 Api = TestClient[Litestar]
@@ -34,7 +36,12 @@ ADA = {
     "source_records": ["C1"],
 }
 BOB = {"customer_id": "C2", "name": "Bob Hale", "phones": ["+447911123456"], "source_records": ["C2", "C9"]}
+KEY = Secret("a key of these tests")
 FEBRUARY, MARCH = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def store_of(client: AsyncElasticsearch, settings: ElasticsearchSettings) -> WriteStore:
+    return WriteStore(client, settings, SuppressionReader(client, settings, KEY))
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def own(node_settings: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
 def api(own: tuple[Settings, Lifecycle]) -> Iterator[Api]:
     settings = own[0].elasticsearch
     client = make_async_client(settings)
-    app = create_app(ElasticsearchBackend(client, settings.index_prefix, 30.0), writes=WriteStore(client, settings))
+    app = create_app(ElasticsearchBackend(client, settings.index_prefix, 30.0), writes=store_of(client, settings))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
         yield api
@@ -160,7 +167,7 @@ def test_before_the_first_load_there_is_nothing_to_write_to(node_settings: Setti
     with own_prefix(node_settings, "unwritten") as (settings, _):
         client = make_async_client(settings.elasticsearch)
         app = create_app(
-            ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=WriteStore(client, settings.elasticsearch)
+            ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings.elasticsearch)
         )
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
@@ -236,7 +243,7 @@ def test_no_write_is_lost_while_generations_are_promoted(api: Api, own: tuple[Se
     async def write_many() -> None:
         client = make_async_client(settings.elasticsearch)
         try:
-            store = WriteStore(client, settings.elasticsearch)
+            store = store_of(client, settings.elasticsearch)
             for number in range(120):
                 await store.write({"C1": {"name": f"Name {number}"}, f"N{number}": {"name": f"New {number}"}}, refresh=False)
         finally:

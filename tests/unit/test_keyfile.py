@@ -14,7 +14,7 @@ from crmsearch.settings import Secret, from_env
 def test_all_processes_get_the_one_key(tmp_path: Path) -> None:
     path = tmp_path / "state" / "api" / "cursor.key"
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: shared_key(path), range(32)))
+        keys = set(pool.map(lambda _: shared_key(path, "CRMSEARCH_API_CURSOR_KEY"), range(32)))
     (key,) = keys
     assert len(key) >= 40
     assert repr(key) == "'***'"
@@ -24,7 +24,8 @@ def test_all_processes_get_the_one_key(tmp_path: Path) -> None:
 
 
 def test_two_machines_have_two_keys(tmp_path: Path) -> None:
-    assert shared_key(tmp_path / "one") != shared_key(tmp_path / "two")
+    one, two = (shared_key(tmp_path / name, "CRMSEARCH_API_CURSOR_KEY") for name in ("one", "two"))
+    assert one != two
 
 
 @pytest.mark.parametrize("content", [b"", b"short\n", b"\xff\xfe"])
@@ -32,13 +33,13 @@ def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "cursor.key"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"cursor\.key"):
-        shared_key(path)
+        shared_key(path, "CRMSEARCH_API_CURSOR_KEY")
 
 
 def test_a_folder_that_cannot_be_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="CRMSEARCH_API_CURSOR_KEY"):
-        shared_key(tmp_path / "file" / "cursor.key")
+        shared_key(tmp_path / "file" / "cursor.key", "CRMSEARCH_API_CURSOR_KEY")
 
 
 def test_the_key_of_the_settings_comes_first(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore, RunSummary
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_changes, load_customers, report_page
 from crmsearch.resolution.rows import Group
-from crmsearch.settings import PathSettings, Settings
+from crmsearch.settings import PathSettings, Secret, Settings
 
 RUN = "20261123t101500z"
 INDEX = f"crm-customers-{RUN}"
@@ -62,6 +62,13 @@ class Lock:
             raise LockLostError("taken by another")
 
 
+class Nobody:
+    """Nobody was erased."""
+
+    def read(self, _: Secret) -> None:
+        return None
+
+
 class RecordingLifecycle:
     """Notes what it is asked for, and fails at the step it is told."""
 
@@ -69,6 +76,7 @@ class RecordingLifecycle:
         self.steps: list[tuple[Any, ...]] = []
         self.failures = failures or {}
         self.lock = Lock(lock_lost_at)
+        self.suppressions = Nobody()
         self._live = live
         self.applied = Applied(homes={}, told=set(), removed=set(), written=set(), deleted=set(), compared=0, customers=9)
 

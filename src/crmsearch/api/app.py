@@ -29,6 +29,7 @@ from crmsearch.api.metrics import metrics_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
+from crmsearch.api.rights import rights_router
 from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
@@ -36,10 +37,14 @@ from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.api.writes import writes_router
 from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.client import make_async_client, make_client
+from crmsearch.indexing.erasure import Erasure
+from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import cursor_key
+from crmsearch.keyfile import cursor_key, privacy_key
+from crmsearch.rights import Rights
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
 from crmsearch.search.resolver import Resolver, utc_now
@@ -66,9 +71,10 @@ def create_app(
     segments: SegmentStore | None = None,
     writes: WriteStore | None = None,
     keys: KeyReader | None = None,
+    rights: Rights | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Litestar:
-    """The API and console over any backend; runs, segments with insights, and writes are there if they have a store; ``keys``
+    """The API and console over any backend; runs, segments with insights, writes and rights are there if they have a store; ``keys``
     are those of its callers.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
@@ -95,6 +101,9 @@ def create_app(
     async def provide_writes() -> WriteStore | None:
         return writes
 
+    async def provide_rights() -> Rights | None:
+        return rights
+
     # Before the first key is made, which the document cannot know of, none is needed: the empty requirement says so.
     security: list[dict[str, list[str]]] = [{"key": []}] if settings.key else [{"key": []}, {}]
     version_1 = Router(
@@ -106,6 +115,7 @@ def create_app(
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),
             *([writes_router] if writes else []),
+            *([rights_router] if rights else []),
         ],
         middleware=[decoded_parameters],
         guards=[make_access_guard(settings.key, keys)],
@@ -127,6 +137,7 @@ def create_app(
             "segments": Provide(provide_segments),
             "insights": Provide(provide_insights),
             "writes": Provide(provide_writes),
+            "rights": Provide(provide_rights),
             "may_see_personal": Provide(provide_may_see_personal),
         },
         exception_handlers=EXCEPTION_HANDLERS,
@@ -162,17 +173,20 @@ def create_app_from_env() -> Litestar:
     _end_with_supervisor()
     settings = from_env()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    client, runs_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
+    client, slow_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
+    # Tries anew would each take up to the timeout, and here nothing bounds them together.
+    runs = RunStore(slow_client.options(max_retries=0), settings.elasticsearch)
+    erasure, lifecycle = Erasure(slow_client, settings.elasticsearch), Lifecycle(slow_client, settings.elasticsearch)
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
-        # Tries anew would each take up to the timeout, and here nothing bounds them together.
-        RunStore(runs_client.options(max_retries=0), settings.elasticsearch),
+        runs,
         SegmentStore(client, settings.elasticsearch),
-        WriteStore(client, settings.elasticsearch),
+        WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, privacy_key(settings))),
         KeyReader(client, settings.elasticsearch),
+        Rights(settings, lifecycle, runs, erasure),
     )
-    app.on_shutdown += [client.close, runs_client.close]
+    app.on_shutdown += [client.close, slow_client.close]
     # The client logs each request with its path, which may hold a customer's id.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     return app

@@ -13,13 +13,14 @@ from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from crmsearch.cleaning.record import CleanRecord
 from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import Customer
-from crmsearch.errors import InvalidRequestError, UnknownFieldError
+from crmsearch.errors import InvalidRequestError, SuppressedError, UnknownFieldError
 from crmsearch.indexing.writes import WriteStore, Written
 from crmsearch.resolution.written import check_customer_id, clean_write
 
 __all__ = ["MAX_BATCH", "writes_router"]
 
 MAX_BATCH = 500  # customers of one request
+_ERASED = "this person was erased, and is not written again; an administrator may lift that with the certificate of the erasure"
 Writes = NamedDependency[SkipValidation[WriteStore]]
 Refresh = Literal["false", "wait_for"]
 Fields = dict[str, Any]
@@ -51,7 +52,9 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """What became of one customer of a batch: 200, 201 for a new one, or 400 with the reason, and then nothing was written of it."""
+    """What became of one customer of a batch: 200, 201 for a new one, or 400 or, for somebody erased, 409 with the reason; then nothing was
+    written of it.
+    """
 
     id: str | None
     status: int
@@ -84,10 +87,13 @@ async def put_customer(
 ) -> Response[WrittenCustomer]:
     """Write what is known of a customer, in place of what was known: raw values of the fields, cleaned by the rules of loads.
 
-    Figures of orders, tickets and campaigns and the lineage stay. 400 if the rules reject it, with their codes.
+    Figures of orders, tickets and campaigns and the lineage stay. 400 if the rules reject it, with their codes; 409 for a person who was
+    erased.
     """
     clean = _clean(customer_id, data)
-    written = (await writes.write({customer_id: clean.document}, refresh == "wait_for"))[customer_id]
+    written = (await writes.write({customer_id: clean.document}, refresh == "wait_for")).get(customer_id)
+    if written is None:
+        raise SuppressedError(_ERASED)
     answer = WrittenCustomer(customer_id, written.created, _customer(written), _issues(clean.issues))
     return Response(answer, status_code=201 if written.created else 200)
 
@@ -134,6 +140,8 @@ def _try_clean(fields: Fields) -> tuple[str | None, CleanRecord | str]:
 def _result(name: str | None, clean: CleanRecord | str, written: dict[str, Written]) -> BatchResult:
     if name is None or isinstance(clean, str):
         return BatchResult(name, 400, None, [], str(clean))
+    if name not in written:
+        return BatchResult(name, 409, None, [], _ERASED)
     return BatchResult(name, 201 if written[name].created else 200, _customer(written[name]), _issues(clean.issues), None)
 
 

@@ -154,6 +154,13 @@ RULES: dict[str, Rule] = {
             "Elasticsearch does not take the customer",
             "an owner whose name has 40,000 letters",
         ),
+        Rule(
+            "suppressed",
+            "row",
+            "reject",
+            "the person was erased and is not loaded again; nothing of the row is kept",
+            "a row of somebody erased",
+        ),
         Rule("customer_missing", "row", "reject", "the row does not say whose it is", "an order with an empty customer id"),
         Rule("customer_unknown", "row", "reject", "no customer has the key that the row gives", "an order of C999, who is in no file"),
         Rule(

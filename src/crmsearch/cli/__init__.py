@@ -13,6 +13,7 @@ from crmsearch.cli.keys import keys
 from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
+from crmsearch.cli.rights import erase, export, lift
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
 from crmsearch.cli.snapshots import snapshot
@@ -38,7 +39,26 @@ def cli() -> None:
     """
 
 
-for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, keys, node, doctor):
+for command in (
+    demo,
+    up,
+    down,
+    sample,
+    ingest,
+    clean,
+    index,
+    snapshot,
+    serve,
+    search,
+    stats,
+    segments,
+    keys,
+    export,
+    erase,
+    lift,
+    node,
+    doctor,
+):
     cli.add_command(command)
 
 

@@ -77,5 +77,5 @@ def snapshot_restore(name: str | None) -> None:
     """
     settings = connection(from_env())
     with stages() as show:
-        made = restore_customers(make_lifecycle(settings), make_run_store(settings), _make_snapshots(settings), name, show)
+        made = restore_customers(settings, make_lifecycle(settings), make_run_store(settings), _make_snapshots(settings), name, show)
     words.print(f"live: {made}", highlight=False)

@@ -34,6 +34,7 @@ from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_se
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
 from crmsearch.indexing.rebuild import copy_customers, measure_index
 from crmsearch.indexing.records import RecordStore
+from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
 from crmsearch.indexing.writes import replay_writes
 from crmsearch.resolution.rows import Group
@@ -71,6 +72,7 @@ class Lifecycle:
         self._loading_alias = loading_alias(settings.index_prefix)
         self.alias = customers_alias(settings.index_prefix)
         self.lock = WriterLock(client, settings)
+        self.suppressions = SuppressionStore(client, settings)
 
     def create(self, began_at: datetime, *, loading: bool = False) -> str:
         """Make the empty index of a run that began at ``began_at`` and return its name.

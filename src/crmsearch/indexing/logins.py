@@ -50,8 +50,8 @@ ROLES: dict[str, Role] = {
                 # Indices are made, filled, refreshed, aliased and deleted; `manage` is the one privilege that has put_mapping and aliases.
                 Grant((*_CUSTOMERS, "records-2*", "customers-analytics*"), ("manage", "read", "write")),
                 Grant(("runs", "locks"), ("manage", "read", "write")),
-                # What apps have written is laid over a new generation.
-                Grant(("writes",), ("read", "view_index_metadata", "maintenance")),
+                # What apps have written is laid over a new generation, and who was erased is left out.
+                Grant(("writes", "suppressions"), ("read", "view_index_metadata", "maintenance")),
             ),
             cluster=("monitor",),  # version and health; the connector asks too
         ),
@@ -61,8 +61,12 @@ ROLES: dict[str, Role] = {
             (
                 # `monitor` is for `crmsearch serve`, which lists generations to see whether it knows their contract.
                 # Single writes go into the live generation, which no `create_index` lets it make.
-                Grant(_CUSTOMERS, ("read", "index", "view_index_metadata", "monitor")),
-                Grant(("segments", "writes"), ("read", "index", "create_index", "view_index_metadata")),
+                # An erasure deletes documents, of all kept generations and of their records, while it holds the writers' lock.
+                Grant(_CUSTOMERS, ("read", "index", "delete", "view_index_metadata", "monitor", "maintenance")),
+                Grant(("records-2*",), ("read", "delete", "view_index_metadata", "maintenance")),
+                Grant(("segments",), ("read", "index", "create_index", "view_index_metadata")),
+                Grant(("writes",), ("read", "index", "delete", "create_index", "view_index_metadata", "maintenance")),
+                Grant(("suppressions", "locks"), ("read", "write", "manage")),
                 # The use of a key is noted; making one takes more than the API has.
                 Grant(("keys",), ("read", "index", "view_index_metadata")),
                 Grant(("runs",), ("read",)),

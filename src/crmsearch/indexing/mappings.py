@@ -18,6 +18,7 @@ __all__ = [
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
+    "build_suppressions_body",
     "build_writes_body",
     "check_versions",
     "is_newer",
@@ -84,6 +85,11 @@ def build_runs_body(settings: ElasticsearchSettings) -> Body:
 def build_segments_body(settings: ElasticsearchSettings) -> Body:
     """The body of ``crm-segments``: one shard, since it holds one document per version of a segment."""
     return _build_small_body("segments.json", settings)
+
+
+def build_suppressions_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-suppressions``: one shard, since it holds one document per person who was erased."""
+    return _build_small_body("suppressions.json", settings)
 
 
 def build_writes_body(settings: ElasticsearchSettings) -> Body:

@@ -7,6 +7,7 @@ crm-locks                           the lock of all writers
 crm-records-20261123t101500z        the source records of that generation, for incremental loads
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
+crm-suppressions                    who was erased, as keyed hashes, with the certificates
 """
 
 import re
@@ -26,6 +27,7 @@ __all__ = [
     "segments_index",
     "snapshots_repository",
     "stamp",
+    "suppressions_index",
     "writes_index",
 ]
 
@@ -101,6 +103,11 @@ def snapshots_repository(prefix: str) -> str:
 def segments_index(prefix: str) -> str:
     """Name of the index that holds the saved segments."""
     return f"{prefix}-segments"
+
+
+def suppressions_index(prefix: str) -> str:
+    """Name of the index of those who were erased."""
+    return f"{prefix}-suppressions"
 
 
 def writes_index(prefix: str) -> str:

@@ -13,8 +13,18 @@ from elasticsearch import Elasticsearch
 
 from crmsearch.errors import BackendError, ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.mappings import VERSIONS
-from crmsearch.indexing.names import records_index, runs_index, segments_index, snapshots_repository, stamp, writes_index
+from crmsearch.indexing.names import (
+    records_index,
+    runs_index,
+    segments_index,
+    snapshots_repository,
+    stamp,
+    suppressions_index,
+    writes_index,
+)
+from crmsearch.privacy.suppression import Suppressions
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Snapshot", "Snapshots", "build_repository"]
@@ -40,7 +50,7 @@ class Snapshots:
         self._client = client.options(request_timeout=PATIENCE_S)
         self._settings = settings
         self._repository = snapshots_repository(settings.index_prefix)
-        self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, writes_index)]
+        self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, suppressions_index, writes_index)]
 
     def create(self, index: str, now: datetime) -> Snapshot:
         """Back up a generation of today's contract and the service's state.
@@ -103,6 +113,10 @@ class Snapshots:
         self._restore(snapshot, snapshot.index, target)
         if (records := records_index(snapshot.index)) in self._held(snapshot):
             self._restore(snapshot, records, records_index(target))
+
+    def leave_out(self, target: str, suppressions: Suppressions) -> int:
+        """Remove those from what was restored who were erased since; returns how many customers that were."""
+        return Erasure(self._client, self._settings).drop_suppressed(target, suppressions)
 
     def restore_state(self, snapshot: Snapshot) -> list[str]:
         """Bring back those indices of the service's state that are missing; returns their names."""

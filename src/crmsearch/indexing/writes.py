@@ -20,6 +20,7 @@ from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, rea
 from crmsearch.indexing.mappings import build_writes_body
 from crmsearch.indexing.names import customers_alias, writes_index
 from crmsearch.indexing.records import chunks, read_documents, write_documents
+from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.resolution.written import Write, is_of_apps, with_write
 from crmsearch.settings import ElasticsearchSettings
 
@@ -41,8 +42,9 @@ class Written(msgspec.Struct, frozen=True):
 class WriteStore:
     """The way of single writes into the live generation."""
 
-    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings) -> None:
+    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings, suppressions: SuppressionReader) -> None:
         self._client = client
+        self._suppressions = suppressions
         self._timeout_s = settings.timeout_s
         self._body = build_writes_body(settings)
         self._alias = customers_alias(settings.index_prefix)
@@ -55,18 +57,23 @@ class WriteStore:
             documents: what is said of each, clean, by customer id.
             refresh: wait until searches find them too.
 
+        Returns:
+            What was written, by customer id; people who were erased are not written.
+
         Raises:
             IndexNotReadyError: there is no live generation.
             ConflictError: others keep writing the same customers.
         """
+        erased = await self._suppressions.find(documents)
+        documents = {name: document for name, document in documents.items() if name not in erased}
         written: dict[str, Written] = {}
         for _ in range(_TRIES):
             left = {name: document for name, document in documents.items() if name not in written}
             if not left:
-                return written
+                break
             written |= await self._try(left, refresh)
         if len(written) == len(documents):
-            return written
+            return await self._without_erased(written, documents)
         raise ConflictError("others are writing the same customers at this moment; read them again and repeat the write")
 
     async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
@@ -92,6 +99,15 @@ class WriteStore:
         if await self._live() != index:
             return {}
         return {name: Written(whole[name], name not in current) for name in made}
+
+    async def _without_erased(self, written: dict[str, Written], documents: Mapping[str, Document]) -> dict[str, Written]:
+        """What was written but for those whom an erasure meanwhile has marked, and perhaps not found: they are taken back."""
+        erased = await self._suppressions.find(documents)
+        if erased:
+            operations = [{"delete": {"_index": index, "_id": name}} for name in erased for index in (self.index, await self._live())]
+            async with exchange(self._timeout_s):
+                await self._client.bulk(operations=operations, refresh=True)
+        return {name: each for name, each in written.items() if name not in erased}
 
     async def _live(self) -> str:
         async with exchange(self._timeout_s):

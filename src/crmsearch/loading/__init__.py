@@ -2,7 +2,7 @@
 
 from crmsearch.loading.changes import load_changes
 from crmsearch.loading.files import clean_to_files
-from crmsearch.loading.full import KEPT_GENERATIONS, load_customers, rebuild_customers, restore_customers
+from crmsearch.loading.full import KEPT_GENERATIONS, load_customers, rebuild_customers, restore_customers, writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner
 from crmsearch.loading.reports import report_page
 
@@ -17,4 +17,5 @@ __all__ = [
     "rebuild_customers",
     "report_page",
     "restore_customers",
+    "writing",
 ]

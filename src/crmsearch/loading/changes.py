@@ -22,6 +22,7 @@ from crmsearch.jobs import run_ingest
 from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
+from crmsearch.loading.suppressed import told_of_suppressions
 from crmsearch.processes import command_lines
 from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
@@ -72,7 +73,8 @@ def _change(
                 "--quarantine",
                 quarantine.as_uri(),
             ]
-            report = runner(settings, arguments, on_event)
+            with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
+                report = runner(settings, [*arguments, *told], on_event)
             on_event({"stage": "apply"})
             hold.check()
             began = time.perf_counter()

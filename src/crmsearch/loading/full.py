@@ -13,8 +13,10 @@ from crmsearch.indexing.names import records_index, run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.snapshots import Snapshots
 from crmsearch.jobs import run_ingest
+from crmsearch.keyfile import privacy_key
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
+from crmsearch.loading.suppressed import told_of_suppressions
 from crmsearch.settings import Settings
 
 __all__ = ["KEPT_GENERATIONS", "load_customers", "rebuild_customers", "restore_customers", "writing"]
@@ -71,9 +73,16 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
 
 
 def restore_customers(
-    lifecycle: Lifecycle, runs: RunStore, snapshots: Snapshots, name: str | None, on_event: OnEvent = lambda _: None
+    settings: Settings,
+    lifecycle: Lifecycle,
+    runs: RunStore,
+    snapshots: Snapshots,
+    name: str | None,
+    on_event: OnEvent = lambda _: None,
 ) -> str:
     """Bring the customers of a snapshot, the newest if none is named, back as a new generation; promote it and return its name.
+
+    Who was erased since does not come back.
 
     Raises:
         NotFoundError: there is no such snapshot.
@@ -93,7 +102,9 @@ def restore_customers(
                 snapshots.restore_customers(snapshot, index)
             finally:
                 lifecycle.adopt(index)
-            _go_live(lifecycle, runs, hold, index, snapshot.documents, (), None, on_event)
+            suppressions = lifecycle.suppressions.read(privacy_key(settings))
+            dropped = snapshots.leave_out(index, suppressions) if suppressions else 0
+            _go_live(lifecycle, runs, hold, index, snapshot.documents - dropped, (), None, on_event)
         except BaseException as error:
             _undo(lifecycle, runs, index, error)
             raise
@@ -137,7 +148,8 @@ def _load(
         quarantine = private_folder(settings.paths.state / "quarantine", run_id)
         arguments = [*options.arguments(), *run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
         arguments += ["--records-index", records_index(index)]
-        report = runner(settings, arguments, _noting_cleaned(runs, run_id, on_event))
+        with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
+            report = runner(settings, [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")

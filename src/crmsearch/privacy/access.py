@@ -41,6 +41,7 @@ Scope = Literal[
     "metrics:read",
     "keys:write",
     "audit:read",
+    "rights:write",
 ]
 Role = Literal["agent", "app", "analyst", "admin", "custom"]
 
@@ -54,6 +55,7 @@ SCOPES: dict[Scope, str] = {
     "metrics:read": "metrics of the service, for Prometheus",
     "keys:write": "make, list and revoke keys",
     "audit:read": "read who has seen what",
+    "rights:write": "answer a person's requests: everything that is held of them, and erasure",
 }
 ROLES: dict[Role, tuple[Scope, ...]] = {
     "agent": ("customers:read", "statistics:read", "segments:write"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["MAX_ID_BYTES", "Group", "group_rows"]
+__all__ = ["MAX_ID_BYTES", "Group", "group_rows", "record_id"]
 
 MAX_ID_BYTES = 512  # of a document's id; Elasticsearch refuses a longer one, and the whole run with it
 
@@ -46,34 +46,34 @@ def group_rows(rows: Iterable[Row], now: str) -> dict[str, Group]:
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(_record_id(row), []).append(row)
-    return {record_id: _group(record_id, found, now) for record_id, found in groups.items()}
+        groups.setdefault(record_id(row.get("source_system") or "generic", row.get("source_key") or row["fingerprint"]), []).append(row)
+    return {name: _group(name, found, now) for name, found in groups.items()}
 
 
-def _record_id(row: Row) -> str:
-    system, key = row.get("source_system") or "generic", row.get("source_key") or row["fingerprint"]
-    name = str(key) if system == "generic" else f"{system}:{key}"
+def record_id(system: str, key: str) -> str:
+    """What a record is called: its key, with its system before it where that says more than ``generic``; a long name by its hash."""
+    name = key if system == "generic" else f"{system}:{key}"
     return hashlib.sha256(name.encode()).hexdigest() if len(name.encode()) > MAX_ID_BYTES else name
 
 
-def _group(record_id: str, rows: list[Row], now: str) -> Group:
+def _group(name: str, rows: list[Row], now: str) -> Group:
     # From the last rank to the first, since sorting is stable.
     ordered = sorted(rows, key=lambda row: (row["fingerprint"], ",".join(row.get("quality_issues") or ()), row["source"]))
     ordered.sort(key=lambda row: (_said_at(row, now), bool(row.get("removed")), *_strictness(row)), reverse=True)
     lead, sources = ordered[0], tuple(row["source"] for row in ordered)
     if lead.get("removed"):
-        return Group({"customer_id": record_id, "updated_at": _said_at(lead, now), "removed": True}, sources)
+        return Group({"customer_id": name, "updated_at": _said_at(lead, now), "removed": True}, sources)
     record = {field: value for field, value in lead.items() if field not in _BESIDE}
     record |= {
-        "customer_id": record_id,
+        "customer_id": name,
         "source_system": lead.get("source_system") or "generic",
-        "source_records": [record_id],
+        "source_records": [name],
         "merged_count": len(rows),
         "match_confidence": 1.0,
     }
     if len(rows) > 1:
         same = "rows of the same source key" if lead.get("source_key") else "rows of the same content"
-        record["merge_reasons"] = [f"{record_id}: {len(rows)} {same}"]
+        record["merge_reasons"] = [f"{name}: {len(rows)} {same}"]
     if len({row["fingerprint"] for row in rows}) > 1:
         record["quality_issues"] = list(dict.fromkeys([*(lead.get("quality_issues") or ()), "key_conflict"]))
     return Group(record, sources)

@@ -42,7 +42,7 @@ def keys() -> Keys:
 
 def _app(keys: Any, **settings: Any) -> Litestar:
     unused: Any = Nothing()
-    return create_app(unused, ApiSettings(allowed_hosts=HOST, **settings), unused, unused, unused, keys)
+    return create_app(unused, ApiSettings(allowed_hosts=HOST, **settings), unused, unused, unused, keys, unused)
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ def test_every_route_has_a_scope_of_the_table() -> None:
     for method, path, scope in ROUTES:
         if path.startswith("/v1/customers") and method == "PUT":
             assert scope == "customers:write"
-        if path.endswith("/export"):
+        if path.endswith("/{customer_id:str}/export") or (method == "DELETE" and path.startswith("/v1/customers")):
+            assert scope == "rights:write"
+        elif path.endswith("/export"):
             assert scope == "customers:export"
 
 

@@ -1,0 +1,150 @@
+"""Everything that Elasticsearch holds of one customer, found and removed: all kept generations, their source records, what apps wrote."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from elasticsearch import Elasticsearch, helpers
+
+from crmsearch.errors import BackendError, NotFoundError
+from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import records_index, writes_index
+from crmsearch.indexing.records import TIMEOUT_S, chunks, read_documents
+from crmsearch.privacy.suppression import Suppressions, marks_of
+from crmsearch.settings import ElasticsearchSettings, Secret
+
+__all__ = ["Erasure", "Held"]
+
+Document = dict[str, Any]
+
+_AT_ONCE = 1_000
+_MARKED_BY = ["customer_id", "name", "birth_date", "emails", "phones", "national_id", "source_records"]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What is held of one customer.
+
+    Attributes:
+        customer_id: whose it is.
+        customers: documents by generation and id, the live generation first, then from the newest on. In an older one the customer may have
+            another id, or still be several.
+        records: source records by generation and id.
+        writes: what apps wrote, by the id that they wrote to.
+    """
+
+    customer_id: str
+    customers: dict[str, dict[str, Document]]
+    records: dict[str, dict[str, Document]]
+    writes: dict[str, Document]
+
+    @property
+    def known_as(self) -> set[str]:
+        """Every id of the customer and of its source records, as the newest generation that has it tells."""
+        return {self.customer_id} | _sources(next(iter(self.customers.values()), {}))
+
+    def marks(self, key: Secret) -> set[str]:
+        """What the person is recognised by: the customer as it is today, each record of it, and what apps wrote."""
+        names = self.known_as
+        newest = next(iter(self.customers.values()), {})
+        told = [*newest.values(), *self.writes.values()]
+        told += [record for records in self.records.values() for name, record in records.items() if name in names]
+        return set().union(*(marks_of(document, names, key) for document in told))
+
+
+class Erasure:
+    """Finds and removes what is held of single customers under one index prefix. For the holder of the writers' lock, but for ``find``."""
+
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+        self._client = client.options(request_timeout=TIMEOUT_S)
+        self._writes = writes_index(settings.index_prefix)
+        self._lifecycle = Lifecycle(client, settings)
+
+    def find(self, customer_id: str) -> Held:
+        """Look into everything.
+
+        Raises:
+            NotFoundError: nothing is held of a customer of this id.
+        """
+        indices = [each.index for each in sorted(self._lifecycle.generations(), key=lambda each: not each.live)]  # stable: newest first
+        names = {customer_id}
+        for index in indices:
+            if found := self._read(index, [customer_id]):
+                names.update(found[customer_id].get("source_records") or ())
+                break
+        else:
+            if not self._read(self._writes, names):
+                raise NotFoundError(
+                    "there is no customer with this id, in no generation; of a merged record, name the customer that it is of"
+                )
+        customers = {index: found for index in indices if (found := self._customers(index, names))}
+        records = {index: found for index in indices if (found := self._records(index, names | _sources(customers.get(index, {}))))}
+        writes = self._read(self._writes, names.union(*customers.values()))
+        return Held(customer_id, customers, records, {name: write["document"] for name, write in writes.items()})
+
+    def remove(self, held: Held) -> dict[str, int]:
+        """Remove it all; returns how many documents went, by index.
+
+        Raises:
+            BackendError: some are still there; done once more, it removes the rest.
+        """
+        doomed: dict[str, Collection[str]] = {index: found.keys() for index, found in held.customers.items()}
+        doomed |= {records_index(index): found.keys() for index, found in held.records.items()}
+        doomed |= {self._writes: held.writes.keys()} if held.writes else {}
+        removed = {index: self._delete(index, names) for index, names in doomed.items()}
+        if any(self._read(index, names) for index, names in doomed.items()):
+            raise BackendError("not everything could be removed; repeat the erasure")
+        return removed
+
+    def drop_suppressed(self, index: str, suppressions: Suppressions) -> int:
+        """Remove people who were erased from a generation that came from elsewhere, such as a backup made before; returns how many went."""
+        doomed: dict[str, list[str]] = {}
+        for name, document in self._scan(index, {"_source": _MARKED_BY}):
+            records = document.get("source_records") or []
+            if suppressions.find(document, [name, *records]):
+                doomed[name] = records
+        self._delete(index, doomed)
+        if self._is_there(records_index(index)):
+            self._delete(records_index(index), {record for records in doomed.values() for record in records})
+        if self._is_there(self._writes):
+            writes = self._scan(self._writes, {})
+            self._delete(self._writes, [name for name, write in writes if suppressions.find(write["document"], [name])])
+        return len(doomed)
+
+    def _customers(self, index: str, names: Collection[str]) -> dict[str, Document]:
+        """The customers of one generation that bear one of these ids or are made of one of these records."""
+        either = [{"ids": {"values": sorted(names)}}, {"terms": {"source_records": sorted(names)}}]
+        return dict(self._scan(index, {"query": {"bool": {"should": either}}}))
+
+    def _records(self, index: str, names: Collection[str]) -> dict[str, Document]:
+        """The source records of one generation, as the sources told them."""
+        found = self._read(records_index(index), names)
+        return {name: msgspec.json.decode(source["record"]) for name, source in found.items()}
+
+    def _read(self, index: str, names: Collection[str]) -> dict[str, Document]:
+        """Documents by id, whether or not anybody has refreshed; none of an index that is not there."""
+        return dict(read_documents(self._client, index, sorted(names), _AT_ONCE)) if self._is_there(index) else {}
+
+    def _scan(self, index: str, query: Document) -> Iterator[tuple[str, Document]]:
+        with translated_errors():
+            self._client.indices.refresh(index=index)
+            for hit in helpers.scan(self._client, index=index, query=query, size=_AT_ONCE):
+                yield hit["_id"], hit["_source"]
+
+    def _is_there(self, index: str) -> bool:
+        with translated_errors():
+            return bool(self._client.indices.exists(index=index))
+
+    def _delete(self, index: str, names: Iterable[str]) -> int:
+        """Delete documents by id, those that nobody has refreshed too; returns how many there were."""
+        removed = 0
+        with translated_errors():
+            for some in chunks(names, _AT_ONCE):
+                answer = self._client.bulk(index=index, operations=[{"delete": {"_id": name}} for name in some])
+                removed += sum(item["delete"]["status"] == 200 for item in answer["items"])
+            self._client.indices.refresh(index=index)
+        return removed
+
+
+def _sources(customers: Mapping[str, Document]) -> set[str]:
+    return {record for document in customers.values() for record in document.get("source_records") or ()}
