@@ -12,6 +12,7 @@ from crmsearch.settings import ElasticsearchSettings
 __all__ = ["Poster", "elasticsearch_poster"]
 
 _TIMEOUT_S = 60.0
+_IDLE_S = 4.0  # the API gives up a connection after five
 
 
 class Poster:
@@ -20,6 +21,7 @@ class Poster:
     def __init__(self, url: str, path: str, headers: dict[str, str]) -> None:
         self._connection = _connect(url)
         self._path, self._headers = path, headers
+        self._used_at = time.monotonic()
 
     def post(self, body: bytes) -> tuple[float, bytes]:
         """Milliseconds from sending to the last byte of the answer, and the answer.
@@ -27,11 +29,14 @@ class Poster:
         Raises:
             RuntimeError: the answer is not 200; its body is not told, as it may quote documents.
         """
+        if time.monotonic() - self._used_at > _IDLE_S:
+            self._connection.close()  # as the server may have done; the next request opens it anew
         began = time.perf_counter()
         self._connection.request("POST", self._path, body, self._headers)
         response = self._connection.getresponse()
         answer = response.read()
         took_ms = (time.perf_counter() - began) * 1000
+        self._used_at = time.monotonic()
         if response.status != 200:
             raise RuntimeError(f"{self._path} answered {response.status}")
         return took_ms, answer

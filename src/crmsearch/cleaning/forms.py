@@ -29,11 +29,19 @@ Tokens = tuple[str, ...]
 
 
 class Form(msgspec.Struct, frozen=True):
-    """One field of the index that search alone reads: its name, the fields it is made of, and the tokens of one value of theirs."""
+    """One field of the index that search alone reads.
+
+    Attributes:
+        name: of the field.
+        fields: of the catalogue, that it is made of.
+        tokens: those of one value, each once.
+        text: the same as one text with a space before, between and behind them, in which a token is quickly found.
+    """
 
     name: str
     fields: tuple[str, ...]
     tokens: Callable[[str], Tokens]
+    text: Callable[[str], str]
 
 
 def grams(han: str) -> Tokens:
@@ -166,14 +174,18 @@ def _id_forms(key: str) -> Tokens:
     return (compact(key), compact(key.partition(":")[2]))
 
 
-def _cached(tokens: Callable[[str], Tokens], size: int = 65_536) -> Callable[[str], Tokens]:
-    """Names, cities and companies repeat, in a base as among the hits of one search."""
+def _form(name: str, fields: tuple[str, ...], tokens: Callable[[str], Tokens], size: int = 65_536) -> Form:
+    """A form that remembers ``size`` values: names, cities and companies repeat, in a base as among the hits of one search."""
 
     @lru_cache(maxsize=size)
     def unique(value: str) -> Tokens:
         return tuple(dict.fromkeys(token for token in tokens(value) if token))
 
-    return unique
+    @lru_cache(maxsize=size)
+    def text(value: str) -> str:
+        return f" {' '.join(unique.__wrapped__(value))} "
+
+    return Form(name, fields, unique, text)
 
 
 _NAME = ("name",)
@@ -184,25 +196,25 @@ _PROSE = ("address", "postcode", "tags", "notes", "last_ticket_subject")
 FORMS: dict[str, Form] = {
     form.name: form
     for form in (
-        Form("name_words", _NAME, _cached(_name_words)),
-        Form("name_joined", _NAME, _cached(_name_joined)),
-        Form("name_readings", _NAME, _cached(_name_readings)),
-        Form("name_grams", _NAME, _cached(_name_grams)),
-        Form("name_nicknames", _NAME, _cached(_name_nicknames)),
-        Form("name_sounds", _NAME, _cached(_name_sounds)),
-        Form("name_spellings", _NAME, _cached(_name_spellings)),
-        Form("name_starts", _NAME, _cached(_name_starts)),
-        Form("name_far_spellings", _NAME, _cached(_name_far_spellings, 8_192)),
-        Form("place_words", _PLACE, _cached(_place_words)),
-        Form("work_words", _WORK, _cached(_words)),
-        Form("other_spellings", ("city", "district", "company"), _cached(_other_spellings)),
-        Form("prose_words", _PROSE, _cached(_words, 4_096)),
-        Form("email_parts", ("emails",), _cached(_email_parts, 8_192)),
-        Form("email_words", ("emails",), _cached(_email_words, 8_192)),
-        Form("email_spellings", ("emails",), _cached(_email_spellings, 8_192)),
-        Form("email_domain_spellings", ("emails",), _cached(_email_domain_spellings, 8_192)),
-        Form("phone_digits", ("phones",), _cached(_phone_digits, 8_192)),
-        Form("id_forms", ("customer_id", "source_records"), _cached(_id_forms, 8_192)),
+        _form("name_words", _NAME, _name_words),
+        _form("name_joined", _NAME, _name_joined),
+        _form("name_readings", _NAME, _name_readings),
+        _form("name_grams", _NAME, _name_grams),
+        _form("name_nicknames", _NAME, _name_nicknames),
+        _form("name_sounds", _NAME, _name_sounds),
+        _form("name_spellings", _NAME, _name_spellings),
+        _form("name_starts", _NAME, _name_starts),
+        _form("name_far_spellings", _NAME, _name_far_spellings, 8_192),
+        _form("place_words", _PLACE, _place_words),
+        _form("work_words", _WORK, _words),
+        _form("other_spellings", ("city", "district", "company"), _other_spellings),
+        _form("prose_words", _PROSE, _words, 4_096),
+        _form("email_parts", ("emails",), _email_parts, 8_192),
+        _form("email_words", ("emails",), _email_words, 8_192),
+        _form("email_spellings", ("emails",), _email_spellings, 8_192),
+        _form("email_domain_spellings", ("emails",), _email_domain_spellings, 8_192),
+        _form("phone_digits", ("phones",), _phone_digits, 8_192),
+        _form("id_forms", ("customer_id", "source_records"), _id_forms, 8_192),
     )
 }
 

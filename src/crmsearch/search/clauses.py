@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crmsearch.search.relevance import ANOTHER_WAY, PLACE_WORD, PRECISE, TOLERANT, Way
+from crmsearch.search.relevance import ANOTHER_WAY, PLACE_WORD, PRECISE, TOLERANT, Way, ways_for
 from crmsearch.search.text import Chunk, QueryText, Word
 
 __all__ = ["Body", "any_of", "best_of", "constant", "every_chunk", "literally", "most_chunks"]
@@ -39,7 +39,7 @@ def best_of(queries: list[Body], others: float = ANOTHER_WAY) -> Body:
 
 def every_chunk(chunks: list[Chunk], *, tolerant: bool) -> list[Body]:
     """A clause for each part of the text: the best way to understand it; of a way that is several words, all of them."""
-    return [_chunk(chunk, _ALL if tolerant else PRECISE) for chunk in chunks]
+    return [_chunk(chunk, tolerant=tolerant) for chunk in chunks]
 
 
 def literally(chunk: Chunk) -> Body:
@@ -54,18 +54,19 @@ def _as_written(word: Word) -> Body:
     return {"bool": {"should": [*found, any_of("email_parts.edges", (f"{word.text}.",))]}}
 
 
-def _chunk(chunk: Chunk, ways: tuple[Way, ...]) -> Body:
+def _chunk(chunk: Chunk, *, tolerant: bool) -> Body:
     queries: list[Body] = []
     for reading in chunk.readings:
         if len(reading) == 1:
-            queries += _by_weight(reading[0], ways)
+            queries += _by_weight(reading[0], tolerant=tolerant)
         else:
-            queries.append({"bool": {"must": [best_of(_by_weight(word, ways)) for word in reading]}})
+            queries.append({"bool": {"must": [best_of(_by_weight(word, tolerant=tolerant)) for word in reading]}})
     return best_of(queries)
 
 
-def _by_weight(word: Word, ways: tuple[Way, ...]) -> list[Body]:
-    return [constant(_look_up(way, tokens), way.weight) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word))]
+def _by_weight(word: Word, *, tolerant: bool) -> list[Body]:
+    ways = [*ways_for(word, tolerant=False), *(ways_for(word, tolerant=True) if tolerant else ())]
+    return [constant(_look_up(way, tokens), way.weight) for way, tokens in ways]
 
 
 def _look_up(way: Way, tokens: tuple[str, ...]) -> Body:

@@ -4,17 +4,18 @@ Elasticsearch finds and orders; this tells why, from the document itself and the
 page, since Elasticsearch's highlighter neither knows helper forms (a pinyin, the end of a phone) nor is cheap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import escape
 from typing import Any
 
 import msgspec
 
 from crmsearch.cleaning.chinese import to_simplified
-from crmsearch.cleaning.forms import FORMS, Form, values_of
+from crmsearch.cleaning.forms import FORMS, values_of
 from crmsearch.cleaning.spelling import is_han, split_words, word_spans
 from crmsearch.contract import FIELDS
-from crmsearch.search.relevance import PHRASE_FIELDS, PRECISE, TOGETHER_WAY, TOLERANT, Stage, Way
+from crmsearch.search.relevance import PHRASE_FIELDS, PRECISE, TOGETHER_WAY, TOLERANT, Stage, Way, ways_for
 from crmsearch.search.text import QueryText, Word
 
 __all__ = ["Match", "Matcher", "Reason"]
@@ -24,7 +25,8 @@ _IN_PHRASES = frozenset(path.partition(".")[0] for path in PHRASE_FIELDS)
 _MISSPELT = frozenset(("name_spellings", "name_joined", "name_sounds", "name_readings", "other_spellings", "email_spellings"))
 WHOLE = 240  # characters up to which a text is shown whole
 Spans = list[tuple[int, int]]
-_Plan = list[tuple[Way, tuple[str, ...], tuple[str, ...]]]  # a way, its tokens, and what is looked for in a text of tokens
+_Test = Callable[[str], bool]  # of a text of tokens
+_Plan = tuple[tuple[Way, tuple[str, ...], _Test], ...]  # a way, its tokens, and what tells whether they are there
 _Held = dict[str, list[tuple[str, str]]]  # by form: its fields with their tokens, as one text with a space around each
 
 
@@ -61,7 +63,7 @@ class _Found(msgspec.Struct, frozen=True):
     word: Word
     way: Way
     tokens: tuple[str, ...]
-    needles: tuple[str, ...]
+    fits: _Test
     field: str
 
 
@@ -76,10 +78,10 @@ class Matcher:
         # Words of phrases, which are looked for in some fields only, and of a pasted text.
         plain = {_plain_word(each): _IN_PHRASES for phrase in text.phrases for each in split_words(phrase)}
         plain |= {_plain_word(each): frozenset(FIELDS) for each in text.words if text.long}
-        self._plain = [(word, _plan(word, PRECISE), fields) for word, fields in plain.items()]
+        self._plain = [(word, _plan(word, tolerant=False), fields) for word, fields in plain.items()]
         words = {word for chunk in self._chunks for reading in chunk.readings for word in reading}
-        self._precise = {word: _plan(word, PRECISE) for word in words}
-        self._tolerant = {word: _plan(word, TOLERANT) for word in words} if stage != "precise" else {}
+        self._precise = {word: _plan(word, tolerant=False) for word in words}
+        self._tolerant = {word: _plan(word, tolerant=True) for word in words} if stage != "precise" else {}
 
     def match(self, document: Mapping[str, Any]) -> Match:
         """Look at one document."""
@@ -115,64 +117,57 @@ class Matcher:
         """All precise ways, the best for each field; if there are none, the one best way to be similar."""
         if found := _holding(word, self._precise[word], document, held):
             return found
-        similar = _holding(word, self._tolerant.get(word, []), document, held)
+        similar = _holding(word, self._tolerant.get(word, ()), document, held)
         return sorted(similar, key=lambda each: -each.way.weight)[:1]
 
 
 def _together(text: QueryText) -> _Found:
     word = Word("".join(text.words), "latin")
     tokens = TOGETHER_WAY.tokens(word)
-    return _Found(word, TOGETHER_WAY, tokens, _needles(TOGETHER_WAY, tokens), "name")
+    return _Found(word, TOGETHER_WAY, tokens, _test(TOGETHER_WAY, tokens), "name")
 
 
 def _plain_word(text: str) -> Word:
     return Word(text, "han" if is_han(text) else "latin")
 
 
-def _plan(word: Word, ways: tuple[Way, ...]) -> _Plan:
+@lru_cache(maxsize=4_096)
+def _plan(word: Word, *, tolerant: bool) -> _Plan:
     """The ways that apply to a word, with its tokens for each, the weightiest first."""
-    plan = [(way, tokens, _needles(way, tokens)) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word))]
-    return sorted(plan, key=lambda each: -each[0].weight)
+    plan = [(way, tokens, _test(way, tokens)) for way, tokens in ways_for(word, tolerant=tolerant)]
+    return tuple(sorted(plan, key=lambda each: -each[0].weight))
 
 
-def _needles(way: Way, tokens: tuple[str, ...]) -> tuple[str, ...]:
+def _test(way: Way, tokens: tuple[str, ...]) -> _Test:
+    """Whether a text holds the tokens as the way wants it. This runs some thousand times for each page of hits."""
     before, behind = "" if way.how == "ending" else " ", "" if way.how == "beginning" else " "
-    return tuple(f"{before}{token}{behind}" for token in tokens)
+    needles = tuple(f"{before}{token}{behind}" for token in tokens)
+    if way.how in {"all", "most"}:
+        enough = len(needles) - (way.how == "most")
+        return lambda text: sum(needle in text for needle in needles) >= enough
+    if len(needles) == 1:
+        (only,) = needles
+        return lambda text: only in text
+    return lambda text: any(needle in text for needle in needles)
 
 
 def _holding(word: Word, plan: _Plan, document: Mapping[str, Any], held: _Held) -> list[_Found]:
     found: dict[str, _Found] = {}
-    for way, tokens, needles in plan:
+    for way, tokens, fits in plan:
         if (texts := held.get(way.form)) is None:
+            if all(field in found for field in FORMS[way.form].fields):
+                continue  # a weightier way tells of each of them
             texts = held[way.form] = _texts(way.form, document)
         for field, text in texts:
-            if field not in found and _fits(way, needles, text):
-                found[field] = _Found(word, way, tokens, needles, field)
+            if field not in found and fits(text):
+                found[field] = _Found(word, way, tokens, fits, field)
     return list(found.values())
 
 
 def _texts(form: str, document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The fields of a form that the document has, each as the index holds it."""
     made = FORMS[form]
-    return [(field, _text(made, values)) for field in made.fields if (values := values_of(document, field))]
-
-
-def _text(form: Form, values: list[str]) -> str:
-    return f" {' '.join(token for value in values for token in form.tokens(value))} "
-
-
-def _fits(way: Way, needles: tuple[str, ...], text: str) -> bool:
-    # A loop and not any(): this runs some thousand times for each page of hits.
-    missing = 0
-    for needle in needles:
-        if needle in text:
-            if way.how not in {"all", "most"}:
-                return True
-        elif way.how == "all":
-            return False
-        else:
-            missing += 1
-    return way.how == "all" or (way.how == "most" and missing <= 1)
+    return [(field, "".join(map(made.text, values))) for field in made.fields if (values := values_of(document, field))]
 
 
 def _best_of_each(found: list[_Found]) -> list[_Found]:
@@ -217,7 +212,7 @@ def _highlights(found: list[_Found], document: Mapping[str, Any]) -> dict[str, l
 
 def _all_spans(ways: list[_Found], value: str) -> Spans:
     """Where the words stand, in order and without overlaps."""
-    holding = (each for each in ways if _fits(each.way, each.needles, _text(FORMS[each.way.form], [value])))
+    holding = (each for each in ways if each.fits(FORMS[each.way.form].text(value)))
     spans = sorted({span for each in holding for span in _spans(each, value)})
     joined: Spans = []
     for start, end in spans:
@@ -240,12 +235,12 @@ def _spans(found: _Found, value: str) -> Spans:
         return inside
     form = FORMS[found.way.form]
     words = word_spans(value)
-    holding = [(start, end) for start, end in words if _holds_some(found, _text(form, [value[start:end]]))]
+    holding = [(start, end) for start, end in words if _holds_some(found, form.text(value[start:end]))]
     return holding or [(words[0][0], words[-1][1])] if words else [(0, len(value))]
 
 
 def _holds_some(found: _Found, text: str) -> bool:
-    return any(needle in text for needle in found.needles) if found.way.how == "all" else _fits(found.way, found.needles, text)
+    return any(f" {token} " in text for token in found.tokens) if found.way.how == "all" else found.fits(text)
 
 
 def _inside(han: str, value: str) -> Spans:

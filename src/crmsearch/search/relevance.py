@@ -1,4 +1,4 @@
-"""Relevance as one table: every way in which a word of a query may fit a customer, what it counts, and why. Data, no logic.
+"""Relevance as one table: every way in which a word of a query may fit a customer, what it counts, and why.
 
 A customer fits if every word fits in some way. Of the ways in which one word fits the best counts, and the score is the sum over the
 words. So customers are ordered by how likely it is that somebody who meant them typed this: the numbers are logarithms of such
@@ -8,6 +8,7 @@ than to have a common one. So a weight holds a usual rarity, which the partial s
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -36,6 +37,7 @@ __all__ = [
     "WHOLE_NAME",
     "Stage",
     "Way",
+    "ways_for",
 ]
 
 Stage = Literal["precise", "tolerant", "partial"]
@@ -257,5 +259,16 @@ TOLERANT: tuple[Way, ...] = (
     Way("other_spellings", "any", 4.6, _LATIN, _slips_of_long, "is spelt like", "a slip in a place or company"),
 )
 
+
 # Words of one name that were typed with gaps, which none of them tells alone; see ``TOGETHER``.
 TOGETHER_WAY = Way("name_joined", "any", TOGETHER, _LATIN, _itself, "with its neighbours is a way to type", "above syllables")
+
+
+@lru_cache(maxsize=4_096)
+def ways_for(word: Word, *, tolerant: bool) -> tuple[tuple[Way, tuple[str, ...]], ...]:
+    """The ways in which a word is looked up, with its tokens: the precise ones, or those that are looked for besides.
+
+    Remembered, since the same word is looked up in several stages, and then looked for in every hit.
+    """
+    ways = TOLERANT if tolerant else PRECISE
+    return tuple((way, tokens) for way in ways if word.kind in way.kinds and (tokens := way.tokens(word)))
