@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crmsearch import __version__
+from crmsearch.cli.audit import audit
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
 from crmsearch.cli.keys import keys
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, keys, node, doctor):
+for command in (demo, up, down, sample, ingest, clean, index, snapshot, serve, search, stats, segments, keys, audit, node, doctor):
     cli.add_command(command)
 
 
