@@ -31,7 +31,9 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
         finally:
             for generation in lifecycle.generations():
                 client.indices.delete(index=f"{generation.index},{records_index(generation.index)}", ignore_unavailable=True)
-            state = ",".join(f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks", "writes", "keys", "suppressions"))
+            state = ",".join(
+                f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "audit")
+            )
             client.indices.delete(index=state, ignore_unavailable=True)
 
 

@@ -19,6 +19,8 @@
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
     ├── IndexNotReadyError              503           no customer index has been promoted yet
+    ├── AuditFullError                  503           no answer with customers, since it could not be recorded
+    ├── AuditBrokenError                500  exit 8   the audit trail is not as it was written
     ├── BackendError                    502  exit 4   Elasticsearch refused or failed
     │   ├── BackendUnavailableError     503           Elasticsearch cannot be reached
     │   ├── BackendTimeoutError         504           Elasticsearch did not answer in time
@@ -45,6 +47,8 @@ from typing import ClassVar
 from crmsearch.contract import RunReport
 
 __all__ = [
+    "AuditBrokenError",
+    "AuditFullError",
     "BackendAuthError",
     "BackendError",
     "BackendReadOnlyError",
@@ -166,6 +170,14 @@ class PreconditionRequiredError(CrmSearchError):
 
 class IndexNotReadyError(CrmSearchError):
     code, status, title = "index_not_ready", 503, "No customer index yet"
+
+
+class AuditFullError(CrmSearchError):
+    code, status, title = "audit_full", 503, "The audit trail takes no more"
+
+
+class AuditBrokenError(CrmSearchError):
+    code, exit_code, title = "audit_broken", 8, "The audit trail was changed"
 
 
 class BackendError(CrmSearchError):

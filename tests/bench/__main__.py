@@ -33,6 +33,7 @@ from tests.node_fixture import local_settings
 
 PARTS = ("clean", "resolve", "ingest", "search", "relevance", "write")
 ON_DEMAND = ("latency", "stats", "incremental")  # meant for a million customers
+KEPT = {"relevance", "latency", "stats"}  # about customers that --work keeps; all other parts need the files of a sample
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering
@@ -117,7 +118,7 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int, work: Path | None) ->
         # The API is measured as it is by default, whatever the environment sets.
         settings = node.ensure(msgspec.structs.replace(own, api=ApiSettings()))
         versions = describe_versions(settings)
-        keep = len({"relevance", "latency", "stats"} & set(parts)) > 1  # the same customers are indexed once, and go with the node
+        keep = len(KEPT & set(parts)) > 1  # the same customers are indexed once, and go with the node
         if "relevance" in parts:
             customers = BASE_ROWS if parts == PARTS else rows
             figures["relevance"], _ = measure_relevance(settings, work or Path(folder), customers, seed, keep=keep)
@@ -128,7 +129,7 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int, work: Path | None) ->
         if "stats" in parts:
             figures["stats"] = measure_stats(settings, work or Path(folder), rows, seed, keep=keep)
             aims += judge_stats(figures["stats"])
-        if not set(parts) <= {"relevance", *ON_DEMAND}:
+        if set(parts) - KEPT:
             _measure_sample(parts, settings, Path(folder), rows, seed, figures, aims)
     return Result(
         began_at=began_at,

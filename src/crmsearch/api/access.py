@@ -14,8 +14,10 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import Guard
 
-from crmsearch.errors import InvalidRequestError, UnauthorizedError
+from crmsearch.api.audited import open_disclosure, record_refusal
+from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 from crmsearch.indexing.access import KeyReader
+from crmsearch.indexing.audit import AuditTrail
 from crmsearch.privacy.access import SCOPES, Caller, check_scope, read_caller, split_key
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
@@ -26,7 +28,7 @@ MaySeePersonal = NamedDependency[bool]
 _EVERYTHING = Caller("", "settings", "admin", frozenset(SCOPES))
 
 
-def make_access_guard(key: Secret, keys: KeyReader | None) -> Guard:
+def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | None = None) -> Guard:
     """A guard that wants ``Authorization: Bearer <key>`` of a role with the scope of the handler.
 
     As long as there is no key at all, neither ``key`` nor one in the store, everybody may do everything; the service listens to its own
@@ -35,26 +37,39 @@ def make_access_guard(key: Secret, keys: KeyReader | None) -> Guard:
     Args:
         key: of the settings, which may do everything; empty if there is none.
         keys: where the keys of callers are.
+        trail: where it is recorded who was refused, and has to be place for what is to be shown.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope.get("method") == "OPTIONS":
             return  # which tells the methods of a path, as the description of the API does, and nothing else
-        caller = await _identify(connection.headers.get("authorization"), key, keys)
-        check_scope(caller, handler.opt["scope"])
+        known: list[Caller] = []
+        try:
+            caller = await _identify(connection.headers.get("authorization"), key, keys, known)
+            check_scope(caller, handler.opt["scope"])
+        except (UnauthorizedError, ForbiddenError) as error:
+            if trail is not None and known:
+                record_refusal(trail, connection, known[0], error.status)
+            raise
         connection.state.caller = caller
+        if trail is not None and "audit" in handler.opt:
+            open_disclosure(trail, connection, caller, handler.opt["audit"])
 
     return guard
 
 
-async def _identify(header: str | None, key: Secret, keys: KeyReader | None) -> Caller:
+async def _identify(header: str | None, key: Secret, keys: KeyReader | None, known: list[Caller]) -> Caller:
+    """Whose key it is; ``known`` gets who owns a key of this prefix, be it this one or not."""
     scheme, _, given = (header or "").partition(" ")
     if header is not None and scheme.lower() == "bearer":
         if key and hmac.compare_digest(given.encode(), key.encode()):
             return _EVERYTHING
         if keys is not None and (parts := split_key(given)) is not None:
             prefix, secret = parts
-            caller = read_caller(secret, await keys.find(prefix), datetime.now(UTC))
+            record = await keys.find(prefix)
+            if record is not None:
+                known.append(Caller(record.prefix, record.name, record.role, frozenset()))
+            caller = read_caller(secret, record, datetime.now(UTC))
             await keys.note_use(prefix)
             return caller
     # Before there is any key, one that a caller shows all the same opens nothing more, and is no reason to refuse.

@@ -21,6 +21,8 @@ from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
 from crmsearch.api.access import make_access_guard, make_request_check, provide_may_see_personal
+from crmsearch.api.audit import audit_router
+from crmsearch.api.audited import make_audited, provide_disclosure
 from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
@@ -36,6 +38,8 @@ from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.api.writes import writes_router
 from crmsearch.indexing.access import KeyReader
+from crmsearch.indexing.audit import AuditTrail
+from crmsearch.indexing.audit_reader import AuditReader
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -73,9 +77,11 @@ def create_app(
     keys: KeyReader | None = None,
     rights: Rights | None = None,
     clock: Callable[[], datetime] = utc_now,
+    trail: AuditTrail | None = None,
+    events: AuditReader | None = None,
 ) -> Litestar:
     """The API and console over any backend; runs, segments with insights, writes and rights are there if they have a store; ``keys``
-    are those of its callers.
+    are those of its callers. What is shown of customers is recorded in ``trail``, and read from ``events``.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
@@ -104,6 +110,9 @@ def create_app(
     async def provide_rights() -> Rights | None:
         return rights
 
+    async def provide_events() -> AuditReader | None:
+        return events
+
     # Before the first key is made, which the document cannot know of, none is needed: the empty requirement says so.
     security: list[dict[str, list[str]]] = [{"key": []}] if settings.key else [{"key": []}, {}]
     version_1 = Router(
@@ -116,12 +125,13 @@ def create_app(
             *([segments_router, insights_router] if segments else []),
             *([writes_router] if writes else []),
             *([rights_router] if rights else []),
+            *([audit_router] if events else []),
         ],
-        middleware=[decoded_parameters],
-        guards=[make_access_guard(settings.key, keys)],
+        middleware=[*([make_audited(trail)] if trail else []), decoded_parameters],
+        guards=[make_access_guard(settings.key, keys, trail)],
         security=security,
     )
-    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys)], security=security)
+    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys, trail)], security=security)
     app = Litestar(
         route_handlers=[
             version_1,
@@ -138,8 +148,12 @@ def create_app(
             "insights": Provide(provide_insights),
             "writes": Provide(provide_writes),
             "rights": Provide(provide_rights),
+            "events": Provide(provide_events),
+            "disclosed": Provide(provide_disclosure),
             "may_see_personal": Provide(provide_may_see_personal),
         },
+        on_startup=[trail.start] if trail else [],
+        on_shutdown=[trail.stop] if trail else [],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=make_request_check(settings),
         request_class=StrictRequest,
@@ -185,6 +199,8 @@ def create_app_from_env() -> Litestar:
         WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, privacy_key(settings))),
         KeyReader(client, settings.elasticsearch),
         Rights(settings, lifecycle, runs, erasure),
+        trail=AuditTrail(client, settings.elasticsearch),
+        events=AuditReader(client, settings.elasticsearch),
     )
     app.on_shutdown += [client.close, slow_client.close]
     # The client logs each request with its path, which may hold a customer's id.

@@ -5,6 +5,7 @@ from typing import Annotated
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from crmsearch.api.audited import Disclosed
 from crmsearch.api.exports import export_customers, export_customers_by_url
 from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.contract import Customer
@@ -18,15 +19,18 @@ from crmsearch.search.similar import MAX_SIMILAR, SimilarResponse
 __all__ = ["customers_router"]
 
 
-@post("/search", operation_id="SearchCustomers", status_code=200)
-async def search_customers(data: JSONBody[SearchRequest], service: Service) -> SearchResponse:
+@post("/search", operation_id="SearchCustomers", opt={"audit": "search"}, status_code=200)
+async def search_customers(data: JSONBody[SearchRequest], service: Service, disclosed: Disclosed) -> SearchResponse:
     """Search customers; the main form, since personal data belongs in a body."""
-    return await service.search(data)
+    answer = await service.search(data)
+    disclosed.note([hit.id for hit in answer.hits], data, hits=answer.total)
+    return answer
 
 
-@get("/search", operation_id="SearchCustomersByUrl")
+@get("/search", operation_id="SearchCustomersByUrl", opt={"audit": "search"})
 async def search_customers_by_url(
     service: Service,
+    disclosed: Disclosed,
     q: FromQuery[str] = "",
     filter_: FilterTexts = None,
     facets: Annotated[
@@ -52,49 +56,65 @@ async def search_customers_by_url(
         explain=explain,
         exact_total=exact_total,
     )
-    return await service.search(request)
+    answer = await service.search(request)
+    disclosed.note([hit.id for hit in answer.hits], request, hits=answer.total)
+    return answer
 
 
-@post("/suggest", operation_id="SuggestCustomers", status_code=200)
-async def suggest_customers(data: JSONBody[SuggestRequest], service: Service) -> SuggestResponse:
+@post("/suggest", operation_id="SuggestCustomers", opt={"audit": "suggest"}, status_code=200)
+async def suggest_customers(data: JSONBody[SuggestRequest], service: Service, disclosed: Disclosed) -> SuggestResponse:
     """Customers that fit a fragment, while it is being typed."""
-    return await service.suggest(data)
+    answer = await service.suggest(data)
+    disclosed.note([each.id for each in answer.suggestions], data)
+    return answer
 
 
-@get("/suggest", operation_id="SuggestCustomersByUrl")
+@get("/suggest", operation_id="SuggestCustomersByUrl", opt={"audit": "suggest"})
 async def suggest_customers_by_url(
-    service: Service, q: FromQuery[str], size: Annotated[int, QueryParameter(ge=1, le=20)] = 8
+    service: Service, disclosed: Disclosed, q: FromQuery[str], size: Annotated[int, QueryParameter(ge=1, le=20)] = 8
 ) -> SuggestResponse:
     """Customers that fit a fragment; the same as the ``POST`` form."""
-    return await service.suggest(SuggestRequest(q=q, size=size))
+    request = SuggestRequest(q=q, size=size)
+    answer = await service.suggest(request)
+    disclosed.note([each.id for each in answer.suggestions], request)
+    return answer
 
 
-@post("/lookup", operation_id="LookUpCustomers", status_code=200)
-async def look_up_customers(data: JSONBody[LookupRequest], service: Service) -> LookupResponse:
+@post("/lookup", operation_id="LookUpCustomers", opt={"audit": "lookup"}, status_code=200)
+async def look_up_customers(data: JSONBody[LookupRequest], service: Service, disclosed: Disclosed) -> LookupResponse:
     """Customers by id, e-mail (any case) and phone (any notation), at most 500 values; which of them nobody has is said."""
-    return await service.lookup(data)
+    answer = await service.lookup(data)
+    disclosed.note([each.customer_id for each in answer.customers], data)
+    return answer
 
 
-@get("/{customer_id:str}", operation_id="GetCustomer")
-async def get_customer(customer_id: FromPath[str], service: Service) -> Customer:
+@get("/{customer_id:str}", operation_id="GetCustomer", opt={"audit": "get"})
+async def get_customer(customer_id: FromPath[str], service: Service, disclosed: Disclosed) -> Customer:
     """One customer by id."""
-    return await service.customer(customer_id)
+    customer = await service.customer(customer_id)
+    disclosed.note([customer_id])
+    return customer
 
 
-@get("/{customer_id:str}/lineage", operation_id="GetLineage")
-async def get_lineage(customer_id: FromPath[str], service: Service) -> Lineage:
+@get("/{customer_id:str}/lineage", operation_id="GetLineage", opt={"audit": "lineage"})
+async def get_lineage(customer_id: FromPath[str], service: Service, disclosed: Disclosed) -> Lineage:
     """The source records that one customer is made of, and why each of them was joined."""
-    return build_lineage(await service.customer(customer_id))
+    customer = await service.customer(customer_id)
+    disclosed.note([customer_id])
+    return build_lineage(customer)
 
 
-@get("/{customer_id:str}/similar", operation_id="GetSimilar")
+@get("/{customer_id:str}/similar", operation_id="GetSimilar", opt={"audit": "similar"})
 async def get_similar(
     customer_id: FromPath[str],
     service: Service,
+    disclosed: Disclosed,
     size: Annotated[int, QueryParameter(ge=1, le=MAX_SIMILAR, description="Largest number of look-alikes")] = 10,
 ) -> SimilarResponse:
     """Customers who behave alike and have a like profile, with the reasons in words and the parts of the score."""
-    return await service.similar(customer_id, size)
+    answer = await service.similar(customer_id, size)
+    disclosed.note([customer_id, *(each.id for each in answer.similar)])
+    return answer
 
 
 customers_router = Router(

@@ -9,6 +9,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from crmsearch.api.audited import Disclosed
 from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.errors import CrmSearchError
 from crmsearch.search.export import MEDIA_TYPES
@@ -25,15 +26,21 @@ EXPORT_HEADERS = [
 ]
 
 
-@post("/export", operation_id="ExportCustomers", opt={"scope": "customers:export"}, status_code=200, response_headers=EXPORT_HEADERS)
-async def export_customers(data: JSONBody[ExportRequest], service: Service) -> Stream:
+_OPT = {"scope": "customers:export", "audit": "export"}
+
+
+@post("/export", operation_id="ExportCustomers", opt=_OPT, status_code=200, response_headers=EXPORT_HEADERS)
+async def export_customers(data: JSONBody[ExportRequest], service: Service, disclosed: Disclosed) -> Stream:
     """All hits of a search as CSV or NDJSON, however many. A file that ends early is an error: the connection is cut, not closed."""
-    return streamed(await service.export(data), data.format, "customers")
+    export = await service.export(data)
+    disclosed.note_file(export.total, export.first, data)
+    return streamed(export, data.format, "customers")
 
 
-@get("/export", operation_id="ExportCustomersByUrl", opt={"scope": "customers:export"}, response_headers=EXPORT_HEADERS)
+@get("/export", operation_id="ExportCustomersByUrl", opt=_OPT, response_headers=EXPORT_HEADERS)
 async def export_customers_by_url(
     service: Service,
+    disclosed: Disclosed,
     format_: Annotated[ExportFormat, QueryParameter(name="format")],
     q: FromQuery[str] = "",
     filter_: FilterTexts = None,
@@ -48,7 +55,9 @@ async def export_customers_by_url(
         format=format_,
         fields=read_names(fields) or None,
     )
-    return streamed(await service.export(request), request.format, "customers")
+    export = await service.export(request)
+    disclosed.note_file(export.total, export.first, request)
+    return streamed(export, request.format, "customers")
 
 
 def streamed(export: Export, format_: ExportFormat, name: str, headers: Mapping[str, str] | None = None) -> Stream:

@@ -30,11 +30,12 @@ _PROBLEMS = {
     415: "The body is not JSON",
     428: "It is there, and the request does not name the version that it replaces",
     502: "Elasticsearch refused or failed",
-    503: "Elasticsearch cannot be reached, or holds no customers yet; `Retry-After` says when to try again",
+    503: "Elasticsearch cannot be reached, holds no customers, or takes no audit events; `Retry-After` says when to try again",
     504: "Elasticsearch did not answer in time; `Retry-After` says when to try again",
 }
 _GUARDED = ("/v1/", "/metrics")
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
+_ALSO_FILES = {"/v1/audit"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
 _WRITES = {"/v1/customers/{customer_id}", "/v1/customers/batch"}
 _NAMED_BY_QUERY = {"/v1/segments/compare"}
@@ -90,11 +91,10 @@ def _operation(path: str, operation: Document) -> Document:
         *([] if path in _WITHOUT_ELASTICSEARCH else [502, 503, 504]),
     ]
     responses = {**operation["responses"], **{str(status): _problem(status) for status in statuses}}
-    if path in _FILES:
-        responses["200"] = {
-            **responses["200"],
-            "content": {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()},
-        }
+    if path in _FILES | _ALSO_FILES:
+        files = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
+        content = {**responses["200"]["content"], **files} if path in _ALSO_FILES else files
+        responses["200"] = {**responses["200"], "content": content}
     if "chart" in names:
         content = {**responses["200"]["content"], SVG: {"schema": {"type": "string"}}}
         responses["200"] = {**responses["200"], "content": content, "headers": {**responses["200"].get("headers", {}), "Vary": _VARY}}

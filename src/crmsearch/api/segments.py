@@ -10,6 +10,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter,
 from litestar.response import Stream
 
 from crmsearch.api.access import MaySeePersonal
+from crmsearch.api.audited import Disclosed
 from crmsearch.api.exports import EXPORT_HEADERS, streamed
 from crmsearch.api.parameters import read_names
 from crmsearch.api.picture import PICTURE, Wanted
@@ -74,15 +75,18 @@ async def delete_segment(name: FromPath[str], segments: Segments, if_match: IfMa
     await segments.delete(name, if_match)
 
 
-@get("/{name:str}/versions", operation_id="ListSegmentVersions", opt={"scope": "customers:read"})
+@get("/{name:str}/versions", operation_id="ListSegmentVersions", opt={"scope": "customers:read", "audit": "segment_versions"})
 async def list_versions(
     name: FromPath[str],
     segments: Segments,
+    disclosed: Disclosed,
     size: Annotated[int, QueryParameter(ge=1, le=MAX_VERSIONS, description="Largest number of versions")] = 20,
     before: Annotated[int | None, QueryParameter(description="A version, as in `next`: only those before it are listed")] = None,
 ) -> VersionPage:
     """What a segment was from when on, newest version first; a deletion is a version too."""
-    return await segments.versions(name, size, before)
+    page = await segments.versions(name, size, before)
+    disclosed.note([], shape=[f"segment {name}"])
+    return page
 
 
 @get("/{name:str}/profile", operation_id="ProfileSegment", dependencies=PICTURE)
@@ -95,10 +99,16 @@ async def profile_segment(name: FromPath[str], segments: Segments, may_see_perso
     return await picture.respond(answer, lambda: draw_profile(answer, picture.chart, picture.language))
 
 
-@get("/{name:str}/export", operation_id="ExportSegment", opt={"scope": "customers:export"}, response_headers=[*EXPORT_HEADERS, _LEFT_OUT])
+@get(
+    "/{name:str}/export",
+    operation_id="ExportSegment",
+    opt={"scope": "customers:export", "audit": "segment_export"},
+    response_headers=[*EXPORT_HEADERS, _LEFT_OUT],
+)
 async def export_segment(
     name: FromPath[str],
     segments: Segments,
+    disclosed: Disclosed,
     format_: Annotated[ExportFormat, QueryParameter(name="format")],
     purpose: Annotated[Purpose | None, QueryParameter(description="What the file is for; `marketing` asks for consent")] = None,
     channel: Annotated[Channel | None, QueryParameter(description="By which way marketing goes out")] = None,
@@ -109,7 +119,11 @@ async def export_segment(
     With `purpose=marketing` those are left out who have consented neither to the channel nor to marketing in general; the header
     `X-Left-Out-Count` says how many, in either format.
     """
-    found = await segments.export(name, format_, read_names(fields) or None, purpose, channel)
+    columns = read_names(fields)
+    found = await segments.export(name, format_, columns or None, purpose, channel)
+    consent = [f"consent {channel or purpose}"] if purpose else []
+    shape = [f"segment {name}", *consent, *(f"column {column}" for column in columns)]
+    disclosed.note_file(found.export.total, found.export.first, shape=shape)
     return streamed(found.export, format_, name, {"X-Left-Out-Count": str(found.left_out)})
 
 

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
+from crmsearch.api.audited import Disclosed
 from crmsearch.cleaning.record import CleanRecord
 from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import Customer
@@ -74,6 +75,7 @@ class BatchResponse(msgspec.Struct, frozen=True):
 @put(
     "/{customer_id:str}",
     operation_id="PutCustomer",
+    opt={"audit": "put"},
     status_code=200,
     responses={201: ResponseSpec(WrittenCustomer, generate_examples=False, description="A new customer")},
 )
@@ -81,6 +83,7 @@ async def put_customer(
     customer_id: FromPath[str],
     data: JSONBody[Fields],
     writes: Writes,
+    disclosed: Disclosed,
     refresh: Annotated[
         Refresh, QueryParameter(description="`wait_for`: until searches find it; get-by-id sees it at once anyway")
     ] = "false",
@@ -91,6 +94,7 @@ async def put_customer(
     erased.
     """
     clean = _clean(customer_id, data)
+    disclosed.note([customer_id])
     written = (await writes.write({customer_id: clean.document}, refresh == "wait_for")).get(customer_id)
     if written is None:
         raise SuppressedError(_ERASED)
@@ -98,12 +102,13 @@ async def put_customer(
     return Response(answer, status_code=201 if written.created else 200)
 
 
-@post("/batch", operation_id="WriteCustomers", status_code=200)
-async def write_customers(data: JSONBody[BatchRequest], writes: Writes) -> BatchResponse:
+@post("/batch", operation_id="WriteCustomers", opt={"audit": "batch"}, status_code=200)
+async def write_customers(data: JSONBody[BatchRequest], writes: Writes, disclosed: Disclosed) -> BatchResponse:
     """Write up to 500 customers, each as `PUT` does; those that cannot be written are told with the reason, all others are written."""
     _check_batch(data.customers)
     cleaned = [_try_clean(each) for each in data.customers]
     documents = {name: clean.document for name, clean in cleaned if isinstance(clean, CleanRecord) and name is not None}
+    disclosed.note(documents)
     written = await writes.write(documents, data.refresh == "wait_for")
     results = [_result(name, clean, written) for name, clean in cleaned]
     return BatchResponse(len(written), len(results) - len(written), results)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crmsearch import __version__
+from crmsearch.cli.audit import audit
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
 from crmsearch.cli.keys import keys
@@ -53,6 +54,7 @@ for command in (
     stats,
     segments,
     keys,
+    audit,
     export,
     erase,
     lift,

@@ -70,6 +70,8 @@ ROLES: dict[str, Role] = {
                 # The use of a key is noted; making one takes more than the API has.
                 Grant(("keys",), ("read", "index", "view_index_metadata")),
                 Grant(("runs",), ("read",)),
+                # Events are added and never changed: nobody has the privilege to index or delete here.
+                Grant(("audit",), ("read", "create_doc", "create_index", "view_index_metadata")),
             ),
         ),
         Role(

@@ -11,6 +11,7 @@ from crmsearch.settings import ElasticsearchSettings
 
 __all__ = [
     "VERSIONS",
+    "build_audit_body",
     "build_customers_body",
     "build_keys_body",
     "build_locks_body",
@@ -51,6 +52,11 @@ def load_customers_body() -> Body:
     """``mappings/customers.json`` as it is."""
     body: Body = msgspec.json.decode((mappings_dir() / "customers.json").read_bytes())
     return body
+
+
+def build_audit_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-audit``: one shard, so that whoever reads a chain never sees an event without those before it."""
+    return _build_small_body("audit.json", settings)
 
 
 def build_customers_body(settings: ElasticsearchSettings) -> Body:

@@ -8,12 +8,14 @@ crm-records-20261123t101500z        the source records of that generation, for i
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
 crm-suppressions                    who was erased, as keyed hashes, with the certificates
+crm-audit                           who has seen which customers
 """
 
 import re
 from datetime import UTC, datetime
 
 __all__ = [
+    "audit_index",
     "customers_alias",
     "customers_index",
     "customers_pattern",
@@ -37,6 +39,11 @@ _STAMP = "%Y%m%dt%H%M%Sz"
 def stamp(moment: datetime) -> str:
     """A moment as names of indices, runs and snapshots hold it: its UTC second."""
     return moment.astimezone(UTC).strftime(_STAMP)
+
+
+def audit_index(prefix: str) -> str:
+    """Name of the index that holds the audit trail."""
+    return f"{prefix}-audit"
 
 
 def customers_alias(prefix: str) -> str:

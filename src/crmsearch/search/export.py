@@ -14,9 +14,10 @@ from crmsearch.search.query import Body, build_search_body
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import ExportRequest, SearchRequest
 
-__all__ = ["MEDIA_TYPES", "PAGE", "as_search", "build_export_body", "export_fields", "render_head", "render_rows"]
+__all__ = ["BOM", "MEDIA_TYPES", "PAGE", "as_search", "build_export_body", "export_fields", "render_csv", "render_head", "render_rows"]
 
 PAGE = 1000  # customers fetched and sent at once: some 2 MB in memory, and a hundredth of the requests that pages of a search would take
+BOM = "\ufeff".encode()  # by which a spreadsheet knows that Chinese is written in UTF-8
 MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 
@@ -37,22 +38,23 @@ def build_export_body(request: ExportRequest, stage: Stage = "precise", position
 
 
 def render_head(request: ExportRequest) -> bytes:
-    """What stands before the rows. A spreadsheet needs the byte order mark to read Chinese as such."""
-    return "\ufeff".encode() + _csv([export_fields(request)]) if request.format == "csv" else b""
+    """What stands before the rows."""
+    return BOM + render_csv([export_fields(request)]) if request.format == "csv" else b""
 
 
 def render_rows(request: ExportRequest, customers: Sequence[dict[str, Any]]) -> bytes:
     """Documents as rows; in NDJSON a field that a customer does not have is left out, as everywhere in the API."""
     fields = export_fields(request)
     if request.format == "csv":
-        return _csv([[_cell(customer.get(field)) for field in fields] for customer in customers])
+        return render_csv([[customer.get(field) for field in fields] for customer in customers])
     lines = [msgspec.json.encode({field: customer[field] for field in fields if field in customer}) for customer in customers]
     return b"".join(line + b"\n" for line in lines)
 
 
-def _csv(rows: list[list[str]]) -> bytes:
+def render_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Values as lines of cells that no spreadsheet runs."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 

@@ -88,10 +88,11 @@ class SearchBackend(Protocol):
 
 
 class Export(msgspec.Struct, frozen=True):
-    """A file in the making: how many customers it will hold, and its pieces."""
+    """A file in the making: how many customers it will hold, its pieces, and the ids of those in the first of them."""
 
     total: int
     pieces: AsyncIterator[bytes]
+    first: list[str]
 
 
 class Vitals(msgspec.Struct, frozen=True):
@@ -157,7 +158,8 @@ class SearchService:
         check_export(request)
         request = await self._resolved(request)
         stage, first = await answer_in_stages(request.q, lambda stage: self._backend.search(build_export_body(request, stage)), _total)
-        return Export(_total(first), self._export_pieces(request, stage, first, _total(first)))
+        ids = [hit["_id"] for hit in first["hits"]["hits"]]
+        return Export(_total(first), self._export_pieces(request, stage, first, _total(first)), ids)
 
     async def _export_pieces(self, request: ExportRequest, stage: Stage, page: Body, total: int) -> AsyncIterator[bytes]:
         yield render_head(request)

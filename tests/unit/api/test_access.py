@@ -42,7 +42,7 @@ def keys() -> Keys:
 
 def _app(keys: Any, **settings: Any) -> Litestar:
     unused: Any = Nothing()
-    return create_app(unused, ApiSettings(allowed_hosts=HOST, **settings), unused, unused, unused, keys, unused)
+    return create_app(unused, ApiSettings(allowed_hosts=HOST, **settings), unused, unused, unused, keys, unused, events=unused)
 
 
 @pytest.fixture

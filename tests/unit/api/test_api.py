@@ -402,7 +402,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/metrics",
     }
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
-    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total"}
+    assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total", "X-Purpose"}
     parameters = {each["name"] for each in document["paths"]["/v1/stats/{field}"]["get"]["parameters"]}
     assert parameters == {"field", "by", "q", "filter", "size", "percentiles", "histogram", "format", "chart", "lang"}
 

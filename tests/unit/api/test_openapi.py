@@ -19,7 +19,8 @@ HOST = "crm.test"
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
     unused: Any = object()
-    with TestClient(create_app(unused, ApiSettings(allowed_hosts=HOST), unused, unused, unused), base_url=f"http://{HOST}") as client:
+    app = create_app(unused, ApiSettings(allowed_hosts=HOST), unused, unused, unused, events=unused)
+    with TestClient(app, base_url=f"http://{HOST}") as client:
         yield client
 
 
@@ -112,6 +113,12 @@ def test_files_are_described_as_such(document: dict[str, Any]) -> None:
         whole = operation["responses"]["200"]
         assert set(whole["content"]) == {"text/csv", "application/x-ndjson"}
         assert set(whole["headers"]) == {"X-Total-Count", "Content-Disposition"}
+
+
+def test_events_are_a_page_or_a_file(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/audit"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/csv", "application/x-ndjson"}
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/AuditPage"}
 
 
 def test_charts_are_described_wherever_one_may_be_asked_for(document: dict[str, Any]) -> None:

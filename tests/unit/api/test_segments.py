@@ -187,7 +187,7 @@ def test_openapi_describes_segments_and_insights(client: TestClient[Litestar]) -
         ("If-None-Match", "header"),
     }
     export = paths["/v1/segments/{name}/export"]["get"]
-    assert {each["name"] for each in export["parameters"]} == {"name", "format", "purpose", "channel", "fields"}
+    assert {each["name"] for each in export["parameters"]} == {"name", "format", "purpose", "channel", "fields", "X-Purpose"}
     assert "X-Left-Out-Count" in export["responses"]["200"]["headers"]
     described = [each for path in paths if path.startswith(("/v1/segments", "/v1/insights")) for each in paths[path].values()]
     assert all(len(each["description"]) > 20 for each in described)

@@ -125,7 +125,7 @@ class Paged:
     async def search(self, body: dict[str, Any], position: Position | None = None) -> dict[str, Any]:
         self.asked += 1
         begin = 0 if position is None else self._ids.index(str(body["search_after"][0])) + 1
-        hits = [{"_index": "i", "sort": [each], "_source": {"customer_id": each}} for each in self._ids[begin : begin + 2]]
+        hits = [{"_index": "i", "_id": each, "sort": [each], "_source": {"customer_id": each}} for each in self._ids[begin : begin + 2]]
         return {"hits": {"total": {"value": self._total}, "hits": hits}}
 
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
