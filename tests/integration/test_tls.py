@@ -29,6 +29,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import ROLES, Logins
 from crmsearch.loading import IngestOptions, Runner, load_changes, rebuild_customers
 from crmsearch.node.certificates import make_certificates
+from crmsearch.processes import wait_until
 from crmsearch.sample import make_sample
 from crmsearch.settings import Secret, Settings, child_environment
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
@@ -160,6 +161,10 @@ def test_the_api_answers_everything_with_its_own_key(loaded: Settings, keyed: Ca
             (run,) = ok(http.get("/v1/runs"))["runs"]
             assert run["state"] == "promoted"
             ok(http.get(f"/v1/runs/{run['run_id']}"))
+            assert ok(http.post(f"/v1/customers/{first}/export"))["written_by_apps"]
+            assert ok(http.delete(f"/v1/customers/{first}"))["removed"]["crm-writes"] == 1
+            assert http.get(f"/v1/customers/{first}").status_code == 404
+            assert wait_until(lambda: {"put", "erase"} <= {each["action"] for each in ok(http.get("/v1/audit"))["events"]}, 30.0)
             assert http.delete("/v1/segments/ladies", headers={"If-Match": http.get("/v1/segments/ladies").headers["ETag"]}).is_success
     finally:
         stop_api(settings)
