@@ -18,6 +18,7 @@
     │   └── SuppressedError             409           the person was erased, and is not to be written again
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
+    ├── TooManyRequestsError            429           faster than the role of the key allows, or too many wrong keys
     ├── IndexNotReadyError              503           no customer index has been promoted yet
     ├── AuditFullError                  503           no answer with customers, since it could not be recorded
     ├── AuditBrokenError                500  exit 8   the audit trail is not as it was written
@@ -81,6 +82,7 @@ __all__ = [
     "SmallGroupError",
     "SuppressedError",
     "TooManyRejectedError",
+    "TooManyRequestsError",
     "UnauthorizedError",
     "UnknownFieldError",
     "UnknownSegmentError",
@@ -166,6 +168,14 @@ class PreconditionFailedError(CrmSearchError):
 
 class PreconditionRequiredError(CrmSearchError):
     code, status, exit_code, title = "precondition_required", 428, 2, "Precondition required"
+
+
+class TooManyRequestsError(CrmSearchError):
+    code, status, title = "too_many_requests", 429, "Too many requests"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class IndexNotReadyError(CrmSearchError):

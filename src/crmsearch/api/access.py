@@ -15,20 +15,20 @@ from litestar.params import QueryParameter
 from litestar.types import Guard
 
 from crmsearch.api.audited import open_disclosure, record_refusal
+from crmsearch.api.limits import Buckets, spend
 from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.audit import AuditTrail
-from crmsearch.privacy.access import SCOPES, Caller, check_scope, read_caller, split_key
+from crmsearch.privacy.access import ANYBODY, SETTINGS, Caller, check_scope, read_caller, split_key
+from crmsearch.privacy.limits import FAILURES, cost_of
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
 __all__ = ["MaySeePersonal", "make_access_guard", "make_request_check", "provide_may_see_personal"]
 
 MaySeePersonal = NamedDependency[bool]
 
-_EVERYTHING = Caller("", "settings", "admin", frozenset(SCOPES))
 
-
-def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | None = None) -> Guard:
+def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | None = None, buckets: Buckets | None = None) -> Guard:
     """A guard that wants ``Authorization: Bearer <key>`` of a role with the scope of the handler.
 
     As long as there is no key at all, neither ``key`` nor one in the store, everybody may do everything; the service listens to its own
@@ -38,20 +38,27 @@ def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | N
         key: of the settings, which may do everything; empty if there is none.
         keys: where the keys of callers are.
         trail: where it is recorded who was refused, and has to be place for what is to be shown.
+        buckets: what keeps callers to the limits of their roles, and addresses to a few wrong keys; before there is a key nobody is kept.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope.get("method") == "OPTIONS":
             return  # which tells the methods of a path, as the description of the API does, and nothing else
         known: list[Caller] = []
+        address = connection.client.host if connection.client else ""
+        if buckets is not None:
+            buckets.check("wrong keys", address, FAILURES)
         try:
             caller = await _identify(connection.headers.get("authorization"), key, keys, known)
             check_scope(caller, handler.opt["scope"])
         except (UnauthorizedError, ForbiddenError) as error:
+            if buckets is not None and isinstance(error, UnauthorizedError):
+                buckets.take("wrong keys", address, FAILURES)
             if trail is not None and known:
                 record_refusal(trail, connection, known[0], error.status)
             raise
         connection.state.caller = caller
+        spend(buckets, caller, cost_of(handler.opt.get("audit")))
         if trail is not None and "audit" in handler.opt:
             open_disclosure(trail, connection, caller, handler.opt["audit"])
 
@@ -63,7 +70,7 @@ async def _identify(header: str | None, key: Secret, keys: KeyReader | None, kno
     scheme, _, given = (header or "").partition(" ")
     if header is not None and scheme.lower() == "bearer":
         if key and hmac.compare_digest(given.encode(), key.encode()):
-            return _EVERYTHING
+            return SETTINGS
         if keys is not None and (parts := split_key(given)) is not None:
             prefix, secret = parts
             record = await keys.find(prefix)
@@ -74,7 +81,7 @@ async def _identify(header: str | None, key: Secret, keys: KeyReader | None, kno
             return caller
     # Before there is any key, one that a caller shows all the same opens nothing more, and is no reason to refuse.
     if not key and (keys is None or not await keys.any()):
-        return _EVERYTHING
+        return ANYBODY
     raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
 
 

@@ -27,6 +27,7 @@ from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
+from crmsearch.api.limits import Buckets, make_spend
 from crmsearch.api.metrics import metrics_router
 from crmsearch.api.middleware import observed
 from crmsearch.api.openapi import JsonPage, SwaggerPage
@@ -79,9 +80,11 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     trail: AuditTrail | None = None,
     events: AuditReader | None = None,
+    buckets: Buckets | None = None,
 ) -> Litestar:
     """The API and console over any backend; runs, segments with insights, writes and rights are there if they have a store; ``keys``
-    are those of its callers. What is shown of customers is recorded in ``trail``, and read from ``events``.
+    are those of its callers. What is shown of customers is recorded in ``trail``, and read from ``events``; ``buckets`` keep
+    callers to their limits.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
@@ -128,10 +131,12 @@ def create_app(
             *([audit_router] if events else []),
         ],
         middleware=[*([make_audited(trail)] if trail else []), decoded_parameters],
-        guards=[make_access_guard(settings.key, keys, trail)],
+        guards=[make_access_guard(settings.key, keys, trail, buckets)],
         security=security,
     )
-    guarded = Router(path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys, trail)], security=security)
+    guarded = Router(
+        path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys, trail, buckets)], security=security
+    )
     app = Litestar(
         route_handlers=[
             version_1,
@@ -151,6 +156,7 @@ def create_app(
             "events": Provide(provide_events),
             "disclosed": Provide(provide_disclosure),
             "may_see_personal": Provide(provide_may_see_personal),
+            "spend": Provide(make_spend(buckets)),
         },
         on_startup=[trail.start] if trail else [],
         on_shutdown=[trail.stop] if trail else [],
@@ -191,6 +197,7 @@ def create_app_from_env() -> Litestar:
     # Tries anew would each take up to the timeout, and here nothing bounds them together.
     runs = RunStore(slow_client.options(max_retries=0), settings.elasticsearch)
     erasure, lifecycle = Erasure(slow_client, settings.elasticsearch), Lifecycle(slow_client, settings.elasticsearch)
+    buckets = Buckets(settings.paths.state / "api" / "limits.sqlite")
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
@@ -201,8 +208,9 @@ def create_app_from_env() -> Litestar:
         Rights(settings, lifecycle, runs, erasure),
         trail=AuditTrail(client, settings.elasticsearch),
         events=AuditReader(client, settings.elasticsearch),
+        buckets=buckets,
     )
-    app.on_shutdown += [client.close, slow_client.close]
+    app.on_shutdown += [client.close, slow_client.close, buckets.close]
     # The client logs each request with its path, which may hold a customer's id.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     return app

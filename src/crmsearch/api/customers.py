@@ -7,8 +7,10 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from crmsearch.api.audited import Disclosed
 from crmsearch.api.exports import export_customers, export_customers_by_url
+from crmsearch.api.limits import Spend
 from crmsearch.api.parameters import FilterTexts, Service, SortText, read_filters, read_names
 from crmsearch.contract import Customer
+from crmsearch.privacy.limits import LOOKED_UP
 from crmsearch.search.facet_request import parse_facet_list
 from crmsearch.search.lineage import Lineage, build_lineage
 from crmsearch.search.lookup import LookupResponse
@@ -81,8 +83,9 @@ async def suggest_customers_by_url(
 
 
 @post("/lookup", operation_id="LookUpCustomers", opt={"audit": "lookup"}, status_code=200)
-async def look_up_customers(data: JSONBody[LookupRequest], service: Service, disclosed: Disclosed) -> LookupResponse:
+async def look_up_customers(data: JSONBody[LookupRequest], service: Service, disclosed: Disclosed, spend: Spend) -> LookupResponse:
     """Customers by id, e-mail (any case) and phone (any notation), at most 500 values; which of them nobody has is said."""
+    spend(LOOKED_UP * sum(len(values) for values in (data.ids, data.emails, data.phones)))
     answer = await service.lookup(data)
     disclosed.note([each.customer_id for each in answer.customers], data)
     return answer

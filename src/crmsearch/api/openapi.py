@@ -29,6 +29,7 @@ _PROBLEMS = {
     413: "The body is too large",
     415: "The body is not JSON",
     428: "It is there, and the request does not name the version that it replaces",
+    429: "More than the role of the key allows in a second, or too many wrong keys; `Retry-After` says when to try again",
     502: "Elasticsearch refused or failed",
     503: "Elasticsearch cannot be reached, holds no customers, or takes no audit events; `Retry-After` says when to try again",
     504: "Elasticsearch did not answer in time; `Retry-After` says when to try again",
@@ -37,7 +38,7 @@ _GUARDED = ("/v1/", "/metrics")
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
 _ALSO_FILES = {"/v1/audit"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
-_WRITES = {"/v1/customers/{customer_id}", "/v1/customers/batch"}
+_CONFLICTING = {"PutCustomer", "WriteCustomers", "ErasePerson"}
 _NAMED_BY_QUERY = {"/v1/segments/compare"}
 _VARY = {"description": "`Accept`, which asks for JSON or for a chart", "schema": {"type": "string"}}
 _REFERENCE = "#/components/schemas/{name}"
@@ -82,9 +83,9 @@ def _operation(path: str, operation: Document) -> Document:
     has_body, is_versioned = "requestBody" in operation, "If-Match" in names
     statuses = [
         400,
-        *([401, 403] if path.startswith(_GUARDED) else []),
+        *([401, 403, 429] if path.startswith(_GUARDED) else []),
         *([404] if ("{" in path and not has_body) or path in _NAMED_BY_QUERY else []),
-        *([409] if is_versioned or (has_body and path in _WRITES) else []),
+        *([409] if is_versioned or operation["operationId"] in _CONFLICTING else []),
         *([412] if is_versioned else []),
         *([413, 415] if has_body else []),
         *([428] if has_body and is_versioned else []),
@@ -102,6 +103,6 @@ def _operation(path: str, operation: Document) -> Document:
 
 
 def _problem(status: int) -> Document:
-    headers = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}} if status in {503, 504} else {}
+    headers = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}} if status in {429, 503, 504} else {}
     content = {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(name=Problem.__name__)}}}
     return {"description": _PROBLEMS[status], "content": content, "headers": headers}

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from crmsearch.errors import CrmSearchError, InvalidRequestError, NotFoundError
+from crmsearch.errors import CrmSearchError, InvalidRequestError, NotFoundError, TooManyRequestsError
 
 __all__ = ["EXCEPTION_HANDLERS", "Problem"]
 
@@ -51,7 +51,8 @@ def _respond(
 
 
 def _own(request: Request[Any, Any, Any], error: CrmSearchError) -> Response[Problem]:
-    return _respond(request, error.title, error.status, error.detail, error.code)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequestsError) else None
+    return _respond(request, error.title, error.status, error.detail, error.code, headers)
 
 
 def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

@@ -17,8 +17,10 @@ import msgspec
 from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 
 __all__ = [
+    "ANYBODY",
     "ROLES",
     "SCOPES",
+    "SETTINGS",
     "Caller",
     "KeyRecord",
     "Role",
@@ -100,6 +102,13 @@ class Caller(msgspec.Struct, frozen=True):
     def may_see_personal(self) -> bool:
         """Whether single customers may be seen, and figures of a few."""
         return "customers:read" in self.scopes
+
+
+SETTINGS = Caller("", "settings", "admin", frozenset(SCOPES))
+"""Who shows the key of the settings."""
+
+ANYBODY = Caller("", "anybody", "admin", frozenset(SCOPES))
+"""Whoever calls as long as there is no key."""
 
 
 def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, expires_at: datetime | None) -> tuple[str, KeyRecord]:
