@@ -16,7 +16,10 @@ from crmsearch.errors import ContractMismatchError, NotFoundError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import customers_index
 from crmsearch.indexing.rebuild import PAGE
+from crmsearch.indexing.records import write_documents
 from crmsearch.loading import rebuild_customers
+from crmsearch.resolution.rows import group_rows
+from crmsearch.resolution.stored import build_stored, describe
 from crmsearch.settings import Settings, child_environment
 from tests.documents import documents_in, own_prefix, put_documents, runs_of
 
@@ -75,6 +78,24 @@ def test_an_older_contract_is_not_served_but_rebuilt(own: tuple[Settings, Lifecy
     with pytest.raises(ContractMismatchError):
         lifecycle.rollback()
     assert lifecycle.live() == new, "going back to what cannot be served is refused"
+
+
+def test_records_go_with_their_customers_and_changes_are_resolved_against_them(own: tuple[Settings, Lifecycle]) -> None:
+    _, lifecycle = own
+    old = put_documents(lifecycle, [{"customer_id": "R1", "name": "Ada Byron", "emails": ["ada@example.org"], "source_records": ["R1"]}])
+    told = {"customer_id": "R1", "name": "Ada Byron", "emails": ["ada@example.org"], "source_records": ["R1"], "fingerprint": "x"}
+    kept, source = build_stored(describe(told), "R1", None, lambda _: False, 1_000), lifecycle.records(old)
+    source.create()
+    gone = {"removed": True, "written_at": 2_000, "record": '{"customer_id": "R2"}'}
+    write_documents(lifecycle._client, source.index, 2_000, [("R1", kept), ("R2", gone)])
+    lifecycle.promote(old)
+    target = lifecycle.records(rebuild_customers(lifecycle, runs_of(lifecycle), None))
+    assert target.by_id(["R1", "R2"]) == source.by_id(["R1", "R2"])
+    assert target.in_blocks(kept["blocks"]).keys() == {"R1"}
+    assert target.counts(kept["counted"]) == dict.fromkeys(kept["counted"], 1)
+    again = {"customer_id": "R9", "source": "f", "source_key": "R9", "name": "Ada Byron", "emails": ["ada@example.org"], "fingerprint": "y"}
+    applied = lifecycle.apply(str(lifecycle.live()), group_rows([again], "2026-05-07T00:00:00Z"), "r", "2026-05-07T00:00:00Z")
+    assert applied.homes == {"R9": "R1", "R1": "R1"} or applied.customers == 1
 
 
 def test_a_newer_contract_is_neither_served_nor_rebuilt(own: tuple[Settings, Lifecycle]) -> None:

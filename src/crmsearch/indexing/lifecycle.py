@@ -32,7 +32,7 @@ from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
 from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
-from crmsearch.indexing.rebuild import copy_customers, measure_index
+from crmsearch.indexing.rebuild import copy_customers, copy_records, measure_index
 from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
@@ -315,8 +315,11 @@ class Lifecycle:
         if (generation := self._live_generation()) is not None:
             check_versions(generation.index, _versions(generation))
 
-    def copy(self, source: str, target: str) -> tuple[int, list[FieldContent]]:
-        """Fill a new generation with the customers of another; returns how many there are, and what their fields must hold.
+    def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
+        """Fill a new generation with the customers of another and their records.
+
+        Returns:
+            How many customers there are, what their fields must hold, and how many records, if there are any.
 
         Raises:
             ContractMismatchError: ``source`` is of a newer contract, or not to be read as of this one.
@@ -328,7 +331,8 @@ class Lifecycle:
         if not generation.complete:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
-        return copy_customers(client, source, target), measure_index(client, source)
+        records = copy_records(client, self.records(source), self.records(target))
+        return copy_customers(client, source, target), measure_index(client, source), records
 
     def changeable(self) -> str:
         """The live generation, into which changes may be written.

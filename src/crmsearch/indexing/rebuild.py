@@ -16,9 +16,12 @@ from crmsearch.cleaning.forms import search_forms
 from crmsearch.contract import FIELDS, Customer, FieldContent
 from crmsearch.errors import ContractMismatchError, JobError
 from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.records import RecordStore, write_documents
 from crmsearch.indexing.verify import build_contents_body, parse_contents
+from crmsearch.resolution.linking import Census
+from crmsearch.resolution.stored import build_stored, describe, parse_stored
 
-__all__ = ["copy_customers", "measure_index"]
+__all__ = ["copy_customers", "copy_records", "measure_index"]
 
 PAGE = 1_000  # documents read and written at once, of one or two kilobytes each
 KEPT_OPEN = "5m"  # for one page
@@ -49,6 +52,31 @@ def copy_customers(client: Elasticsearch, source: str, target: str) -> int:
     return count
 
 
+def copy_records(client: Elasticsearch, source: RecordStore, target: RecordStore) -> int | None:
+    """Write every source record of ``source`` into ``target`` and return how many; ``None`` if there are none to copy.
+
+    Their blocks and what is counted of them are not stored, and are found out anew.
+    """
+    with translated_errors():
+        if not client.indices.exists(index=source.index):
+            return None
+    _, standing = source.begin()
+    count = 0
+    with translated_errors():
+        for page in _pages(client, source.index):
+            records = {_name(stored): stored for stored in page if not stored.get("removed")}
+            described = {name: describe(parse_stored(stored).record) for name, stored in records.items()}
+            census = Census(standing, (), ())
+            census.learn(described.values(), source.counts)
+            documents = {_name(stored): stored for stored in page}
+            for name, one in described.items():
+                kept = parse_stored(records[name])
+                documents[name] = build_stored(one, kept.home, kept.component, census.is_hot, records[name]["written_at"])
+            write_documents(client, target.index, {name: each["written_at"] for name, each in documents.items()}, documents.items())
+            count += len(page)
+    return count
+
+
 def measure_index(client: Elasticsearch, index: str) -> list[FieldContent]:
     """What an index holds in the fields that it and the contract know, to be found again in its copy."""
     with translated_errors():
@@ -60,6 +88,10 @@ def measure_index(client: Elasticsearch, index: str) -> list[FieldContent]:
         ]
         answer = client.search(index=index, track_total_hits=False, allow_partial_search_results=False, **build_contents_body(asked))
     return list(parse_contents(answer.body).values())
+
+
+def _name(stored: Document) -> str:
+    return str(parse_stored(stored).record["customer_id"])
 
 
 def _as_customer(stored: Document, source: str) -> Document:

@@ -62,9 +62,9 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
         try:
             runs.begin(run_id, began_at, index)
             on_event({"stage": "copy"})
-            documents, contents = lifecycle.copy(source, index)
+            documents, contents, records = lifecycle.copy(source, index)
             runs.advance(run_id, "written")
-            _go_live(lifecycle, runs, hold, index, documents, contents, None, on_event)
+            _go_live(lifecycle, runs, hold, index, documents, contents, records, on_event)
         except BaseException as error:
             _undo(lifecycle, runs, index, error)
             raise
