@@ -44,7 +44,7 @@ def check_binding(settings: Settings) -> None:
         PortInUseError: something else listens there.
     """
     api = settings.api
-    if api.host not in LOOPBACK and not api.key and not _has_keys(settings):
+    if api.host not in LOOPBACK and not api.key and not settings.oidc.issuer and not _has_keys(settings):
         raise ConfigError(
             f"binding to {api.host} would show personal data to the network; make a key with `crmsearch keys create --role admin`, "
             "or bind to 127.0.0.1"

@@ -20,6 +20,7 @@
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
     ├── TooManyRequestsError            429           faster than the role of the key allows, or too many wrong keys
     ├── IndexNotReadyError              503           no customer index has been promoted yet
+    ├── IssuerUnavailableError          503           the keys of the single sign-on cannot be had
     ├── AuditFullError                  503           no answer with customers, since it could not be recorded
     ├── AuditBrokenError                500  exit 8   the audit trail is not as it was written
     ├── BackendError                    502  exit 4   Elasticsearch refused or failed
@@ -68,6 +69,7 @@ __all__ = [
     "IndexNotReadyError",
     "InputError",
     "InvalidRequestError",
+    "IssuerUnavailableError",
     "JavaNotFoundError",
     "JobError",
     "LoadRunningError",
@@ -180,6 +182,10 @@ class TooManyRequestsError(CrmSearchError):
 
 class IndexNotReadyError(CrmSearchError):
     code, status, title = "index_not_ready", 503, "No customer index yet"
+
+
+class IssuerUnavailableError(CrmSearchError):
+    code, status, title = "issuer_unavailable", 503, "The issuer of tokens cannot be reached"
 
 
 class AuditFullError(CrmSearchError):

@@ -23,6 +23,8 @@ __all__ = [
     "LOOPBACK",
     "Cloud",
     "ElasticsearchSettings",
+    "OidcSettings",
+    "PrivacySettings",
     "Secret",
     "Setting",
     "Settings",
@@ -109,7 +111,7 @@ class ElasticsearchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs a key")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address the API binds to; any other than loopback needs a key, or single sign-on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port of the API and console")] = 8000
     workers: Annotated[int, Meta(ge=1, description="API processes")] = 1
     key: Annotated[Secret, Meta(description="One more key of the API, which may do everything")] = Secret()
@@ -213,6 +215,16 @@ class PathSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.cache_dir)
 
 
+class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
+    issuer: Annotated[str, Meta(description="Issuer of the company's single sign-on (OpenID Connect) whose tokens the API takes")] = ""
+    audience: Annotated[str, Meta(description="What the issuer calls this service in its tokens; needed with the issuer")] = ""
+    jwks_url: Annotated[str, Meta(description="Address of its public keys, where the issuer does not tell it itself")] = ""
+    role_claim: Annotated[
+        str,
+        Meta(description="Where in a token the roles stand: agent, app, analyst, admin, also with `crmsearch-` before; `a.b` is b in a"),
+    ] = "roles"
+
+
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[
         Secret,
@@ -229,6 +241,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spark: SparkSettings = SparkSettings()
     storage: StorageSettings = StorageSettings()
     privacy: PrivacySettings = PrivacySettings()
+    oidc: OidcSettings = OidcSettings()
     node: NodeSettings = NodeSettings()
     paths: PathSettings = PathSettings()
 

@@ -15,12 +15,14 @@ from litestar.params import QueryParameter
 from litestar.types import Guard
 
 from crmsearch.api.audited import open_disclosure, record_refusal
+from crmsearch.api.issuer import Issuer
 from crmsearch.api.limits import Buckets, spend
 from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
 from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.privacy.access import ANYBODY, SETTINGS, Caller, check_scope, read_caller, split_key
 from crmsearch.privacy.limits import FAILURES, cost_of
+from crmsearch.privacy.tokens import is_token
 from crmsearch.settings import LOOPBACK, ApiSettings, Secret
 
 __all__ = ["MaySeePersonal", "make_access_guard", "make_request_check", "provide_may_see_personal"]
@@ -28,16 +30,23 @@ __all__ = ["MaySeePersonal", "make_access_guard", "make_request_check", "provide
 MaySeePersonal = NamedDependency[bool]
 
 
-def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | None = None, buckets: Buckets | None = None) -> Guard:
+def make_access_guard(
+    key: Secret,
+    keys: KeyReader | None,
+    trail: AuditTrail | None = None,
+    buckets: Buckets | None = None,
+    issuer: Issuer | None = None,
+) -> Guard:
     """A guard that wants ``Authorization: Bearer <key>`` of a role with the scope of the handler.
 
-    As long as there is no key at all, neither ``key`` nor one in the store, everybody may do everything; the service listens to its own
-    machine alone then.
+    As long as there is no key at all, neither ``key`` nor one in the store, and no issuer of tokens, everybody may do everything; the
+    service listens to its own machine alone then.
 
     Args:
         key: of the settings, which may do everything; empty if there is none.
         keys: where the keys of callers are.
         trail: where it is recorded who was refused, and has to be place for what is to be shown.
+        issuer: of tokens that are taken in the place of keys.
         buckets: what keeps callers to the limits of their roles, and addresses to a few wrong keys; before there is a key nobody is kept.
     """
 
@@ -49,7 +58,7 @@ def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | N
         if buckets is not None:
             buckets.check("wrong keys", address, FAILURES)
         try:
-            caller = await _identify(connection.headers.get("authorization"), key, keys, known)
+            caller = await _identify(connection.headers.get("authorization"), key, keys, issuer, known)
             check_scope(caller, handler.opt["scope"])
         except (UnauthorizedError, ForbiddenError) as error:
             if buckets is not None and isinstance(error, UnauthorizedError):
@@ -65,7 +74,7 @@ def make_access_guard(key: Secret, keys: KeyReader | None, trail: AuditTrail | N
     return guard
 
 
-async def _identify(header: str | None, key: Secret, keys: KeyReader | None, known: list[Caller]) -> Caller:
+async def _identify(header: str | None, key: Secret, keys: KeyReader | None, issuer: Issuer | None, known: list[Caller]) -> Caller:
     """Whose key it is; ``known`` gets who owns a key of this prefix, be it this one or not."""
     scheme, _, given = (header or "").partition(" ")
     if header is not None and scheme.lower() == "bearer":
@@ -79,8 +88,10 @@ async def _identify(header: str | None, key: Secret, keys: KeyReader | None, kno
             caller = read_caller(secret, record, datetime.now(UTC))
             await keys.note_use(prefix)
             return caller
+        if issuer is not None and is_token(given):
+            return await issuer.caller(given)
     # Before there is any key, one that a caller shows all the same opens nothing more, and is no reason to refuse.
-    if not key and (keys is None or not await keys.any()):
+    if not key and issuer is None and (keys is None or not await keys.any()):
         return ANYBODY
     raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
 

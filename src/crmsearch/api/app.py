@@ -27,6 +27,7 @@ from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
+from crmsearch.api.issuer import Issuer
 from crmsearch.api.limits import Buckets, make_spend
 from crmsearch.api.metrics import metrics_router
 from crmsearch.api.middleware import observed
@@ -63,7 +64,8 @@ MAX_BODY_BYTES = 1_000_000  # a request with every limit used up is smaller
 _KEY = SecurityScheme(
     type="http",
     scheme="bearer",
-    description="A key made by `crmsearch keys create`, or that of CRMSEARCH_API_KEY; none is needed as long as there is none",
+    description="A key made by `crmsearch keys create`, that of CRMSEARCH_API_KEY, or a token of the single sign-on; none is needed as "
+    "long as there is neither",
 )
 _CONSOLE = Path(__file__).parent / "console"
 _SWAGGER = Path(swagger_ui.__file__).parent / "static"
@@ -81,10 +83,11 @@ def create_app(
     trail: AuditTrail | None = None,
     events: AuditReader | None = None,
     buckets: Buckets | None = None,
+    issuer: Issuer | None = None,
 ) -> Litestar:
     """The API and console over any backend; runs, segments with insights, writes and rights are there if they have a store; ``keys``
     are those of its callers. What is shown of customers is recorded in ``trail``, and read from ``events``; ``buckets`` keep
-    callers to their limits.
+    callers to their limits, and tokens of ``issuer`` are taken in the place of keys.
 
     Without a key for them in the settings, cursors are good as long as this application lives.
     """
@@ -117,7 +120,8 @@ def create_app(
         return events
 
     # Before the first key is made, which the document cannot know of, none is needed: the empty requirement says so.
-    security: list[dict[str, list[str]]] = [{"key": []}] if settings.key else [{"key": []}, {}]
+    security: list[dict[str, list[str]]] = [{"key": []}] if settings.key or issuer else [{"key": []}, {}]
+    guard = make_access_guard(settings.key, keys, trail, buckets, issuer)
     version_1 = Router(
         path="/v1",
         route_handlers=[
@@ -131,12 +135,10 @@ def create_app(
             *([audit_router] if events else []),
         ],
         middleware=[*([make_audited(trail)] if trail else []), decoded_parameters],
-        guards=[make_access_guard(settings.key, keys, trail, buckets)],
+        guards=[guard],
         security=security,
     )
-    guarded = Router(
-        path="/", route_handlers=[metrics_router], guards=[make_access_guard(settings.key, keys, trail, buckets)], security=security
-    )
+    guarded = Router(path="/", route_handlers=[metrics_router], guards=[guard], security=security)
     app = Litestar(
         route_handlers=[
             version_1,
@@ -209,6 +211,7 @@ def create_app_from_env() -> Litestar:
         trail=AuditTrail(client, settings.elasticsearch),
         events=AuditReader(client, settings.elasticsearch),
         buckets=buckets,
+        issuer=Issuer(settings.oidc) if settings.oidc.issuer else None,
     )
     app.on_shutdown += [client.close, slow_client.close, buckets.close]
     # The client logs each request with its path, which may hold a customer's id.
