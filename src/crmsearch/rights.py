@@ -3,31 +3,37 @@
 The articles of GDPR and PIPL behind it are in ``docs/privacy.md``.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import phonenumbers
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from crmsearch.errors import NotFoundError
 from crmsearch.indexing.erasure import Erasure, Held
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.suppressions import Certificate
 from crmsearch.keyfile import privacy_key
 from crmsearch.loading import OnEvent, writing
-from crmsearch.privacy.suppression import subject_of
+from crmsearch.privacy.suppression import personal_emails, subject_of
+from crmsearch.resolution.rows import record_id
 from crmsearch.settings import Settings
 
 __all__ = ["Everything", "Rights"]
 
 Document = dict[str, Any]
+SystemOf = Callable[[Document], str | None]
 
-_PHONE = 6  # digits of a number that may be a phone
-_KEY = 5  # characters of a key that is no age or count
+_PHONE = 7  # digits of a national number that are not met by chance
+_ADDRESS = re.compile(r"[^\s,;:<>\"'()\[\]|/\\]+@[^\s,;:<>\"'()\[\]|/\\]+")
 
 
 class Everything(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +65,7 @@ class Rights:
         self._runs = runs
         self._erasure = erasure
         self._quarantine = settings.paths.state / "quarantine"
+        self._systems: dict[str, dict[str, str]] = {}
 
     def everything(self, customer_id: str) -> Everything:
         """What is held of a customer.
@@ -82,7 +89,7 @@ class Rights:
             earlier={index: list(found.values()) for index, found in now.items()},
             records=records,
             written_by_apps=held.writes,
-            quarantine=[row for _, rows in _quarantined(self._quarantine, held) for row in rows],
+            quarantine=[row for _, rows in _quarantined(self._quarantine, _recognise(held, self._system_of)) for row in rows],
         )
 
     def erase(self, customer_id: str, by: str, on_event: OnEvent = lambda _: None) -> Certificate:
@@ -111,30 +118,36 @@ class Rights:
                 marks=len(marks),
             )
             suppressions.add(certificate, marks, key)
-            removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, held)}
+            removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, _recognise(held, self._system_of))}
             certificate = msgspec.structs.replace(certificate, removed=removed)
             suppressions.add(certificate, marks, key)
         return certificate
+
+    def _system_of(self, row: Document) -> str | None:
+        """The system that a row of quarantine came from, as the report of its run says; ``None`` if there is no report any more."""
+        if row["run_id"] not in self._systems:
+            with suppress(NotFoundError):
+                inputs = self._runs.get(row["run_id"]).inputs
+                self._systems[row["run_id"]] = {each.path: each.source_system for each in inputs}
+        return self._systems.get(row["run_id"], {}).get(row["source"])
 
 
 def _moment() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _quarantined(folder: Path, held: Held) -> Iterator[tuple[Path, list[Document]]]:
+def _quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> Iterator[tuple[Path, list[Document]]]:
     """The files that hold rows of a person, with these rows."""
-    is_theirs = _recognise(held)
     for path in sorted(folder.glob("*/*.parquet")):
         rows = [row for row in parquet.read_table(path).to_pylist() if is_theirs(row)]
         if rows:
             yield path, rows
 
 
-def _erase_quarantined(folder: Path, held: Held) -> int:
+def _erase_quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> int:
     """Remove the rows of a person from the files; returns how many there were."""
     removed = 0
-    is_theirs = _recognise(held)
-    for path, rows in _quarantined(folder, held):
+    for path, rows in _quarantined(folder, is_theirs):
         table = parquet.read_table(path)
         kept = table.filter(pa.array([not is_theirs(row) for row in table.to_pylist()]))
         draft = path.with_name(f".{path.name}.draft")
@@ -145,27 +158,37 @@ def _erase_quarantined(folder: Path, held: Held) -> int:
     return removed
 
 
-def _recognise(held: Held) -> Callable[[Document], bool]:
-    """Tells whether a row of quarantine is of this person: it bears a key, an address, a phone or an id of theirs.
+def _recognise(held: Held, system_of: SystemOf) -> Callable[[Document], bool]:
+    """Tells whether a row of quarantine is of this person: it bears a key of theirs in its system, their own address, a phone, or an id.
 
-    A row that was rejected is not clean, so cells are compared loosely; that one row too many goes harms nobody.
+    A row that was rejected is not clean, so a phone may be in any notation, and an address or a key anywhere in the row.
     """
     documents = [one for found in (*held.customers.values(), *held.records.values()) for one in found.values()] + [*held.writes.values()]
-    keys = {each for name in held.known_as for each in (name, name.partition(":")[2]) if each}
-    words = {each.casefold() for one in documents for each in (*(one.get("emails") or ()), one.get("national_id") or "") if each}
-    phones = {each[-10:].lstrip("+") for one in documents for each in one.get("phones") or ()}
+    names = held.known_as
+    emails = {email for one in documents for email in personal_emails(one)}
+    ids = {one["national_id"].casefold() for one in documents if one.get("national_id")}
+    phones = {digits for one in documents for each in one.get("phones") or () if len(digits := _national(each)) >= _PHONE}
 
     def is_theirs(row: Document) -> bool:
         cells = _cells(row["raw"])
-        text, digits = " ".join(cells).casefold(), ["".join(filter(str.isdecimal, cell)) for cell in cells]
+        system, text = system_of(row), " ".join(cells).casefold()
+        keys = [*cells, *([row["source_key"]] if row["kind"] == "customers" and row["source_key"] else [])]
         return (
-            (row["kind"] == "customers" and row["source_key"] in keys)
-            or any(cell in keys for cell in cells if len(cell) >= _KEY)
-            or any(word in text for word in words)
-            or any(phone in cell for phone in phones for cell in digits if len(cell) >= _PHONE)
+            (system is not None and any(record_id(system, key.strip()) in names for key in keys))
+            or not emails.isdisjoint(address.strip(".") for address in _ADDRESS.findall(text))
+            or any(number in text for number in ids)
+            or any(phone in "".join(filter(str.isdecimal, cell)) for phone in phones for cell in cells)
         )
 
     return is_theirs
+
+
+def _national(phone: str) -> str:
+    """The number without its country, as it stands in every notation."""
+    try:
+        return str(phonenumbers.parse(phone).national_number)
+    except phonenumbers.NumberParseException:
+        return phone.lstrip("+")
 
 
 def _cells(raw: str) -> Collection[str]:

@@ -72,8 +72,8 @@ async def list_alerts(
     utc_offset: Annotated[int, QueryParameter(ge=-12, le=14, description="Hours that clocks at work are ahead of UTC")] = 0,
 ) -> AlertList:
     """Keys and hours that a rule tells of: many different customers, work at night, many refusals; of the last day by default."""
-    now = datetime.now(UTC)
-    wanted = AuditFilter(since=_moment(since) or event_time(now - _DAY), until=_moment(until) or event_time(now))
+    end = _moment(until) or event_time(datetime.now(UTC))
+    wanted = AuditFilter(since=_moment(since) or event_time(datetime.fromisoformat(end) - _DAY), until=end)
     disclosed.note([], shape=_told(since=since, until=until))
     return AlertList(wanted.since or "", wanted.until or "", find_alerts(await events.hours(wanted), utc_offset))
 

@@ -58,6 +58,10 @@ class Disclosure:
         self.note(first, question, shape=shape, hits=total)
         self._cut = total > len(self._ids)
 
+    def forget(self) -> None:
+        """Nobody was shown or changed after all."""
+        self._ids, self._hits, self._cut = [], None, False
+
     @property
     def is_of_somebody(self) -> bool:
         """Whether customers are shown, or may have been changed."""
@@ -148,6 +152,8 @@ def make_audited(trail: AuditTrail) -> Middleware:
                 opened: _Open | None = scope["state"].pop(_NAME, None)
                 if opened is None:
                     return
+                if 400 <= status < 500:
+                    opened.disclosure.forget()  # nobody was shown or changed, and an id that is none may be anything that was typed
                 if status >= 500 and not opened.disclosure.is_of_somebody:
                     trail.release()  # nobody was shown; while Elasticsearch is away, such answers would fill the trail
                 else:

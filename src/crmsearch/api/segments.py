@@ -70,9 +70,9 @@ async def put_segment(
 
 
 @delete("/{name:str}", operation_id="DeleteSegment", opt={"scope": "segments:write"})
-async def delete_segment(name: FromPath[str], segments: Segments, if_match: IfMatch = None) -> None:
+async def delete_segment(name: FromPath[str], segments: Segments, may_see_personal: MaySeePersonal, if_match: IfMatch = None) -> None:
     """Delete a saved segment; 409 with their names if others use it. Its versions stay readable."""
-    await segments.delete(name, if_match)
+    await segments.delete(name, if_match, may_see_personal=may_see_personal)
 
 
 @get("/{name:str}/versions", operation_id="ListSegmentVersions", opt={"scope": "customers:read", "audit": "segment_versions"})

@@ -117,8 +117,8 @@ async def write_customers(data: JSONBody[BatchRequest], writes: Writes, disclose
 def _check_batch(customers: Sequence[Fields]) -> None:
     if not 1 <= len(customers) <= MAX_BATCH:
         raise InvalidRequestError(f"customers are {len(customers)}; from 1 to {MAX_BATCH} can be written at once")
-    ids = [each.get("customer_id") for each in customers]
-    if twice := len(ids) - len({repr(each) for each in ids}):
+    ids = [each["customer_id"] for each in customers if isinstance(each.get("customer_id"), str)]
+    if twice := len(ids) - len(set(ids)):
         raise InvalidRequestError(f"{twice} of the customer_ids are there more than once, and only one write would count; send one of each")
 
 

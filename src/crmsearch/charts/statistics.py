@@ -169,17 +169,17 @@ def _draw(request: StatsRequest, ask: _Ask, kind: str) -> Drawn:
 
 
 def _whole(ask: _Ask, stats: FieldStats, kind: str) -> Drawn:
-    assert stats.median is not None
     if kind == "box":
-        values = _box(stats)
+        if (values := _box(stats)) is None:
+            return notice(ask.frame, ask.say("too_few")), [ask.say("too_few")]
         told = [f"{percent:g}%: {ask.shown(value)}" for percent, value in zip(BOX, values, strict=True)]
         return boxes(ask.framed(ask.say("box")), [Box(ask.say("all"), values)]), told
     bins, beyond = _visible(stats.histogram or [], whole_width=ask.frame.dates)
     told = [f"{ask.shown(each.low)} – {ask.shown(each.high)}: {each.count:,}" for each in bins]
-    note = ask.say("median", _marked(ask, stats))
     if kind == "line":
         return lines(ask.framed(ask.say("customers")), [("", list(_outline(bins)))]), told
-    notes = [note, *([ask.say("beyond", number(beyond))] if beyond else [])]
+    notes = [ask.say("median", _marked(ask, stats.median, exact=stats.exact.median))] if stats.median is not None else []
+    notes += [ask.say("beyond", number(beyond))] if beyond else []
     frame = ask.framed(ask.say("customers"), *notes, x=field_label(ask.name, ask.language))
     return histogram(frame, [(each.low, each.high, each.count) for each in bins], stats.median), told
 
@@ -190,7 +190,8 @@ def _by_group(ask: _Ask, whole: FieldStats, kind: str) -> Drawn:
         return notice(ask.frame, ask.say("nothing")), [ask.say("nothing")]
     told = [f"{group.label} {_told(ask, stats)}" for group, stats in rows]
     if kind == "box":
-        return boxes(ask.framed(ask.say("box")), [Box(named(group.label, stats.n), _box(stats)) for group, stats in rows]), told
+        drawn = [Box(named(group.label, stats.n), values) for group, stats in rows if (values := _box(stats)) is not None]
+        return boxes(ask.framed(ask.say("box")), drawn) if drawn else notice(ask.frame, ask.say("too_few")), told
     if kind == "line":
         points = [(float(place), stats.mean or 0.0) for place, (_, stats) in enumerate(rows)]
         return lines(ask.framed(ask.say("mean_only")), [("", points)], [group.label for group, _ in rows]), told
@@ -300,15 +301,17 @@ def mean_interval(stats: FieldStats) -> tuple[float, float] | None:
     return stats.mean - reach, stats.mean + reach
 
 
-def _box(stats: FieldStats) -> tuple[float, float, float, float, float]:
-    found = [stats.percentiles[f"{percent:g}"] for percent in BOX]
-    lowest, lower, middle, upper, highest = (value or 0.0 for value in found)
+def _box(stats: FieldStats) -> tuple[float, float, float, float, float] | None:
+    """The percentiles of a box; ``None`` where too few customers are behind one of them for who asks."""
+    found = [value for percent in BOX if (value := stats.percentiles[f"{percent:g}"]) is not None]
+    if len(found) < len(BOX):
+        return None
+    lowest, lower, middle, upper, highest = found
     return lowest, lower, middle, upper, highest
 
 
-def _marked(ask: _Ask, stats: FieldStats) -> str:
-    assert stats.median is not None
-    return ask.shown(stats.median) if stats.exact.median else f"{ask.shown(stats.median)} ({ask.say('approximate')})"
+def _marked(ask: _Ask, median: float, *, exact: bool) -> str:
+    return ask.shown(median) if exact else f"{ask.shown(median)} ({ask.say('approximate')})"
 
 
 def _told(ask: _Ask, stats: FieldStats) -> str:

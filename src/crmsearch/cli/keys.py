@@ -95,12 +95,14 @@ def keys_revoke(key: str) -> None:
       crmsearch keys revoke shop
     """
     store = _make_store()
-    found = [each for each in store.all() if key in {each.prefix, each.name} and key]
+    now = datetime.now(UTC)
+    every = [each for each in store.all() if key in {each.prefix, each.name} and key]
+    found = [each for each in every if key_state(each, now) == "good"] or every[:1]
     if not found:
         raise NotFoundError("there is no key of this prefix or name; `crmsearch keys list` shows those there are")
     if len(found) > 1:
         raise InvalidRequestError(f"{len(found)} keys bear this name; revoke them by prefix: {', '.join(each.prefix for each in found)}")
-    store.revoke(found[0].prefix, datetime.now(UTC))
+    store.revoke(found[0].prefix, now)
     words.print(f"{found[0].prefix} is void.", highlight=False)
 
 

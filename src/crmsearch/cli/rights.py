@@ -8,6 +8,7 @@ import msgspec
 
 from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.output import json_option, print_json, print_table, stages, words
+from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.node import connection
@@ -41,8 +42,11 @@ def export(customer_id: str, out: Path | None) -> None:
     if out is None:
         print_json(everything)
         return
-    out.touch(mode=0o600)
-    out.write_bytes(msgspec.json.format(msgspec.json.encode(everything), indent=2) + b"\n")
+    try:
+        out.touch(mode=0o600)
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(everything), indent=2) + b"\n")
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be written ({error.strerror}); name another file with --out") from error
     words.print(f"written: {out}", highlight=False, markup=False)
 
 
@@ -61,10 +65,13 @@ def erase(customer_id: str, yes: bool, as_json: bool) -> None:
       crmsearch erase salesforce:003A
       crmsearch erase C-00123 --yes --json > certificate.json
     """
-    if not yes:
-        click.confirm("Erase this person for good?", abort=True, err=True)
+    rights = _make_rights()
+    rights.everything(customer_id)  # so that nobody is asked about somebody who is not there
+    if not (yes or click.confirm("Erase this person for good?", err=True)):
+        words.print("Nothing was erased.")
+        return
     with stages() as show:
-        certificate = _make_rights().erase(customer_id, getpass.getuser(), show)
+        certificate = rights.erase(customer_id, getpass.getuser(), show)
     if as_json:
         print_json(certificate)
         return

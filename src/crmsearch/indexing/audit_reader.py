@@ -25,13 +25,21 @@ Body = dict[str, Any]
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events are meant: from ``since`` to before ``until``, as ``parse_moment`` gives them, of a key, an action, a customer."""
+    """Which events are meant: from ``since`` to before ``until``, as ``parse_moment`` gives them, of a key, an action, a customer.
+
+    Raises:
+        InvalidRequestError: ``until`` is not after ``since``.
+    """
 
     since: str | None = None
     until: str | None = None
     key: str | None = None
     action: Action | None = None
     customer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise InvalidRequestError("until is not after since")
 
 
 class AuditPage(msgspec.Struct, frozen=True):

@@ -68,6 +68,7 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 }
 """What a role may do; ``custom`` is for keys that name their scopes."""
 
+_LONGEST_NAME = 100
 _KEY = re.compile(r"crm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
@@ -122,8 +123,11 @@ def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, ex
         expires_at: when it ceases to be good; never if left out.
 
     Raises:
-        InvalidRequestError: a custom key has no scopes, or another has some, or it would be void from the beginning.
+        InvalidRequestError: the name is too long or no text, a custom key has no scopes, or another has some, or it would be void from the
+            beginning.
     """
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InvalidRequestError(f"the name of a key has {_LONGEST_NAME} characters at most, all of which can be seen")
     if (role == "custom") != bool(scopes):
         raise InvalidRequestError("scopes are named for the role custom, and for that alone; the other roles have theirs")
     if expires_at is not None and expires_at <= now:

@@ -19,12 +19,13 @@ from crmsearch.cleaning.email_tables import ROLES
 from crmsearch.cleaning.spelling import split_words
 from crmsearch.settings import Secret
 
-__all__ = ["MARKS", "Suppressions", "key_id", "marks_of", "subject_of"]
+__all__ = ["MARKS", "Suppressions", "key_id", "marks_of", "personal_emails", "subject_of"]
 
 Document = Mapping[str, Any]
 
 
-def _personal_emails(document: Document) -> Iterable[str]:
+def personal_emails(document: Document) -> Iterable[str]:
+    """Folded addresses that are one person's, not of an office."""
     folded = (email.casefold() for email in document.get("emails") or ())
     return (email for email in folded if email.partition("@")[0] not in ROLES)
 
@@ -37,7 +38,7 @@ def _with_name(document: Document, values: Iterable[str]) -> Iterable[str]:
 
 MARKS: dict[str, Callable[[Document], Iterable[str]]] = {
     "national id": lambda document: [document["national_id"]] if document.get("national_id") else [],
-    "e-mail address that is not of an office": _personal_emails,
+    "e-mail address that is not of an office": personal_emails,
     "phone and name": lambda document: _with_name(document, document.get("phones") or ()),
     "birth date and name": lambda document: _with_name(document, [document["birth_date"]] if document.get("birth_date") else []),
 }

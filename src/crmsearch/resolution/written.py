@@ -49,13 +49,13 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_customer_id(customer_id: str) -> None:
     """Raise ``InvalidRequestError`` if no customer can have this id."""
+    if len(customer_id.encode()) > MAX_ID_BYTES:
+        raise InvalidRequestError(f"customer_id has more than {MAX_ID_BYTES} bytes")
     outcome = clean_code(customer_id)
     if not isinstance(outcome, Clean) or outcome.value != customer_id:
         raise InvalidRequestError(
             "customer_id is no id: it is a text without spaces around it, signs that cannot be seen, or rounded digits"
         )
-    if len(customer_id.encode()) > MAX_ID_BYTES:
-        raise InvalidRequestError(f"customer_id has more than {MAX_ID_BYTES} bytes")
 
 
 def clean_write(fields: Mapping[str, Any], as_of: str) -> CleanRecord:

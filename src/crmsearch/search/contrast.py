@@ -67,7 +67,10 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one field in one group; dates in epoch milliseconds, ``None`` where there is no such figure."""
+    """Figures of one field in one group; dates in epoch milliseconds, ``None`` where there is no such figure.
+
+    The smallest and largest value are somebody's own, and ``None`` for who may not see personal data.
+    """
 
     n: int
     missing: int
@@ -196,7 +199,7 @@ def parse_contrast(design: Design, aggregations: Body, extra: Body | None = None
     if k is not None:
         for part in design.parts:
             check_size(parts[part]["doc_count"], k)
-    numbers = [_parse_number(field, design, parts) for field in NUMBERS if not _is_withheld(field, design, parts, k)]
+    numbers = [_parse_number(field, design, parts, extremes=k is None) for field in NUMBERS if not _is_withheld(field, design, parts, k)]
     open_categories = [field for field in CATEGORIES if not is_small(_of_parts(design, parts, field.name).values(), k)]
     hidden = {field.name: _hidden_values(field, design, aggregations, extra or {}, k) for field in open_categories}
     categories = [_parse_category(field, design, parts, aggregations, hidden[field.name]) for field in open_categories]
@@ -245,7 +248,7 @@ def _of_parts(design: Design, parts: Body, name: str) -> dict[str, int]:
     return {part: parts[part]["doc_count"] - parts[part][f"{name}.missing"]["doc_count"] for part in design.parts}
 
 
-def _parse_number(field: Field, design: Design, parts: Body) -> NumberContrast:
+def _parse_number(field: Field, design: Design, parts: Body, *, extremes: bool) -> NumberContrast:
     found = {part: parts[part][f"{field.name}.stats"] for part in design.parts}
     groups = {}
     for group, made_of in design.shown.items():
@@ -258,8 +261,8 @@ def _parse_number(field: Field, design: Design, parts: Body) -> NumberContrast:
             missing=sum(parts[part]["doc_count"] for part in made_of) - sample.n,
             mean=sample.mean if sample.n else None,
             std_deviation=sample.variance**0.5 if sample.n > 1 else None,
-            min=min((each["min"] for each in filled), default=None),
-            max=max((each["max"] for each in filled), default=None),
+            min=min((each["min"] for each in filled), default=None) if extremes else None,
+            max=max((each["max"] for each in filled), default=None) if extremes else None,
         )
     answer = NumberContrast(field=field.name, label=field.label, groups=groups)
     if design.tested is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.errors import ConflictError, CrmSearchError, InvalidRequestError, NotFoundError
+from crmsearch.errors import ConflictError, CrmSearchError, ForbiddenError, InvalidRequestError, NotFoundError
 from crmsearch.indexing.segments import SegmentStore, Stored
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.compare import Comparison, build_compare_body, parse_comparison
@@ -94,6 +94,7 @@ class SegmentService:
             ConflictError: it is built in, or somebody else has written it at the same moment.
             PreconditionFailedError: it is not at the version that the request names.
             PreconditionRequiredError: it is there, and the request names no version.
+            ForbiddenError: it is there, and goes by what the caller may not see.
         """
         check_definition(name, definition)
         _refuse_built_in(name, "changed")
@@ -101,8 +102,10 @@ class SegmentService:
             await self._resolver.check_impersonal(definition.q, definition.filters, ())
         stored = await self._store.current(name)
         before = _living(stored)
-        check_precondition(name, before.version if before else None, if_match, if_none_match)
         saved = await self._store.all()
+        if before is not None and not (may_see_personal or is_impersonal(before, BUILT_IN | saved)):
+            raise ForbiddenError("a segment of this name is not for your role to change; choose another name")
+        check_precondition(name, before.version if before else None, if_match, if_none_match)
         if before is None and len(saved) >= MAX_SEGMENTS:
             raise ConflictError(f"there are {len(saved)} saved segments; at most {MAX_SEGMENTS} are kept, so delete one first")
         now = self._now()
@@ -123,7 +126,7 @@ class SegmentService:
         await self._store.write(_version(segment, deleted=False), stored)
         return (await self._counted([segment], pool, may_see_personal))[1][0], before is None
 
-    async def delete(self, name: str, if_match: str | None) -> None:
+    async def delete(self, name: str, if_match: str | None, *, may_see_personal: bool = True) -> None:
         """Delete a segment; its versions stay readable.
 
         Raises:
@@ -134,12 +137,15 @@ class SegmentService:
         _refuse_built_in(name, "deleted")
         stored = await self._store.current(name)
         before = _living(stored)
-        if before is None:
+        saved = await self._store.all()
+        pool = BUILT_IN | saved
+        if before is None or not (may_see_personal or is_impersonal(before, pool)):
             raise _unknown()
         check_precondition(name, before.version, if_match or "*", None)
-        users = [other for other, each in (await self._store.all()).items() if name in used_segments(each.filters)]
-        if users:
-            raise ConflictError(f"segment {name} is used by {', '.join(users)}; change or delete these first")
+        if users := [each for each in saved.values() if name in used_segments(each.filters)]:
+            named = [each.name for each in users if may_see_personal or is_impersonal(each, pool)]
+            others = ["others that are not shown to your role"] if len(named) < len(users) else []
+            raise ConflictError(f"segment {name} is used by {', '.join([*named, *others])}; change or delete these first")
         gone = msgspec.structs.replace(before, version=before.version + 1, updated_at=self._now())
         await self._store.write(_version(gone, deleted=True), stored)
 

@@ -53,11 +53,13 @@ class Writes:
     """Writes nothing, and says that it has; or fails in the middle of it."""
 
     def __init__(self) -> None:
-        self.fails = False
+        self.fails = self.erases = False
 
     async def write(self, documents: dict[str, dict[str, Any]], refresh: bool) -> dict[str, Written]:
         if self.fails:
             raise BackendTimeoutError("Elasticsearch did not answer in time")
+        if self.erases:
+            return {}
         return {name: Written(document | {"customer_id": name}, False) for name, document in documents.items()}
 
 
@@ -190,6 +192,15 @@ def test_what_failed_is_recorded_and_a_change_with_its_customer(service: Service
             assert api.post("/v1/customers/search", json={"q": SECRET}).status_code == 500
     found = [(event.action, event.status, event.customers, event.shape) for event in service.shelf.events]
     assert found == [("get", 404, [], []), ("search", 400, [], []), ("put", 504, ["C7"], [])]
+
+
+def test_who_is_refused_or_finds_nobody_leaves_no_id_that_may_be_anything(service: Service) -> None:
+    with service.client() as api:
+        assert api.put("/v1/customers/ming@example.com", json={"name": "n/a"}).status_code == 400
+        service.writes.erases = True
+        assert api.put("/v1/customers/erased@example.com", json={"name": "Ada Byron"}).status_code == 409
+    refused = [event for event in service.shelf.events if event.action == "put"]
+    assert [(event.status, event.customers, event.hits) for event in refused] == [(400, [], None), (409, [], None)]
 
 
 def test_an_export_is_recorded_with_its_number_and_the_first_of_its_ids(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from crmsearch.errors import ConflictError
 from crmsearch.indexing.segments import SegmentStore, Stored
 from crmsearch.search.segments import MAX_SEGMENTS, Segment, SegmentVersion, VersionPage
 from crmsearch.settings import ApiSettings, Secret
+from tests.keys import Keys, bearer
 from tests.unit.api.test_api import CannedBackend, _assert_problem
 
 HOST = "crm.test"
@@ -146,6 +147,27 @@ def test_a_write_in_between_is_a_conflict(client: TestClient[Litestar], store: M
     _assert_problem(client.put("/v1/segments/vip", json=VIP, headers={"If-Match": '"1"'}), 409, "conflict")
     _assert_problem(client.put("/v1/segments/new", json=VIP), 409, "conflict")
     _assert_problem(client.delete("/v1/segments/vip"), 409, "conflict")
+
+
+def test_who_may_not_see_a_segment_neither_changes_nor_deletes_it(backend: CountingBackend, store: MemoryStore) -> None:
+    keys: Any = Keys()
+    app = create_app(backend, ApiSettings(allowed_hosts=HOST), segments=store, keys=keys)
+    admin, analyst = bearer(keys.make("admin")), bearer(keys.make("analyst"))
+    with TestClient(app, base_url=f"http://{HOST}") as client:
+        assert client.put(
+            "/v1/segments/base", json={"label": "B", "filters": [{"field": "city", "in": ["Rome"]}]}, headers=admin
+        ).is_success
+        hidden = {"label": "H", "q": "smith", "filters": [{"segment": "base"}]}
+        assert client.put("/v1/segments/hid-john", json=hidden, headers=admin).status_code == 201
+        mine = {"label": "mine", "filters": []}
+        for headers in ({}, {"If-Match": "*"}, {"If-None-Match": "*"}):
+            answer = client.put("/v1/segments/hid-john", json=mine, headers=analyst | headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert client.delete("/v1/segments/hid-john", headers=analyst).status_code == 404
+        used = client.delete("/v1/segments/base", headers=analyst)
+        assert (used.status_code, "hid-john" in used.text) == (409, False)
+        assert "hid-john" in client.delete("/v1/segments/base", headers=admin).text
+        assert client.get("/v1/segments/hid-john", headers=admin).json()["q"] == "smith"
 
 
 def test_there_is_room_for_so_many_segments(client: TestClient[Litestar], store: MemoryStore) -> None:

@@ -1,6 +1,8 @@
 """Statistics for those who may not see personal data: without groups of fewer than k customers. Pure.
 
 What is too small is put to the rest, never left blank: groups to ``other_count``, bins to their neighbours, rows and columns to the others.
+A percentile is somebody's own value; one that fewer than k customers lie below or above is withheld, as the smallest and the largest
+value are.
 """
 
 from collections.abc import Sequence
@@ -55,12 +57,12 @@ def _protect_groups(part: StatsResponse | Group, k: int, seen: Sequence[Values])
     kept = [group for place, group in enumerate(groups) if place not in hidden]
     other += sum(counts[place] for place in hidden)
     withheld = _withheld_in_groups(part, kept, k)
-    kept = [_without(group, names) for group, names in zip(kept, withheld, strict=True)]
+    kept = [_without(group, names, k) for group, names in zip(kept, withheld, strict=True)]
     if any(group.groups is not None for group in kept):
         kept = [msgspec.structs.replace(group, **_protect_groups(group, k, seen[1:])) for group in kept]
         # Of a field that is withheld in one group of two fields, the others would tell by the totals of the second field.
         gone = {name for group in kept for inner in group.groups or [] for name in inner.withheld}
-        kept = [msgspec.structs.replace(group, groups=[_without(inner, gone) for inner in group.groups or []]) for group in kept]
+        kept = [msgspec.structs.replace(group, groups=[_without(inner, gone, k) for inner in group.groups or []]) for group in kept]
     changes: dict[str, Any] = {"groups": kept, "other_count": other, "missing_count": missing}
     if hidden and not kept:
         # With no group left to go with it, the rest takes in those without a value.
@@ -84,12 +86,12 @@ def _withheld_in_groups(part: StatsResponse | Group, groups: list[Group], k: int
     return withheld
 
 
-def _without(group: Group, names: AbstractSet[str]) -> Group:
+def _without(group: Group, names: AbstractSet[str], k: int) -> Group:
     fields: dict[str, AnyStats] = {}
     for name, stats in group.fields.items():
         if name not in names:
             # Bins of groups and of the whole would have to hide each other's; the figures stay.
-            fields[name] = msgspec.structs.replace(stats, histogram=None) if isinstance(stats, FieldStats) else stats
+            fields[name] = msgspec.structs.replace(_inner(stats, k), histogram=None) if isinstance(stats, FieldStats) else stats
     return msgspec.structs.replace(group, fields=fields, withheld=sorted({*group.withheld, *names}))
 
 
@@ -100,7 +102,26 @@ def _protect_field(stats: AnyStats, k: int) -> AnyStats:
         return msgspec.structs.replace(
             stats, values=kept, other_count=stats.other_count + sum(stats.values[place].count for place in hidden)
         )
+    stats = _inner(stats, k)
     return stats if stats.histogram is None else msgspec.structs.replace(stats, histogram=merge_bins(stats.histogram, k))
+
+
+def _inner(stats: FieldStats, k: int) -> FieldStats:
+    """The figures that are not the values of the first or last few customers."""
+
+    def is_inner(percent: float) -> bool:
+        return min(percent, 100 - percent) * stats.n >= 100 * k
+
+    if stats.n == 0:
+        return stats
+    return msgspec.structs.replace(
+        stats,
+        min=None,
+        max=None,
+        median=stats.median if is_inner(50) else None,
+        percentiles={percent: value if is_inner(float(percent)) else None for percent, value in stats.percentiles.items()},
+        reason=stats.reason or f"the smallest and largest values, and percentiles with fewer than {k} customers beyond them, are withheld",
+    )
 
 
 def merge_bins(bins: Sequence[HistogramBin], k: int) -> list[HistogramBin]:

@@ -52,6 +52,33 @@ def test_small_groups_are_among_the_others_and_totals_stay() -> None:
     assert sum(group.population for group in answer.groups) + answer.other_count + (answer.missing_count or 0) == answer.population
 
 
+@pytest.mark.parametrize(
+    ("n", "seen"),
+    [
+        (5, []),
+        (9, []),
+        (10, ["50"]),
+        (19, ["50"]),
+        (20, ["25", "50", "75"]),
+        (99, ["25", "50", "75"]),
+        (100, ["5", "25", "50", "75", "95"]),
+    ],
+)
+def test_a_percentile_is_shown_if_enough_customers_lie_on_either_side(n: int, seen: list[str]) -> None:
+    figures = msgspec.structs.replace(_figures(n, n), percentiles=dict.fromkeys(("0", "5", "25", "50", "75", "95", "100"), 1.0))
+    alone = StatsResponse(population=n, fields={"age": figures}, groups=None)
+    response = _response([(n, n), (n, n)])
+    groups = [msgspec.structs.replace(group, fields={"age": figures}) for group in response.groups or []]
+    grouped = protect_stats(msgspec.structs.replace(response, groups=groups), 5)
+    parts: list[StatsResponse | Group] = [protect_stats(alone, 5), *(grouped.groups or [])]
+    for part in parts:
+        stats = part.fields["age"]
+        assert isinstance(stats, FieldStats)
+        assert [percent for percent, value in stats.percentiles.items() if value is not None] == seen
+        assert (stats.min, stats.max, stats.median is not None) == (None, None, n >= 10)
+        assert (stats.mean, stats.reason is not None) == (1.0, True)
+
+
 def test_a_group_is_hidden_where_few_customers_of_no_group_would_show_by_their_absence() -> None:
     answer = protect_stats(_response([(50, 50), (20, 20)], missing=2, n_elsewhere=2), 5)
     assert answer.groups is not None
