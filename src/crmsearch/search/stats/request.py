@@ -169,6 +169,8 @@ def check_stats(request: StatsRequest) -> None:
     if any(not 0 <= percent <= 100 for percent in request.percentiles) or len(request.percentiles) > MAX_PERCENTILES:
         raise InvalidRequestError(f"percentiles are at most {MAX_PERCENTILES} numbers from 0 to 100")
     if request.histogram is not None:
+        if not request.numeric:
+            raise InvalidRequestError("a histogram is of a number or a date, and none of the fields is one")
         _check_histogram(request.histogram, request.numeric)
 
 

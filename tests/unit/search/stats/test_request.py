@@ -126,6 +126,7 @@ def test_figures_and_values_are_told_apart_by_the_catalogue() -> None:
         ({"histogram": {"interval": 5, "bins": 5}}, InvalidRequestError, "one of interval, calendar or bins"),
         ({"histogram": {"interval": 0}}, InvalidRequestError, "interval of a histogram is a number from 1e-06"),
         ({"histogram": {"interval": 1e16}}, InvalidRequestError, "to 1e.15"),
+        ({"fields": ["city"], "histogram": {"bins": 5}}, InvalidRequestError, "none of the fields is one"),
         ({"histogram": {"calendar": "month"}}, InvalidRequestError, "age is not a date, so its histogram has no calendar interval"),
         ({"q": "x" * 5000}, InvalidRequestError, "at most 4096"),
         ({"filters": [{"field": "age"}]}, FilterSyntaxError, "it has nothing"),
