@@ -345,6 +345,9 @@ def test_suggestions_name_the_customer_and_why(people: Settings) -> None:
     assert suggest("ouy") == [("欧阳娜娜", "ouyang", "name")]
     assert suggest("3800 1380 00")[0] == ("王小明", "xiaoming", "phones")
     assert suggest(" ") == []
+    assert ("John Smith", "john", "name") in suggest("john sm company:Acme")
+    assert "john" not in {customer_id for _, customer_id, _ in suggest("john sm -company:Acme")}
+    assert suggest("company:Acme") == [], "nothing is typed yet that somebody could be called"
 
 
 def test_explain_tells_how_the_score_came_about(people: Settings) -> None:

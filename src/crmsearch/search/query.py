@@ -179,10 +179,11 @@ def build_search_body(request: SearchRequest, position: Position | None = None, 
     return body
 
 
-def build_suggest_body(request: SuggestRequest, stage: Stage = "precise") -> Body:
-    """Customers that fit the fragment; counting all of them would cost more than finding the best."""
+def build_suggest_body(request: SuggestRequest, stage: Stage = "precise", filters: Sequence[Filter] = ()) -> Body:
+    """Customers that fit the fragment, among those that the filters leave; counting all of them would cost more than finding the best."""
+    query = build_text_query(request.q, stage) or {"match_none": {}}
     return {
-        "query": build_text_query(request.q, stage) or {"match_none": {}},
+        "query": {"bool": {"must": [query], "filter": [build_filter(each) for each in filters]}} if filters else query,
         "size": request.size,
         "sort": [{"_score": {"order": "desc"}}],
         "track_total_hits": False,

@@ -130,8 +130,10 @@ class SearchService:
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
-        for stage in stages_of(request.q):
-            answer = await self._backend.search(build_suggest_body(request, stage))
+        q, filters = await self._resolver.resolve_text(request.q, [])
+        request = msgspec.structs.replace(request, q=q)
+        for stage in stages_of(q):
+            answer = await self._backend.search(build_suggest_body(request, stage, filters))
             if answer["hits"]["hits"]:
                 break
         return parse_suggest(request, answer, stage)
