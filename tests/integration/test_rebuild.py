@@ -83,7 +83,8 @@ def test_an_older_contract_is_not_served_but_rebuilt(own: tuple[Settings, Lifecy
 def test_records_go_with_their_customers_and_changes_are_resolved_against_them(own: tuple[Settings, Lifecycle]) -> None:
     _, lifecycle = own
     old = put_documents(lifecycle, [{"customer_id": "R1", "name": "Ada Byron", "emails": ["ada@example.org"], "source_records": ["R1"]}])
-    told = {"customer_id": "R1", "name": "Ada Byron", "emails": ["ada@example.org"], "source_records": ["R1"], "fingerprint": "x"}
+    told = {"customer_id": "R1", "name": "Ada Byron", "emails": ["ada@example.org"], "source_records": ["R1"], "merged_count": 1}
+    told |= {"source_system": "generic", "match_confidence": 1.0, "fingerprint": "x"}
     kept, source = build_stored(describe(told), "R1", None, lambda _: False, 1_000), lifecycle.records(old)
     source.create()
     gone = {"removed": True, "written_at": 2_000, "record": '{"customer_id": "R2"}'}

@@ -105,7 +105,7 @@ class Erasure:
                 doomed[name] = records
         self._delete(index, doomed)
         if self._is_there(records_index(index)):
-            self._delete(records_index(index), {record for records in doomed.values() for record in records})
+            self._delete(records_index(index), {record for name, records in doomed.items() for record in (name, *records)})
         if self._is_there(self._writes):
             writes = self._scan(self._writes, {})
             self._delete(self._writes, [name for name, write in writes if suppressions.find(write["document"], [name])])
