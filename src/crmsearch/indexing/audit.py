@@ -104,8 +104,9 @@ class AuditTrail:
         self._queued.set()
         _, late = await asyncio.wait({self._task}, timeout=_FLUSH_S)
         for task in late:
-            task.cancel()
-            await asyncio.wait({task})
+            while not task.done():
+                task.cancel()  # more than once: in Python 3.11 a wait that ends at the same moment takes a cancellation with it
+                await asyncio.wait({task}, timeout=_GATHER_S)
         self._task = None
         if self._queue:
             self.lost += len(self._queue)
