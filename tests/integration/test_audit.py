@@ -73,7 +73,8 @@ def _serve(settings: ElasticsearchSettings, key: str) -> tuple[dict[str, Any], s
         assert len(api.post("/v1/customers/search", json={"q": "ada"}).json()["hits"]) == 2
         assert api.get("/v1/customers/C1", headers={"X-Purpose": "marketing"}).status_code == 200
         assert api.get("/v1/customers/export?format=csv").text.count("\r\n") == 3
-        assert wait_until(lambda: len(api.get("/v1/audit?action=export").json()["events"]) > 0, 10)
+        # At first there is no index, and then one that cannot be read yet.
+        assert wait_until(lambda: bool(api.get("/v1/audit?action=export").json().get("events")), 30)
         page = api.get("/v1/audit?customer=C1&size=2").json()
         following = api.get(f"/v1/audit?customer=C1&before={page['next']}").json()
         assert api.get("/v1/audit/alerts").json()["alerts"] == []
@@ -98,6 +99,7 @@ def test_the_trail_from_a_question_to_a_theft(own: tuple[Settings, Lifecycle], a
 
     # A second process anchors what the first has left.
     _serve(as_api, key)
+    superuser.indices.refresh(index=index)
     verdict = _verify(as_api)
     assert (verdict.whole, len(verdict.heads), verdict.unclosed) == (True, 2, [])
 

@@ -73,6 +73,7 @@ ROLES: dict[str, Role] = {
                 # Events are added and never changed: nobody has the privilege to index or delete here.
                 Grant(("audit",), ("read", "create_doc", "create_index", "view_index_metadata")),
             ),
+            cluster=("monitor",),  # an erasure waits until the index of the lock can be used
         ),
         Role(
             "analyst",

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +20,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from crmsearch.contract import RunReport
-from crmsearch.errors import InputError, JobError, LoadRunningError, LockLostError
+from crmsearch.errors import BackendUnavailableError, InputError, JobError, LoadRunningError, LockLostError
 from crmsearch.indexing import lock
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.names import records_index, run_of
@@ -44,13 +45,18 @@ OnEvent = Callable[[dict[str, Any]], None]
 def test_two_loads_at_once(scene: Scene) -> None:
     refused = threading.Event()
 
+    def is_held() -> bool:
+        with suppress(BackendUnavailableError):  # the index of the lock is made at this moment
+            return scene.lifecycle.lock.holder() is not None
+        return False
+
     def until_the_other_is_refused(settings: Settings, arguments: Sequence[str], on_event: OnEvent) -> RunReport:
         assert refused.wait(PATIENCE_S)
         return scene.write(settings, arguments, on_event)
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(scene.load, None, until_the_other_is_refused)
-        assert wait_until(lambda: scene.lifecycle.lock.holder() is not None, PATIENCE_S)
+        assert wait_until(is_held, PATIENCE_S)
         second = scene.load()
         refused.set()
         assert isinstance(first.result(PATIENCE_S), RunReport)
