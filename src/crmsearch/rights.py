@@ -23,6 +23,7 @@ from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.suppressions import Certificate
 from crmsearch.keyfile import privacy_key
 from crmsearch.loading import OnEvent, writing
+from crmsearch.privacy.access import show_moment
 from crmsearch.privacy.suppression import personal_emails, subject_of
 from crmsearch.resolution.rows import record_id
 from crmsearch.settings import Settings
@@ -84,13 +85,17 @@ class Rights:
                     records[name].append(record)
         return Everything(
             customer_id=customer_id,
-            made_at=_moment(),
+            made_at=show_moment(datetime.now(UTC)),
             customer=current.get(customer_id),
             earlier={index: list(found.values()) for index, found in now.items()},
             records=records,
             written_by_apps=held.writes,
-            quarantine=[row for _, rows in _quarantined(self._quarantine, _recognise(held, self._system_of)) for row in rows],
+            quarantine=[row for _, theirs, _ in _quarantined(self._quarantine, self._is_theirs(held)) for row in theirs.to_pylist()],
         )
+
+    def check(self, customer_id: str) -> None:
+        """Raise ``NotFoundError`` if nothing is held of a customer of this id; quarantine is not read."""
+        self._erasure.find(customer_id)
 
     def erase(self, customer_id: str, by: str, on_event: OnEvent = lambda _: None) -> Certificate:
         """Remove all of it and keep the person from being loaded again; nothing else may write meanwhile.
@@ -111,17 +116,20 @@ class Rights:
             marks = held.marks(key)
             certificate = Certificate(
                 certificate_id=secrets.token_hex(8),
-                erased_at=_moment(),
+                erased_at=show_moment(datetime.now(UTC)),
                 by=by,
                 subject=subject_of(customer_id, key),
                 removed={},
                 marks=len(marks),
             )
             suppressions.add(certificate, marks, key)
-            removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, _recognise(held, self._system_of))}
+            removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, self._is_theirs(held))}
             certificate = msgspec.structs.replace(certificate, removed=removed)
             suppressions.add(certificate, marks, key)
         return certificate
+
+    def _is_theirs(self, held: Held) -> Callable[[Document], bool]:
+        return _recognise(held, self._system_of)
 
     def _system_of(self, row: Document) -> str | None:
         """The system that a row of quarantine came from, as the report of its run says; ``None`` if there is no report any more."""
@@ -132,29 +140,24 @@ class Rights:
         return self._systems.get(row["run_id"], {}).get(row["source"])
 
 
-def _moment() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> Iterator[tuple[Path, list[Document]]]:
-    """The files that hold rows of a person, with these rows."""
+def _quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> Iterator[tuple[Path, pa.Table, pa.Table]]:
+    """The files that hold rows of a person, with these rows and those of everybody else."""
     for path in sorted(folder.glob("*/*.parquet")):
-        rows = [row for row in parquet.read_table(path).to_pylist() if is_theirs(row)]
-        if rows:
-            yield path, rows
+        table = parquet.read_table(path)
+        theirs = [is_theirs(row) for row in table.to_pylist()]
+        if any(theirs):
+            yield path, table.filter(pa.array(theirs)), table.filter(pa.array([not each for each in theirs]))
 
 
 def _erase_quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> int:
     """Remove the rows of a person from the files; returns how many there were."""
     removed = 0
-    for path, rows in _quarantined(folder, is_theirs):
-        table = parquet.read_table(path)
-        kept = table.filter(pa.array([not is_theirs(row) for row in table.to_pylist()]))
+    for path, theirs, kept in _quarantined(folder, is_theirs):
         draft = path.with_name(f".{path.name}.draft")
         parquet.write_table(kept, draft)
         draft.replace(path)
         path.with_name(f".{path.name}.crc").unlink(missing_ok=True)  # Hadoop's, of the file as it was
-        removed += len(rows)
+        removed += theirs.num_rows
     return removed
 
 

@@ -14,7 +14,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import Guard
 
-from crmsearch.api.audited import open_disclosure, record_refusal
+from crmsearch.api.audited import client_of, open_disclosure, record_refusal
 from crmsearch.api.issuer import Issuer
 from crmsearch.api.limits import Buckets, spend
 from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
@@ -54,7 +54,7 @@ def make_access_guard(
         if connection.scope.get("method") == "OPTIONS":
             return  # which tells the methods of a path, as the description of the API does, and nothing else
         known: list[Caller] = []
-        address = connection.client.host if connection.client else ""
+        address = client_of(connection)
         if buckets is not None:
             buckets.check("wrong keys", address, FAILURES)
         try:

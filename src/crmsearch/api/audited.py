@@ -21,7 +21,7 @@ from crmsearch.privacy.access import Caller
 from crmsearch.privacy.audit import MAX_IDS, PURPOSES, Act, Action, Purpose
 from crmsearch.privacy.shape import shape_of
 
-__all__ = ["Disclosed", "Disclosure", "make_audited", "open_disclosure", "provide_disclosure", "record_refusal"]
+__all__ = ["Disclosed", "Disclosure", "client_of", "make_audited", "open_disclosure", "provide_disclosure", "record_refusal"]
 
 _NAME = "disclosure"  # in the state of a request
 
@@ -129,7 +129,7 @@ def open_disclosure(trail: AuditTrail, connection: ASGIConnection[Any, Any, Any,
         AuditFullError: there is none.
     """
     trail.reserve()
-    connection.scope["state"][_NAME] = _Open(Disclosure(), caller, _client(connection), action)
+    connection.scope["state"][_NAME] = _Open(Disclosure(), caller, client_of(connection), action)
 
 
 def record_refusal(trail: AuditTrail, connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, status: int) -> None:
@@ -140,7 +140,7 @@ def record_refusal(trail: AuditTrail, connection: ASGIConnection[Any, Any, Any, 
     """
     trail.reserve()
     disclosure = Disclosure([f"route {connection.scope.get('method')} {connection.scope['path_template']}"])
-    trail.record(disclosure.as_act(trail.now(), caller, _client(connection), "refused", status))
+    trail.record(disclosure.as_act(trail.now(), caller, client_of(connection), "refused", status))
 
 
 def make_audited(trail: AuditTrail) -> Middleware:
@@ -177,5 +177,6 @@ def make_audited(trail: AuditTrail) -> Middleware:
     return audited
 
 
-def _client(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+def client_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The address that a request came from."""
     return connection.client.host if connection.client else ""

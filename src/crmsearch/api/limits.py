@@ -29,11 +29,11 @@ logger = logging.getLogger("crmsearch.limits")
 
 _WAIT_MS = 50  # for another process that writes at the same moment
 _START_WAIT_S = 10.0  # for others that make the file at the same moment
-_NOTHING_S = 1e-6
+_NOTHING_S = 1e-6  # by which sums of seconds may be off
 _SWEEP_EVERY = 10_000  # takings, after which names are forgotten that have paid all
 _TAKE = """
 INSERT INTO buckets VALUES (:name, :now + :cost)
-ON CONFLICT (name) DO UPDATE SET paid_at = max(paid_at, :now) + :cost WHERE max(paid_at, :now) + :cost - :now - :window < 1e-6
+ON CONFLICT (name) DO UPDATE SET paid_at = max(paid_at, :now) + :cost WHERE max(paid_at, :now) + :cost - :now - :window < :nothing
 RETURNING paid_at
 """
 _LOOK = "SELECT max(paid_at, :now) + :cost - :now - :window FROM buckets WHERE name = :name"
@@ -76,6 +76,7 @@ class Buckets:
             "now": self._clock(),
             "cost": min(cost, limit.burst) / limit.per_s,
             "window": limit.window_s,
+            "nothing": _NOTHING_S,
         }
         try:
             if take:
@@ -93,7 +94,7 @@ class Buckets:
             wait_s = max(1, math.ceil(min(early_s, values["cost"])))
             raise TooManyRequestsError(f"that is faster than {limit.per_s:.3g} requests a second; try again in {wait_s} s", wait_s)
 
-    def _sweep(self, now: Any) -> None:
+    def _sweep(self, now: float) -> None:
         self._takings += 1
         if self._takings % _SWEEP_EVERY == 0:
             self._base.execute("DELETE FROM buckets WHERE paid_at < ?", (now,))

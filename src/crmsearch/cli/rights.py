@@ -66,10 +66,11 @@ def erase(customer_id: str, yes: bool, as_json: bool) -> None:
       crmsearch erase C-00123 --yes --json > certificate.json
     """
     rights = _make_rights()
-    rights.everything(customer_id)  # so that nobody is asked about somebody who is not there
-    if not (yes or click.confirm("Erase this person for good?", err=True)):
-        words.print("Nothing was erased.")
-        return
+    if not yes:
+        rights.check(customer_id)  # so that nobody is asked about somebody who is not there
+        if not click.confirm("Erase this person for good?", err=True):
+            words.print("Nothing was erased.")
+            return
     with stages() as show:
         certificate = rights.erase(customer_id, getpass.getuser(), show)
     if as_json:

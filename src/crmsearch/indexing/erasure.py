@@ -41,15 +41,18 @@ class Held(msgspec.Struct, frozen=True):
     @property
     def known_as(self) -> set[str]:
         """Every id of the customer and of its source records, as the newest generation that has it tells."""
-        return {self.customer_id} | _sources(next(iter(self.customers.values()), {}))
+        return {self.customer_id} | _sources(self._newest)
 
     def marks(self, key: Secret) -> set[str]:
         """What the person is recognised by: the customer as it is today, each record of it, and what apps wrote."""
         names = self.known_as
-        newest = next(iter(self.customers.values()), {})
-        told = [*newest.values(), *self.writes.values()]
+        told = [*self._newest.values(), *self.writes.values()]
         told += [record for records in self.records.values() for name, record in records.items() if name in names]
         return set().union(*(marks_of(document, names, key) for document in told))
+
+    @property
+    def _newest(self) -> dict[str, Document]:
+        return next(iter(self.customers.values()), {})
 
 
 class Erasure:

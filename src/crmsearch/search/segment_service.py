@@ -70,8 +70,7 @@ class SegmentService:
                 otherwise, and nothing may be asked by what only personal data tells.
         """
         everything = BUILT_IN | await self._store.all()
-        if not may_see_personal:
-            everything = {name: each for name, each in everything.items() if is_impersonal(each, everything)}
+        everything = {name: each for name, each in everything.items() if _is_shown(each, everything, may_see_personal)}
         answer, views = await self._counted(everything.values(), everything, may_see_personal)
         return SegmentList(population=answer["hits"]["total"]["value"], segments=views, took_ms=answer["took"])
 
@@ -103,7 +102,7 @@ class SegmentService:
         stored = await self._store.current(name)
         before = _living(stored)
         saved = await self._store.all()
-        if before is not None and not (may_see_personal or is_impersonal(before, BUILT_IN | saved)):
+        if before is not None and not _is_shown(before, BUILT_IN | saved, may_see_personal):
             raise ForbiddenError("a segment of this name is not for your role to change; choose another name")
         check_precondition(name, before.version if before else None, if_match, if_none_match)
         if before is None and len(saved) >= MAX_SEGMENTS:
@@ -139,11 +138,11 @@ class SegmentService:
         before = _living(stored)
         saved = await self._store.all()
         pool = BUILT_IN | saved
-        if before is None or not (may_see_personal or is_impersonal(before, pool)):
+        if before is None or not _is_shown(before, pool, may_see_personal):
             raise _unknown()
         check_precondition(name, before.version, if_match or "*", None)
         if users := [each for each in saved.values() if name in used_segments(each.filters)]:
-            named = [each.name for each in users if may_see_personal or is_impersonal(each, pool)]
+            named = [each.name for each in users if _is_shown(each, pool, may_see_personal)]
             others = ["others that are not shown to your role"] if len(named) < len(users) else []
             raise ConflictError(f"segment {name} is used by {', '.join([*named, *others])}; change or delete these first")
         gone = msgspec.structs.replace(before, version=before.version + 1, updated_at=self._now())
@@ -232,7 +231,7 @@ class SegmentService:
     async def _find(self, name: str, may_see_personal: bool = True) -> tuple[Segment, dict[str, Segment]]:
         """A segment, and all that it leads to with it; one that goes by personal data is not there for who may not see such data."""
         pool = await self._resolver.segments([name])
-        if name not in pool or not (may_see_personal or is_impersonal(pool[name], pool)):
+        if name not in pool or not _is_shown(pool[name], pool, may_see_personal):
             raise _unknown()
         return pool[name], pool
 
@@ -263,6 +262,11 @@ class SegmentService:
 def _refuse_built_in(name: str, what: str) -> None:
     if name in BUILT_IN:
         raise ConflictError(f"segment {name} is built in, so it cannot be {what}; save one of another name that uses it")
+
+
+def _is_shown(segment: Segment, pool: Mapping[str, Segment], may_see_personal: bool) -> bool:
+    """Whether a caller may know of a segment; one that goes by personal data is not there for who may not see such data."""
+    return may_see_personal or is_impersonal(segment, pool)
 
 
 def _unknown() -> CrmSearchError:
