@@ -148,6 +148,18 @@ def test_of_many_writers_at_once_one_succeeds(clean: Api) -> None:
     assert [each["version"] for each in history] == [2, 1]
 
 
+def test_first_writers_of_all_do_not_meet_an_index_that_is_not_there_yet(clean: Api, settings: Settings) -> None:
+    """The index is made by the first of them; for an instant it is there and cannot be read."""
+
+    def write(number: int) -> int:
+        return int(_put(clean, f"first-{number}", BERLIN).status_code)
+
+    with ThreadPoolExecutor(8) as threads, make_client(settings.elasticsearch) as client:
+        for _ in range(8):
+            client.indices.delete(index=segments_index(settings.elasticsearch.index_prefix), ignore_unavailable=True)
+            assert list(threads.map(write, range(8))) == [201] * 8
+
+
 def test_a_write_of_another_process_in_between_is_a_conflict(clean: Api, settings: Settings) -> None:
     _put(clean, "berlin", BERLIN)
 

@@ -1,9 +1,9 @@
 """Elasticsearch clients, and its errors turned into ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import elasticsearch
 import msgspec
@@ -35,10 +35,14 @@ __all__ = [
     "exchange",
     "make_async_client",
     "make_client",
+    "once_allocated",
     "read_by_id",
     "translated_errors",
 ]
 
+
+_Answer = TypeVar("_Answer")
+_MISSING = "index_not_found_exception"
 
 NO_INDEX = "no customer index has been promoted yet; load one with `crmsearch ingest`"
 ALLOCATION_TIMEOUT = "5s"  # shorter than any sensible timeout_s, so that Elasticsearch answers before the client gives up
@@ -104,6 +108,20 @@ async def exchange(timeout_s: float) -> AsyncIterator[None]:
             yield
 
 
+async def once_allocated(client: AsyncElasticsearch, index: str, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """What Elasticsearch answers about an index that another process may be making at this moment.
+
+    For an instant it is there and its shard is not: reads are refused with 503, also those with which the client tries again at once.
+    """
+    try:
+        return await ask()
+    except elasticsearch.ApiError as error:
+        if error.status_code != 503:
+            raise
+    await _wait_until_allocated(client, index)
+    return await ask()
+
+
 async def read_by_id(client: AsyncElasticsearch, index: str, ids: Collection[str], timeout_s: float) -> dict[str, dict[str, Any]]:
     """Those documents that are there, with their versions, by id; as the last write left them. Ids may hold any sign.
 
@@ -113,11 +131,24 @@ async def read_by_id(client: AsyncElasticsearch, index: str, ids: Collection[str
     """
     async with exchange(timeout_s):
         documents = (await client.mget(index=index, ids=list(ids)))["docs"]
-    for kind in (each["error"]["type"] for each in documents if "error" in each):
-        if kind == "index_not_found_exception":
+        if any(kind != _MISSING for kind in _refusals(documents)):
+            # Each document is refused on its own, so the answer as a whole is a good one.
+            await _wait_until_allocated(client, index)
+            documents = (await client.mget(index=index, ids=list(ids)))["docs"]
+    for kind in _refusals(documents):
+        if kind == _MISSING:
             raise IndexNotReadyError(NO_INDEX)
         raise BackendUnavailableError(f"Elasticsearch could not read a document ({kind}); try again in a moment")
     return {each["_id"]: each for each in documents if each["found"]}
+
+
+def _refusals(documents: list[dict[str, Any]]) -> list[str]:
+    return [each["error"]["type"] for each in documents if "error" in each]
+
+
+async def _wait_until_allocated(client: AsyncElasticsearch, index: str) -> None:
+    # 408: not in this time; the next question tells what is wrong.
+    await client.options(ignore_status=408).cluster.health(index=index, wait_for_active_shards=1, timeout=ALLOCATION_TIMEOUT)
 
 
 async def ensure_index_soon(client: AsyncElasticsearch, index: str, body: dict[str, Any], timeout_s: float) -> None:
@@ -167,7 +198,7 @@ def _from_api_error(error: elasticsearch.ApiError) -> CrmSearchError:
     if error.status_code == 403:
         reason = str(_cause(error).get("reason", ""))
         return BackendAuthError(f"the Elasticsearch user or key lacks a privilege that this needs{missing_privilege(reason)}")
-    if kind == "index_not_found_exception":
+    if kind == _MISSING:
         return IndexNotReadyError(NO_INDEX)
     if kind == "search_timeout_exception":
         return BackendTimeoutError("Elasticsearch ran out of time for this search; narrow it or try again")

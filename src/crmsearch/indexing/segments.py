@@ -12,8 +12,8 @@ import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
-from crmsearch.errors import ConflictError
-from crmsearch.indexing.client import ensure_index_soon, exchange
+from crmsearch.errors import ConflictError, IndexNotReadyError
+from crmsearch.indexing.client import ensure_index_soon, exchange, once_allocated, read_by_id
 from crmsearch.indexing.mappings import build_segments_body
 from crmsearch.indexing.names import segments_index
 from crmsearch.search.segments import Segment, SegmentVersion, VersionPage
@@ -44,18 +44,13 @@ class SegmentStore:
         """Those of the named segments that are saved, by name, as the last write left them."""
         if not names:
             return {}
-        async with exchange(self._settings.timeout_s):
-            # Without an index every document is told to be missing on its own.
-            answer = await self._client.mget(index=self.index, ids=list(names))
-        found = [_parse(doc["_source"]) for doc in answer["docs"] if doc.get("found")]
+        found = [_parse(doc["_source"]) for doc in (await self._read(names)).values()]
         return {each.name: _segment(each) for each in found if not each.deleted}
 
     async def current(self, name: str) -> Stored | None:
         """The last version of a segment, a deletion too; ``None`` if there never was one."""
-        async with exchange(self._settings.timeout_s):
-            answer = await self._client.mget(index=self.index, ids=[name])
-        doc = answer["docs"][0]
-        return Stored(_parse(doc["_source"]), doc["_seq_no"], doc["_primary_term"]) if doc.get("found") else None
+        doc = (await self._read([name])).get(name)
+        return Stored(_parse(doc["_source"]), doc["_seq_no"], doc["_primary_term"]) if doc else None
 
     async def all(self) -> dict[str, Segment]:
         """All saved segments by name, in the order of their names."""
@@ -102,9 +97,15 @@ class SegmentStore:
         """Copy a version beside the current one; a version never changes, so a copy that is there is the same."""
         await self._client.index(index=self.index, id=f"{version.name}@{version.version}", document=_document(version, current=False))
 
+    async def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        try:
+            return await read_by_id(self._client, self.index, names, self._settings.timeout_s)
+        except IndexNotReadyError:
+            return {}
+
     async def _search(self, query: dict[str, Any], sort: dict[str, str], size: int, **options: Any) -> list[SegmentVersion]:
-        async with exchange(self._settings.timeout_s):
-            answer = await self._client.search(
+        async def ask() -> Any:
+            return await self._client.search(
                 index=self.index,
                 query=query,
                 sort=[sort],
@@ -113,6 +114,9 @@ class SegmentStore:
                 allow_partial_search_results=False,
                 **options,
             )
+
+        async with exchange(self._settings.timeout_s):
+            answer = await once_allocated(self._client, self.index, ask)
         return [_parse(hit["_source"]) for hit in answer["hits"]["hits"]]
 
 
