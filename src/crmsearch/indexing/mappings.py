@@ -4,13 +4,15 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.contract import CONTRACT_VERSION, FORMS_VERSION
+from crmsearch.contract import CONTRACT_VERSION, FIELDS, FORMS_VERSION
 from crmsearch.errors import ContractMismatchError
 from crmsearch.resources import mappings_dir
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = [
+    "CUSTOMER_REF",
     "VERSIONS",
+    "build_analytics_body",
     "build_audit_body",
     "build_customers_body",
     "build_keys_body",
@@ -30,6 +32,11 @@ Body = dict[str, Any]
 
 # What an index says of itself in ``_meta``. One of another version would be found in wrongly, or not at all.
 VERSIONS = {"contract_version": CONTRACT_VERSION, "forms_version": FORMS_VERSION}
+
+CUSTOMER_REF = "customer_ref"
+"""By which analysts and agents speak of one customer: in the analysts' index in the place of the id, which points outside."""
+
+_LONGEST_VALUE = 256  # of text that is counted
 
 
 def check_versions(index: str, meta: Body) -> None:
@@ -52,6 +59,26 @@ def load_customers_body() -> Body:
     """``mappings/customers.json`` as it is."""
     body: Body = msgspec.json.decode((mappings_dir() / "customers.json").read_bytes())
     return body
+
+
+def build_analytics_body(settings: ElasticsearchSettings) -> Body:
+    """The body of an analysts' index: the fields of the catalogue that are no personal data, each of a type that can be counted."""
+    whole = load_customers_body()
+    known = whole["mappings"]["properties"]
+    text = {"type": "keyword", "ignore_above": _LONGEST_VALUE}
+    properties = {
+        name: text if field.type == "text" else {key: value for key, value in known[name].items() if key != "fields"}
+        for name, field in FIELDS.items()
+        if field.analytics
+    }
+    return {
+        "settings": {"index": {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}},
+        "mappings": {
+            "dynamic": "strict",
+            "_meta": {"contract_version": CONTRACT_VERSION},
+            "properties": {CUSTOMER_REF: {"type": "keyword"}, **properties},
+        },
+    }
 
 
 def build_audit_body(settings: ElasticsearchSettings) -> Body:

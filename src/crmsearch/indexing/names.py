@@ -2,6 +2,8 @@
 
 crm-customers                       alias, the only name readers use
 crm-customers-20261123t101500z      one generation: the UTC second its run began
+crm-customers-analytics             alias, the only name analysts use
+crm-customers-analytics-20261123t101500z  the same population as the generation of that second, without personal data
 crm-customers-loading               alias of the generation that a load is filling, which only the holder of the writers' lock may promote
 crm-locks                           the lock of all writers
 crm-records-20261123t101500z        the source records of that generation, for incremental loads
@@ -15,6 +17,8 @@ import re
 from datetime import UTC, datetime
 
 __all__ = [
+    "analytics_alias",
+    "analytics_index",
     "audit_index",
     "customers_alias",
     "customers_index",
@@ -39,6 +43,16 @@ _STAMP = "%Y%m%dt%H%M%Sz"
 def stamp(moment: datetime) -> str:
     """A moment as names of indices, runs and snapshots hold it: its UTC second."""
     return moment.astimezone(UTC).strftime(_STAMP)
+
+
+def analytics_alias(prefix: str) -> str:
+    """Name by which analysts reach the customers without their personal data."""
+    return f"{customers_alias(prefix)}-analytics"
+
+
+def analytics_index(prefix: str, index: str) -> str:
+    """Name of the analysts' index beside the generation ``index``."""
+    return f"{analytics_alias(prefix)}-{run_of(index)}"
 
 
 def audit_index(prefix: str) -> str:
