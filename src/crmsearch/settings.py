@@ -233,6 +233,16 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
             "same. When empty, one is made and kept"
         ),
     ] = Secret()
+    retention: Annotated[
+        str,
+        Meta(
+            description="Whom `crmsearch purge` removes: filters with spaces between them, semicolons between rules, e.g. "
+            "`lifecycle:churned last_activity_at:..now-3y; lifecycle:lead created_at:..now-1y`"
+        ),
+    ] = ""
+    quarantine_days: Annotated[
+        int, Meta(ge=0, description="Days after which `crmsearch purge` removes rows in quarantine; 0 keeps them")
+    ] = 0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ FLOORS: dict[str, int] = {
     "jobs": 4,
     "node": 4,
     "loading": 5,
+    "retention": 5,
     "rights": 5,
     "api": 5,
     "background": 6,

@@ -18,7 +18,7 @@ ADA = {
     "phones": ["+33612345678", "+49301234567", "+8613812345678"],
     "national_id": "110101199003070011",
 }
-HELD = Held("zoho:12345", {"i": {"zoho:12345": ADA}}, {}, {})
+HELD = Held(customer_id="zoho:12345", customers={"i": {"zoho:12345": ADA}}, records={}, writes={})
 
 
 def _is_theirs(raw: Any, system: str | None = "zoho", kind: str = "customers", source_key: str | None = None) -> bool:

@@ -14,7 +14,7 @@ from crmsearch.cli.keys import keys
 from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
-from crmsearch.cli.rights import erase, export, lift
+from crmsearch.cli.rights import erase, export, lift, purge
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
 from crmsearch.cli.snapshots import snapshot
@@ -58,6 +58,7 @@ for command in (
     export,
     erase,
     lift,
+    purge,
     node,
     doctor,
 ):

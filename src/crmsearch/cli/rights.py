@@ -1,4 +1,4 @@
-"""``export``, ``erase`` and ``lift``: what a person may ask for, from the command line."""
+"""``export``, ``erase`` and ``lift``: what a person may ask for; ``purge``: whose time is over."""
 
 import getpass
 from pathlib import Path
@@ -12,10 +12,11 @@ from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.node import connection
+from crmsearch.retention import MOST, Retention, parse_rules
 from crmsearch.rights import Rights
 from crmsearch.settings import from_env
 
-__all__ = ["erase", "export", "lift"]
+__all__ = ["erase", "export", "lift", "purge"]
 
 
 def _make_rights() -> Rights:
@@ -91,3 +92,48 @@ def lift(certificate_id: str) -> None:
     """
     make_lifecycle(connection(from_env())).suppressions.lift(certificate_id)
     words.print("Lifted; the next load takes the person if the sources know them.", highlight=False)
+
+
+@click.command()
+@click.option("--rule", "rules", multiple=True, metavar="FILTERS", help="Instead of those of CRMSEARCH_PRIVACY_RETENTION.")
+@click.option("--most", type=click.FloatRange(0, 1), default=MOST, show_default=True, help="Share of all customers that may go at once.")
+@click.option("--dry-run", is_flag=True, help="Say who would go, and remove nobody.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def purge(rules: tuple[str, ...], most: float, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove customers whose time is over, from all kept generations, and old rows in quarantine.
+
+    Whose that is, CRMSEARCH_PRIVACY_RETENTION says, or --rule: filters that all hold. Run it after loads: a source that still exports
+    somebody brings them back until then.
+
+    \b
+    Examples:
+      crmsearch purge --dry-run
+      crmsearch purge --rule "lifecycle:churned last_activity_at:..now-3y"
+      crmsearch purge --yes --json
+    """
+    settings = connection(from_env())
+    wanted = parse_rules(";".join(rules) or settings.privacy.retention)
+    if not wanted and not settings.privacy.quarantine_days:
+        raise ConfigError("there is no rule of retention; set CRMSEARCH_PRIVACY_RETENTION, or name one by --rule")
+    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch)
+    retention = Retention(settings, make_lifecycle(settings), make_run_store(settings), erasure)
+    if dry_run or not yes:
+        due = retention.due(wanted)
+        counts = [*((rule, len(ids)) for rule, ids in due.customers.items()), ("rows in quarantine, of so many runs", len(due.quarantine))]
+        if dry_run and as_json:
+            print_json({"population": due.population, "customers": dict(counts[:-1]), "quarantine": due.quarantine})
+            return
+        print_table(f"Due, of {due.population:,} customers", ["rule", "customers"], counts)
+        if dry_run or not (due.ids or due.quarantine):
+            return
+        if not click.confirm("Remove them for good?", err=True):
+            words.print("Nothing was removed.")
+            return
+    with stages() as show:
+        purged = retention.purge(wanted, most, show)
+    if as_json:
+        print_json(purged)
+        return
+    print_table(f"Removed: {purged.customers:,} customers", ["where", "documents"], list(purged.documents.items()))
+    words.print(f"Rows in quarantine of {len(purged.quarantine)} runs were removed.", highlight=False)

@@ -14,7 +14,7 @@ from crmsearch.indexing.records import TIMEOUT_S, chunks, read_documents
 from crmsearch.privacy.suppression import Suppressions, marks_of
 from crmsearch.settings import ElasticsearchSettings, Secret
 
-__all__ = ["Erasure", "Held"]
+__all__ = ["Erasure", "Held", "Holding"]
 
 Document = dict[str, Any]
 
@@ -22,21 +22,25 @@ _AT_ONCE = 1_000
 _MARKED_BY = ["customer_id", "name", "birth_date", "emails", "phones", "national_id", "source_records"]
 
 
-class Held(msgspec.Struct, frozen=True):
-    """What is held of one customer.
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held of customers.
 
     Attributes:
-        customer_id: whose it is.
-        customers: documents by generation and id, the live generation first, then from the newest on. In an older one the customer may have
+        customers: documents by generation and id, the live generation first, then from the newest on. In an older one a customer may have
             another id, or still be several.
         records: source records by generation and id.
         writes: what apps wrote, by the id that they wrote to.
     """
 
-    customer_id: str
     customers: dict[str, dict[str, Document]]
     records: dict[str, dict[str, Document]]
     writes: dict[str, Document]
+
+
+class Held(Holding, frozen=True, kw_only=True):
+    """What is held of one customer, and whose it is."""
+
+    customer_id: str
 
     @property
     def known_as(self) -> set[str]:
@@ -69,23 +73,49 @@ class Erasure:
         Raises:
             NotFoundError: nothing is held of a customer of this id.
         """
-        indices = [each.index for each in sorted(self._lifecycle.generations(), key=lambda each: not each.live)]  # stable: newest first
+        indices = self._indices()
         names = {customer_id}
         for index in indices:
             if found := self._read(index, [customer_id]):
-                names.update(found[customer_id].get("source_records") or ())
+                names |= _sources(found)
                 break
         else:
             if not self._read(self._writes, names):
                 raise NotFoundError(
                     "there is no customer with this id, in no generation; of a merged record, name the customer that it is of"
                 )
+        held = self._held(indices, names)
+        return Held(customer_id=customer_id, customers=held.customers, records=held.records, writes=held.writes)
+
+    def find_all(self, customer_ids: Collection[str]) -> Holding:
+        """What is held of several customers of the live generation, so many that one request may name them and their records."""
+        indices = self._indices()
+        return self._held(indices, set(customer_ids) | _sources(self._read(indices[0], customer_ids)))
+
+    def matching(self, query: Document) -> set[str]:
+        """Ids of the customers of the live generation that fit a query.
+
+        Raises:
+            IndexNotReadyError: there is none.
+        """
+        return {name for name, _ in self._scan(self._lifecycle.alias, {"query": query, "_source": ["customer_id"]})}
+
+    def population(self) -> int:
+        """How many customers the live generation has."""
+        with translated_errors():
+            return int(self._client.count(index=self._lifecycle.alias)["count"])
+
+    def _indices(self) -> list[str]:
+        """All generations: the live one, then from the newest on."""
+        return [each.index for each in sorted(self._lifecycle.generations(), key=lambda each: not each.live)]  # stable: newest first
+
+    def _held(self, indices: Collection[str], names: set[str]) -> Holding:
         customers = {index: found for index in indices if (found := self._customers(index, names))}
         records = {index: found for index in indices if (found := self._records(index, names | _sources(customers.get(index, {}))))}
         writes = self._read(self._writes, names.union(*customers.values()))
-        return Held(customer_id, customers, records, {name: write["document"] for name, write in writes.items()})
+        return Holding(customers=customers, records=records, writes={name: write["document"] for name, write in writes.items()})
 
-    def remove(self, held: Held) -> dict[str, int]:
+    def remove(self, held: Holding) -> dict[str, int]:
         """Remove it all; returns how many documents went, by index.
 
         Raises:

@@ -29,6 +29,7 @@ __all__ = [
     "locks_index",
     "records_index",
     "run_of",
+    "run_time",
     "runs_index",
     "segments_index",
     "snapshots_repository",
@@ -77,10 +78,13 @@ def customers_pattern(prefix: str) -> str:
 def generation_time(prefix: str, index: str) -> datetime | None:
     """When the generation was begun, or ``None`` for a name that is not one of ours."""
     match = re.fullmatch(re.escape(customers_alias(prefix)) + r"-(\d{8}t\d{6}z)", index)
-    if match is None:
-        return None
+    return run_time(match[1]) if match else None
+
+
+def run_time(run_id: str) -> datetime | None:
+    """When a run was begun, or ``None`` for a name that is not one of a run."""
     try:
-        return datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+        return datetime.strptime(run_id, _STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
 
