@@ -8,6 +8,7 @@ Nothing is skipped silently: what could not run is named at the end with the rea
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A job that a script runs in the background ignores SIGINT, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Nodes and Sparks of tests live too briefly for what the second compiler makes of their code: without it a node starts with 13 instead
+    # of 24 seconds of processor time, and a load of a few thousand rows takes a quarter less.
+    for name in ("CRMSEARCH_NODE_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
+        os.environ.setdefault(name, "-XX:TieredStopAtLevel=1")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -195,6 +195,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     tls: Annotated[bool, Meta(description="Have the local node speak TLS, with a certificate of an authority made for it")] = False
     java_home: Annotated[str, Meta(description="JDK 21 or newer for the node; found by itself when empty")] = ""
+    java_options: Annotated[str, Meta(description="More options of the local node's JVM, with spaces between them")] = ""
     start_timeout_s: Annotated[float, Meta(gt=0, description="Longest wait for the node to answer, in seconds")] = 120.0
 
 

@@ -127,12 +127,13 @@ def test_settings_of_modules_come_with_the_modules_only(settings: Settings, tmp_
 
 def test_server_environment_inherits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRMSEARCH_API_KEY", "geheim")
-    environment = server_environment(NodeFiles(tmp_path), "2g", Path("/jdk"))
+    environment = server_environment(NodeFiles(tmp_path), NodeSettings(heap="2g", java_options="-Da=1 -Db=2"), Path("/jdk"))
     assert "-Xms2g -Xmx2g" in environment["ES_JAVA_OPTS"]
     assert "-XX:-HeapDumpOnOutOfMemoryError" in environment["ES_JAVA_OPTS"]
+    assert environment["ES_JAVA_OPTS"].endswith(" -Da=1 -Db=2")
     assert environment["ES_JAVA_HOME"] == "/jdk"
     assert "CRMSEARCH_API_KEY" not in environment
-    assert "ES_JAVA_HOME" not in server_environment(NodeFiles(tmp_path), "2g", None)
+    assert "ES_JAVA_HOME" not in server_environment(NodeFiles(tmp_path), NodeSettings(), None)
 
 
 # --- installation

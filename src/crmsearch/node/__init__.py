@@ -100,7 +100,7 @@ def start(
             # A start that was itself killed may have left a server that nobody knows of; it would hold the data's lock.
             for leftover in processes(files):
                 end(leftover, files)
-            server = Server(files, home, server_environment(files, settings.node.heap, java_home), user)
+            server = Server(files, home, server_environment(files, settings.node, java_home), user)
             return _start_on_free_ports(settings, server, progress, membership)
 
 

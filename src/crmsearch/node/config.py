@@ -19,6 +19,8 @@ from pathlib import Path
 
 import msgspec
 
+from crmsearch.settings import NodeSettings
+
 __all__ = ["SINGLE_NODE", "USERNAME", "NodeFiles", "NodeRecord", "ServerSetting", "password_hash", "render_config", "server_environment"]
 
 ServerSetting = str | int | bool | list[str]
@@ -178,22 +180,23 @@ def render_config(
     }
 
 
-def server_environment(files: NodeFiles, heap: str, java_home: Path | None) -> dict[str, str]:
+def server_environment(files: NodeFiles, settings: NodeSettings, java_home: Path | None) -> dict[str, str]:
     """The server's whole environment. It inherits nothing: neither our secrets nor a stray ``JAVA_TOOL_OPTIONS``.
 
     Args:
         files: Paths of the node.
-        heap: Such as ``1g``.
+        settings: its heap, and further options of the JVM.
         java_home: JDK to run on; ``None`` for the one the server brings.
     """
     options = [
-        f"-Xms{heap}",
-        f"-Xmx{heap}",
+        f"-Xms{settings.heap}",
+        f"-Xmx{settings.heap}",
         # A heap dump holds customers' data in the clear.
         "-XX:-HeapDumpOnOutOfMemoryError",
         # No garbage collection logs (up to 2 GB by default); warnings go to the console log.
         "-Xlog:disable",
         "-Xlog:all=warning:stderr:utctime,level,tags",
+        *settings.java_options.split(),
     ]
     environment = {
         "PATH": os.defpath,
