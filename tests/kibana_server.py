@@ -1,7 +1,7 @@
 """A stand-in that speaks as much of Kibana's documented HTTP API as setting it up takes, and keeps what it is given.
 
 It is as strict as Kibana where that is documented: writes need ``kbn-xsrf``, imports need all references, a data view of a name that is
-taken is put in the place of the other one, ids are unique over all spaces.
+taken is put in the place of the other one, the first data view is the default one, ids are unique over all spaces.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class StandIn:
         starting: how often it says yet that it is starting.
         views, dashboards: by space and id.
         writes: the calls that would change something, in order.
+        features: what it has, as a role names them.
         forbidden: a part of a path for which the login does not suffice.
         unimportable: ids that it does not import, with the kind of the reason.
         forgets: whether it answers that all went well, and keeps nothing.
@@ -49,6 +50,7 @@ class StandIn:
         self.dashboards: dict[tuple[str, str], Body] = {}
         self.default: dict[str, str] = {}
         self.roles: dict[str, Body] = {}
+        self.features = {"dashboard_v2", "discover_v2", "visualize_v2"}
         self.writes: list[str] = []
         self.forbidden = ""
         self.unimportable: dict[str, str] = {}
@@ -106,8 +108,10 @@ class StandIn:
             extra = {"name": name, "metadata": {}, "transient_metadata": {"enabled": True}, "_transform_error": []}
             return (200, found | extra) if found else (404, _error(404))
         role = msgspec.json.decode(body)
-        if set(role) - _ROLE_KEYS:
-            return 400, _error(400)
+        if unknown := set(role) - _ROLE_KEYS:
+            return 400, _error(400, f"[request body.{unknown.pop()}]: definition for this key is missing")
+        if unknown := {feature for each in role["kibana"] for feature in each["feature"]} - self.features:
+            return 400, _error(400, f"Feature [{unknown.pop()}] does not exist")
         role["elasticsearch"]["indices"] = [each | {"allow_restricted_indices": False} for each in role["elasticsearch"]["indices"]]
         if not self.forgets:
             self.roles[name] = role
@@ -135,6 +139,7 @@ class StandIn:
             del self.views[key]
         if not self.forgets:
             self.views[space, view["id"]] = view
+            self.default.setdefault(space, view["id"])
         return 200, {"data_view": view}
 
     def _import(self, space: str, overwrite: bool, headers: Any, body: bytes) -> Answer:

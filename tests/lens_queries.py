@@ -13,7 +13,7 @@ Row = tuple[tuple[Any, ...], dict[str, float | None]]
 
 _CLAUSE = re.compile(r"(not )?(\w+)\s*(:|>=|<=|>|<)\s*(\*|\"[^\"]*\"|[\w.]+)")
 _BOUNDS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
-_METRICS = {"sum": "sum", "average": "avg", "unique_count": "cardinality"}
+_METRICS = {"sum": "sum", "average": "avg"}
 
 
 def parse_kql(text: str) -> Body:

@@ -14,13 +14,23 @@ Body = dict[str, Any]
 
 GRID = 48
 VERSIONS = {"dashboard": "8.9.0", "index-pattern": "8.0.0"}
+# What these versions know; Kibana refuses a dashboard with anything else.
+ATTRIBUTES = {
+    "dashboard": {
+        *("title", "description", "panelsJSON", "optionsJSON", "kibanaSavedObjectMeta", "controlGroupInput"),
+        *("timeRestore", "timeFrom", "timeTo", "refreshInterval"),
+    },
+    "index-pattern": {
+        *("title", "name", "timeFieldName", "allowNoIndex", "allowHidden"),
+        *("fields", "fieldAttrs", "fieldFormatMap", "runtimeFieldMap", "sourceFilters"),
+    },
+}
 ACCESSORS = ("metricAccessor", "secondaryMetricAccessor", "xAccessor", "yAccessor", "valueAccessor", "splitAccessor", "columnId")
 SEVERAL = ("accessors", "primaryGroups", "metrics")
 NUMBERS = {"integer", "long", "double", "float"}
 # The types of field that an operation takes; None for any, and for the records themselves.
 OPERATIONS: dict[str, set[str] | None] = {
     "count": None,
-    "unique_count": None,
     "terms": {"keyword", *NUMBERS},
     "sum": NUMBERS,
     "average": NUMBERS,
@@ -72,6 +82,7 @@ def faults(objects: list[Body], types: Mapping[str, str]) -> list[str]:
 def _of_object(each: Body, known: set[tuple[str, str]]) -> Iterator[str]:
     if (each.get("coreMigrationVersion"), each.get("typeMigrationVersion")) != ("8.8.0", VERSIONS.get(each["type"])):
         yield "claims no version, or another than its shape is of"
+    yield from (f"has {name}, which its version does not know" for name in set(each["attributes"]) - ATTRIBUTES[each["type"]])
     for reference in each["references"]:
         if (reference["type"], reference["id"]) not in known:
             yield f"refers to {reference['id']}, which is not there"

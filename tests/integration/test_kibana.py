@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
+from crmsearch.cli import cli
 from crmsearch.contract import FIELDS
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.mappings import CUSTOMER_REF, build_analytics_body
@@ -18,9 +22,10 @@ from crmsearch.indexing.users import put_user
 from crmsearch.kibana.objects import BOARDS, build_dashboard, build_objects, to_ndjson
 from crmsearch.kibana.setup import build_role
 from crmsearch.kibana.views import Place
-from crmsearch.settings import ElasticsearchSettings, Secret, Settings
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, child_environment
 from crmsearch.trust import make_ssl_context
 from tests.documents import BEGAN_AT
+from tests.kibana_server import PASSWORD, USER, standing_in
 from tests.lens_queries import build_body, parse_kql, read_rows
 from tests.population import make_population
 from tests.saved_objects import faults, panels_of, parse
@@ -147,6 +152,28 @@ def test_an_analyst_reads_the_alias_and_nothing_else(base: Base) -> None:
     finally:
         base.client.options(ignore_status=404).security.delete_user(username=name)
         base.client.security.delete_role(name=role)
+
+
+def test_the_command_makes_the_user_too(base: Base, node_settings: Settings, tmp_path: Path) -> None:
+    login, password = tmp_path / "login", tmp_path / "password"
+    login.write_text(f"{USER}:{PASSWORD}", encoding="utf-8")
+    password.write_text("their password\n", encoding="utf-8")
+    name = f"{base.settings.index_prefix}-grace"
+    settings = msgspec.structs.replace(node_settings, elasticsearch=base.settings)
+    with standing_in() as kibana:
+        options = ["--login-file", str(login), "--user", name, "--user-password-file", str(password), "--json"]
+        command = ["kibana", "setup", "--url", kibana.url, *options]
+        try:
+            states = []
+            for _ in range(2):
+                answer = CliRunner().invoke(cli, command, env=child_environment(settings))
+                assert answer.exit_code == 0, answer.output
+                states.append(json.loads(answer.stdout)[-1])
+            assert states == [{"kind": "user", "name": name, "state": state} for state in ("created", "unchanged")]
+            user = base.client.security.get_user(username=name).body[name]
+            assert user["roles"] == [*kibana.roles] == [f"{base.settings.index_prefix}-analyst"]
+        finally:
+            base.client.options(ignore_status=404).security.delete_user(username=name)
 
 
 def _as_analyst(base: Base, name: str) -> dict[str, int]:

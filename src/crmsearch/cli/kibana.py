@@ -78,7 +78,12 @@ def build(out: Path | None, console: str, space: str) -> None:
 @click.option("--plain-http", is_flag=True, help="Let the login go over plain http to another machine.")
 @_console
 @_space
-@click.option("--default/--no-default", "default_view", default=True, help="Make all customers the default data view of the space.")
+@click.option(
+    "--default/--no-default",
+    "default_view",
+    default=True,
+    help="Make all customers the default data view of the space, or leave one that there is.",
+)
 @click.option("--user", help="Make this user too, who has the analysts' role and nothing else; takes a login to Elasticsearch that may.")
 @click.option("--user-password-file", type=_file, help="File that holds the password of --user.")
 @click.option(

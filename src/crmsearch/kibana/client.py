@@ -1,6 +1,7 @@
 """Kibana's HTTP API, as far as it is needed here, and what it refuses turned into ours.
 
-What Kibana says of an error is passed on only where it names objects of ours. The login is in a header, never in a URL.
+What Kibana says of an error is passed on only where it is about a request of ours that it does not understand. The login is in a
+header, never in a URL.
 """
 
 import ssl
@@ -23,6 +24,7 @@ __all__ = ["Kibana", "Login", "parse_login"]
 Body = dict[str, Any]
 
 _TIMEOUT_S = 60.0  # of one answer; an import takes some seconds
+_SAID = 200  # characters of a sentence of its
 _STARTING = frozenset({502, 503, 504})
 
 
@@ -216,7 +218,9 @@ class Kibana:
         if answer.status_code in {401, 403}:
             raise _refused(answer.status_code, what)
         if not answer.is_success:
-            raise KibanaError(f"Kibana does not let itself be told to {what} (status {answer.status_code})")
+            # A request that it does not take was ours, and so there is nothing about anybody in what it says of it.
+            said = f": {str(_json(answer).get('message', ''))[:_SAID]}" if answer.status_code == 400 else ""
+            raise KibanaError(f"Kibana does not let itself be told to {what} (status {answer.status_code}{said})")
 
 
 def _json(answer: httpx.Response) -> Body:

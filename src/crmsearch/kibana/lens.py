@@ -16,8 +16,8 @@ from crmsearch.kibana.views import MONEY, REF_LABEL, SHARES, View
 __all__ = ["LAYER", "Bands", "Measure", "Months", "Panel", "Ratio", "Terms", "build_lens"]
 
 Body = dict[str, Any]
-Operation = Literal["count", "sum", "average", "median", "unique_count"]
-Kind = Literal["metric", "bars", "columns", "stacked", "shares", "donut", "heat", "table"]
+Operation = Literal["count", "sum", "average", "median"]
+Kind = Literal["metric", "bars", "columns", "shares", "donut", "heat", "table"]
 
 LAYER = "customers"
 RECORDS = "___records___"  # what Lens calls the documents themselves
@@ -138,7 +138,7 @@ def _label(field: str) -> str:
 
 def _measure(measure: Measure) -> Body:
     params: Body = {"emptyAsNull": measure.operation != "count"}
-    if measure.operation in {"count", "unique_count"}:
+    if measure.operation == "count":
         params["format"] = _WHOLE
     elif measure.field in SHARES:
         params["format"] = _PERCENT
@@ -314,7 +314,6 @@ _VISUALIZATIONS: dict[Kind, Callable[[_Layer], tuple[str, Body]]] = {
     "metric": _metric,
     "bars": _xy("bar_horizontal"),
     "columns": _xy("bar_stacked"),
-    "stacked": _xy("bar_horizontal_stacked"),
     "shares": _xy("bar_horizontal_percentage_stacked"),
     "donut": _donut,
     "heat": _heat,

@@ -134,6 +134,7 @@ def _rights(role: Body) -> Body:
         "cluster": sorted(elasticsearch.get("cluster", [])),
         "run_as": sorted(elasticsearch.get("run_as", [])),
         "indices": [(sorted(each["names"]), sorted(each["privileges"])) for each in elasticsearch.get("indices", [])],
+        "elsewhere": bool(elasticsearch.get("remote_indices") or elasticsearch.get("remote_cluster")),
         "kibana": [
             (sorted(each.get("base", [])), {name: sorted(may) for name, may in each.get("feature", {}).items()}, sorted(each["spaces"]))
             for each in role.get("kibana", [])

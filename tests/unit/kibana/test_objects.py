@@ -181,6 +181,7 @@ def test_a_broken_control_is_seen(fault: str) -> None:
 BROKEN_OBJECTS: dict[str, Callable[[list[Body]], object]] = {
     "is there 2 times": lambda objects: objects.append(objects[0]),
     "claims no version": lambda objects: objects[2].pop("typeMigrationVersion"),
+    "has sections, which its version": lambda objects: objects[2]["attributes"].update(sections=[]),
     "which is not there": lambda objects: objects.pop(0),
     "optionsJSON is not JSON": lambda objects: objects[2]["attributes"].update(optionsJSON="{"),
     "panelsJSON is not JSON": lambda objects: objects[2]["attributes"]["controlGroupInput"].update(panelsJSON="no"),
