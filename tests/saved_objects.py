@@ -139,6 +139,8 @@ def _of_dashboard(dashboard: Body, types: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} has two ids"
         if types.get(field) not in fitting:
             yield f"{name} is over {field}, which it cannot be"
+        if control["type"] == "rangeSliderControl" and not 0 < control["explicitInput"].get("step", 0) <= 1:
+            yield f"{name} has no step that can be used"
         names_at_top = [each["name"] for each in dashboard["references"]]
         if f"controlGroup_{name}:{reference}" not in names_at_top:
             yield f"{name} has no data view"

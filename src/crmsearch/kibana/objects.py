@@ -13,7 +13,7 @@ from crmsearch.contract import FIELDS
 from crmsearch.kibana.base_boards import BASE, SEGMENTS, Board
 from crmsearch.kibana.lens import Panel, build_lens
 from crmsearch.kibana.quality_board import QUALITY
-from crmsearch.kibana.views import VIEWS, Place, build_data_view
+from crmsearch.kibana.views import SHARES, VIEWS, Place, build_data_view
 from crmsearch.kibana.work_boards import CAMPAIGNS, SERVICE
 
 __all__ = ["BOARDS", "GRID_COLUMNS", "build_dashboard", "build_dashboards", "build_objects", "to_ndjson"]
@@ -27,6 +27,8 @@ _SHOWN = ("now-5y", "now")  # what the time picker says at first
 _VERSIONS = {"dashboard": "8.9.0", "index-pattern": "8.0.0"}
 _OPTIONS = {"useMargins": True, "syncColors": True, "syncCursor": True, "syncTooltips": False, "hidePanelTitles": False}
 _SEARCH: Body = {"query": {"language": "kuery", "query": ""}, "filter": []}
+_LIST: Body = {"selectedOptions": [], "searchTechnique": "prefix", "sort": {"by": "_count", "direction": "desc"}}
+_STEPS = {"satisfaction": 0.1}  # of a slider, where whole numbers are too coarse
 _INHERITED = dict.fromkeys(("ignoreFilters", "ignoreQuery", "ignoreTimerange", "ignoreValidations"), False)
 
 
@@ -117,24 +119,21 @@ def _laid_out(panels: Iterable[Panel]) -> Iterator[tuple[Panel, Body]]:
 
 
 def _controls(board: Board, place: Place) -> tuple[Body, list[Body]]:
-    kinds = [(field, "optionsList") for field in board.controls] + [(field, "rangeSlider") for field in board.ranges]
+    """What stands above the panels: lists to tick, and sliders; with the references to their data view."""
+    own = dict.fromkeys(board.controls, ("optionsList", _LIST))
+    own |= {field: ("rangeSlider", {"step": 0.01 if field in SHARES else _STEPS.get(field, 1)}) for field in board.ranges}
     controls, references = {}, []
-    for order, (field, kind) in enumerate(kinds):
-        # Their ids would otherwise be those of panels too.
-        name = f"control-{field}"
-        own = (
-            {"selectedOptions": [], "searchTechnique": "prefix", "sort": {"by": "_count", "direction": "desc"}}
-            if kind == "optionsList"
-            else {}
-        )
+    for order, (field, (kind, settings)) in enumerate(own.items()):
+        name = f"control-{field}"  # with a word before it, for panels have ids too
+        view_id = place.view_id("all")
         controls[name] = {
             "type": f"{kind}Control",
             "order": order,
             "grow": True,
             "width": "small",
-            "explicitInput": {"id": name, "fieldName": field, "title": FIELDS[field].label, **own},
+            "explicitInput": {"id": name, "dataViewId": view_id, "fieldName": field, "title": FIELDS[field].label, **settings},
         }
-        references.append({"type": "index-pattern", "id": place.view_id("all"), "name": f"controlGroup_{name}:{kind}DataView"})
+        references.append({"type": "index-pattern", "id": view_id, "name": f"controlGroup_{name}:{kind}DataView"})
     return controls, references
 
 

@@ -82,6 +82,16 @@ def test_only_one_data_view_hides_customers_without_a_date() -> None:
             assert ("follows the time picker" in panel.title) == (panel.view == "dated"), panel.name
 
 
+def test_a_slider_over_a_share_moves_by_hundredths() -> None:
+    steps = {
+        control["explicitInput"]["fieldName"]: control["explicitInput"]["step"]
+        for board in BOARDS
+        for control in controls_of(build_dashboard(board, Place())).values()
+        if "step" in control["explicitInput"]
+    }
+    assert {field for field, step in steps.items() if step == 0.01} == SHARES & set(steps) != set()
+
+
 def test_every_panel_asks_a_question() -> None:
     for board in BOARDS:
         assert "?" in board.description
@@ -167,6 +177,7 @@ BROKEN_CONTROLS: dict[str, Callable[[dict[str, Body]], object]] = {
     "has two ids": lambda controls: controls["control-country"]["explicitInput"].update(id="x"),
     "is over emails": lambda controls: controls["control-country"]["explicitInput"].update(fieldName="emails"),
     "is over country": lambda controls: controls["control-churn_risk"]["explicitInput"].update(fieldName="country"),
+    "has no step": lambda controls: controls["control-churn_risk"]["explicitInput"].pop("step"),
     "has no data view": lambda controls: controls.update(copy_=controls["control-country"]),
 }
 
