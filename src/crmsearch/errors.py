@@ -38,7 +38,8 @@
     │   ├── ContentMismatchError        500           an index does not hold or does not find what was written
     │   └── TooManyRejectedError        500           more rows were rejected than the run allows
     ├── ContractMismatchError           500  exit 3   an index of another contract version
-    └── NodeError                       500  exit 7   the local node cannot be installed, started or stopped
+    ├── NodeError                       500  exit 7   the local node cannot be installed, started or stopped
+    └── KibanaError                     502  exit 9   Kibana cannot be reached, refuses, or is none
 
 ``code`` is what programs match on, ``status`` the HTTP answer, ``exit_code`` the command line's. A subclass inherits what it does not
 say itself. Texts never hold personal data: a bad *row* is data (a ``Rejection``), not an exception.
@@ -72,6 +73,7 @@ __all__ = [
     "IssuerUnavailableError",
     "JavaNotFoundError",
     "JobError",
+    "KibanaError",
     "LoadRunningError",
     "LockLostError",
     "NodeError",
@@ -264,3 +266,7 @@ class ContractMismatchError(CrmSearchError):
 
 class NodeError(CrmSearchError):
     code, exit_code, title = "node_error", 7, "The local node failed"
+
+
+class KibanaError(CrmSearchError):
+    code, status, exit_code, title = "kibana_error", 502, 9, "Kibana failed"

@@ -23,6 +23,7 @@ __all__ = [
     "LOOPBACK",
     "Cloud",
     "ElasticsearchSettings",
+    "KibanaSettings",
     "OidcSettings",
     "PrivacySettings",
     "Secret",
@@ -246,6 +247,12 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
+class KibanaSettings(msgspec.Struct, frozen=True, kw_only=True):
+    username: Annotated[str, Meta(description="Who sets Kibana up, with `CRMSEARCH_KIBANA_PASSWORD`; or `--login-file`")] = ""
+    password: Annotated[Secret, Meta(description="Password of that user")] = Secret()
+    api_key: Annotated[Secret, Meta(description="Encoded API key, in place of user name and password")] = Secret()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     api: ApiSettings = ApiSettings()
@@ -253,6 +260,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageSettings = StorageSettings()
     privacy: PrivacySettings = PrivacySettings()
     oidc: OidcSettings = OidcSettings()
+    kibana: KibanaSettings = KibanaSettings()
     node: NodeSettings = NodeSettings()
     paths: PathSettings = PathSettings()
 

@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "indexing": 3,
     "artifacts": 3,
     "charts": 4,
+    "kibana": 4,
     "report": 4,
     "jobs": 4,
     "node": 4,

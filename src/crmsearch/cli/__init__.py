@@ -11,6 +11,7 @@ from crmsearch.cli.audit import audit
 from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
 from crmsearch.cli.keys import keys
+from crmsearch.cli.kibana import kibana
 from crmsearch.cli.look import doctor, search
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
@@ -60,6 +61,7 @@ for command in (
     lift,
     purge,
     node,
+    kibana,
     doctor,
 ):
     cli.add_command(command)
