@@ -23,6 +23,7 @@ __all__ = [
     "LOOPBACK",
     "Cloud",
     "ElasticsearchSettings",
+    "LogSettings",
     "OidcSettings",
     "PrivacySettings",
     "Secret",
@@ -235,6 +236,12 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Secret()
 
 
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    format: Annotated[
+        Literal["text", "json"], Meta(description="How the service and loads write their log: text for people, json with one object a line")
+    ] = "text"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     api: ApiSettings = ApiSettings()
@@ -243,6 +250,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     privacy: PrivacySettings = PrivacySettings()
     oidc: OidcSettings = OidcSettings()
     node: NodeSettings = NodeSettings()
+    log: LogSettings = LogSettings()
     paths: PathSettings = PathSettings()
 
 
