@@ -12,6 +12,7 @@ from crmsearch.cli.data import clean, ingest, sample
 from crmsearch.cli.generations import index
 from crmsearch.cli.keys import keys
 from crmsearch.cli.look import doctor, search
+from crmsearch.cli.manual import completion, manual
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
 from crmsearch.cli.rights import erase, export, lift
@@ -60,6 +61,8 @@ for command in (
     lift,
     node,
     doctor,
+    completion,
+    manual,
 ):
     cli.add_command(command)
 
