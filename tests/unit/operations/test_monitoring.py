@@ -28,6 +28,43 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 WIDTH = 24  # of a dashboard, in units of the grid
 
 
+# What Prometheus is given for three hours, a value a minute (or as `start+step x times`), for each alert to fire, and for none to.
+WELL = {
+    "crmsearch_elasticsearch_up": "1x180",
+    "crmsearch_customers": "1000x180",
+    "crmsearch_audit_events_waiting": "3x180",
+    "crmsearch_audit_events_room": "2000x180",
+    "crmsearch_audit_events_lost": "0x180",
+    "crmsearch_last_run_failed": "0x180",
+    "crmsearch_last_run_quarantined": "1x180",
+    "crmsearch_last_run_rows_read": "1000x180",
+    "crmsearch_last_promoted_run_timestamp_seconds": "0x180",
+    'crmsearch_requests_total{group="customers",status="200"}': "0+600x180",
+    'crmsearch_requests_total{group="customers",status="503"}': "0+6x180",
+    'crmsearch_requests_in_progress{group="customers"}': "4x180",
+    'crmsearch_request_duration_seconds_bucket{group="customers",le="0.25"}': "0+600x180",
+    'crmsearch_request_duration_seconds_bucket{group="customers",le="1"}': "0+606x180",
+    'crmsearch_request_duration_seconds_bucket{group="customers",le="+Inf"}': "0+606x180",
+    'crmsearch_limited_total{limit="key"}': "0+6x180",
+    'crmsearch_problems_total{code="unauthorized",status="401"}': "0+1x180",
+}
+ILL: dict[str, dict[str, str | None]] = {
+    "CrmsearchNotScraped": {"crmsearch_elasticsearch_up": None},
+    "CrmsearchElasticsearchAway": {"crmsearch_elasticsearch_up": "0x180"},
+    "CrmsearchErrors": {'crmsearch_requests_total{group="customers",status="503"}': "0+60x180"},
+    "CrmsearchSlow": {'crmsearch_request_duration_seconds_bucket{group="customers",le="0.25"}': "0+300x180"},
+    "CrmsearchBusy": {'crmsearch_requests_in_progress{group="customers"}': "65x180"},
+    "CrmsearchAuditBehind": {"crmsearch_audit_events_waiting": "1500x180"},
+    "CrmsearchAuditLost": {"crmsearch_audit_events_lost": "1x180"},
+    "CrmsearchLimited": {'crmsearch_limited_total{limit="key"}': "0+90x180"},
+    "CrmsearchWrongKeys": {'crmsearch_problems_total{code="unauthorized",status="401"}': "0+20x180"},
+    "CrmsearchLoadFailed": {"crmsearch_last_run_failed": "1x180"},
+    "CrmsearchLoadOverdue": {"crmsearch_last_promoted_run_timestamp_seconds": f"{-2 * 86_400}x180"},
+    "CrmsearchManyQuarantined": {"crmsearch_last_run_quarantined": "51x180"},
+}
+NOT_IN_HOURS = {"CrmsearchCustomersFewer"}  # which looks back a day
+
+
 class Backend:
     async def search(self, body: dict[str, Any], position: Any = None) -> dict[str, Any]:
         return {"took": 1, "hits": {"total": {"value": 1}}, "aggregations": {"newest": {"value": 0}}}
@@ -120,9 +157,46 @@ def test_the_dashboard_is_one_that_grafana_can_show() -> None:
     )
 
 
-def test_prometheus_takes_the_rules() -> None:
-    if (promtool := shutil.which("promtool")) is None:
-        pytest.skip("promtool is not installed; `apt-get install prometheus` enables this test")
+@pytest.fixture
+def promtool() -> str:
+    if (found := shutil.which("promtool")) is None:
+        pytest.skip("promtool is not installed; `apt-get install prometheus` enables these tests")
+    return found
+
+
+def test_every_alert_is_tried() -> None:
+    assert ILL.keys() | NOT_IN_HOURS == {rule["alert"] for rule in RULES}
+
+
+def test_alerts_fire_when_they_should_and_only_then(promtool: str, tmp_path: Path) -> None:
+    cases = []
+    for ill in ({}, *ILL.values()):
+        series = {name: values for name, values in {**WELL, **ill}.items() if values is not None}
+        firing = next((name for name, what in ILL.items() if what is ill), None)
+        # Of each alert that fires the labels and texts, which differ from one to the other, are not compared here, so it is asked by name.
+        tests = [
+            {
+                "expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)',
+                "eval_time": "3h",
+                "exp_samples": [{"labels": "{}", "value": int(name == firing)}],
+            }
+            for name in ILL
+        ]
+        cases.append(
+            {
+                "name": firing or "all is well",
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": tests,
+            }
+        )
+    file = tmp_path / "cases.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": cases}), encoding="utf-8")
+    done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_takes_the_rules(promtool: str) -> None:
     done = subprocess.run([promtool, "check", "rules", str(ALERTS)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(RULES)} rules found" in done.stdout
