@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_it_starts_an_executor_with_the_options_that_spark_gives(tmp_path: Path)
     said = done.stdout + done.stderr
     assert 'crmsearch.first = a "b" \\c' in said
     assert "crmsearch.last = 10" in said
+    assert re.search(r"log4j2\.configurationFile = \S+/spark/log4j2\.properties", said), "documents stay out of the log"
     assert "KubernetesExecutorBackend" in said
     assert f"Failed to connect to /{NOBODY}" in said
     assert done.returncode != 0
