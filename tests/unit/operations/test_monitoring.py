@@ -168,6 +168,7 @@ def test_every_alert_is_tried() -> None:
     assert ILL.keys() | NOT_IN_HOURS == {rule["alert"] for rule in RULES}
 
 
+@pytest.mark.soak
 def test_alerts_fire_when_they_should_and_only_then(promtool: str, tmp_path: Path) -> None:
     cases = []
     for ill in ({}, *ILL.values()):
@@ -196,6 +197,7 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: str, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.soak
 def test_prometheus_takes_the_rules(promtool: str) -> None:
     done = subprocess.run([promtool, "check", "rules", str(ALERTS)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -33,8 +33,12 @@ def _units() -> dict[str, configparser.ConfigParser]:
     return units
 
 
-def test_it_is_what_cloud_init_takes() -> None:
+def test_it_says_that_it_is_for_cloud_init() -> None:
     assert FILE.read_text(encoding="utf-8").startswith("#cloud-config\n"), "or it would be passed over"
+
+
+@pytest.mark.soak
+def test_it_is_what_cloud_init_takes() -> None:
     if not SCHEMA.is_file():
         pytest.skip("the schema of cloud-init is not here; `apt-get install cloud-init` enables this test")
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
