@@ -107,6 +107,10 @@ def test_the_operators_resources_are_such_as_it_takes(overlay: str) -> None:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **template}
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
         assert template["spec"]["securityContext"]["runAsNonRoot"]
+        assert template["spec"]["containers"][0]["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
         assert template["spec"]["containers"][0]["resources"]["limits"]["memory"]
     for values in _settings(overlay).values():
         assert re.match(r"https://([^:/]+)", values["CRMSEARCH_ELASTICSEARCH_URL"])[1] in names  # type: ignore[index]
