@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -116,7 +117,8 @@ def run_ingest(settings: Settings, arguments: Sequence[str], on_event: Callable[
     assert process.stderr is not None
     words: deque[str] = deque(maxlen=_SHOWN_LINES)
     failure: list[Event] = []
-    follower = threading.Thread(target=_follow, args=(process.stderr, words, failure, on_event), daemon=True)
+    # In this context, so that what is logged of an event bears the run's id.
+    follower = threading.Thread(target=copy_context().run, args=(_follow, process.stderr, words, failure, on_event), daemon=True)
     answers: list[str] = []
     answerer = threading.Thread(target=lambda: answers.append(process.stdout.read() if process.stdout else ""), daemon=True)
     try:

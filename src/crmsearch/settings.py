@@ -24,6 +24,7 @@ __all__ = [
     "Cloud",
     "ElasticsearchSettings",
     "KibanaSettings",
+    "LogSettings",
     "OidcSettings",
     "PrivacySettings",
     "Secret",
@@ -253,6 +254,12 @@ class KibanaSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: Annotated[Secret, Meta(description="Encoded API key, in place of user name and password")] = Secret()
 
 
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    format: Annotated[
+        Literal["text", "json"], Meta(description="How the service and loads write their log: text for people, json with one object a line")
+    ] = "text"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     api: ApiSettings = ApiSettings()
@@ -262,6 +269,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oidc: OidcSettings = OidcSettings()
     kibana: KibanaSettings = KibanaSettings()
     node: NodeSettings = NodeSettings()
+    log: LogSettings = LogSettings()
     paths: PathSettings = PathSettings()
 
 

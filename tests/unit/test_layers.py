@@ -30,6 +30,7 @@ FLOORS: dict[str, int] = {
     "quality": 2,
     "java": 2,
     "keyfile": 2,
+    "logs": 2,
     "processes": 2,
     "trust": 2,
     "search": 3,

@@ -1,6 +1,5 @@
 """The application: ``create_app`` puts the parts together, ``create_app_from_env`` is what the server starts."""
 
-import logging
 import multiprocessing
 import os
 import secrets
@@ -29,7 +28,7 @@ from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
 from crmsearch.api.issuer import Issuer
 from crmsearch.api.limits import Buckets, make_spend
-from crmsearch.api.metrics import metrics_router
+from crmsearch.api.metrics import metrics_router, note_audit
 from crmsearch.api.middleware import observed
 from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
@@ -50,6 +49,7 @@ from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import cursor_key, privacy_key
+from crmsearch.logs import configure_logging
 from crmsearch.rights import Rights
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
@@ -194,7 +194,7 @@ def create_app_from_env() -> Litestar:
     """The application as the server process starts it: all it needs comes from ``CRMSEARCH_*`` variables."""
     _end_with_supervisor()
     settings = from_env()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging(settings.log)
     client, slow_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     # Tries anew would each take up to the timeout, and here nothing bounds them together.
     runs = RunStore(slow_client.options(max_retries=0), settings.elasticsearch)
@@ -208,14 +208,12 @@ def create_app_from_env() -> Litestar:
         WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, privacy_key(settings))),
         KeyReader(client, settings.elasticsearch),
         Rights(settings, lifecycle, runs, erasure),
-        trail=AuditTrail(client, settings.elasticsearch),
+        trail=AuditTrail(client, settings.elasticsearch, watch=note_audit),
         events=AuditReader(client, settings.elasticsearch),
         buckets=buckets,
         issuer=Issuer(settings.oidc) if settings.oidc.issuer else None,
     )
     app.on_shutdown += [client.close, slow_client.close, buckets.close]
-    # The client logs each request with its path, which may hold a customer's id.
-    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     return app
 
 

@@ -17,6 +17,7 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from crmsearch.api.metrics import note_limited
 from crmsearch.errors import TooManyRequestsError
 from crmsearch.privacy.access import ANYBODY, Caller
 from crmsearch.privacy.limits import LIMITS, Limit
@@ -91,6 +92,7 @@ class Buckets:
             logger.warning("limits are not kept: %s", type(error).__name__)
             return
         if early_s >= _NOTHING_S:
+            note_limited(kind)
             wait_s = max(1, math.ceil(min(early_s, values["cost"])))
             raise TooManyRequestsError(f"that is faster than {limit.per_s:.3g} requests a second; try again in {wait_s} s", wait_s)
 

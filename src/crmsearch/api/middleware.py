@@ -10,7 +10,8 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from crmsearch.api.metrics import IN_PROGRESS, note_request
+from crmsearch.api.metrics import IN_PROGRESS, group_of, note_request
+from crmsearch.logs import REQUEST_ID
 
 __all__ = ["observed"]
 
@@ -37,8 +38,10 @@ def observed(app: ASGIApp) -> ASGIApp:
         began = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)  # for this request alone, which is a task of its own
         status, started = 500, False
-        IN_PROGRESS.inc()
+        in_progress = IN_PROGRESS.labels(group_of(scope["path"]))
+        in_progress.inc()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, started
@@ -62,9 +65,10 @@ def observed(app: ASGIApp) -> ASGIApp:
         finally:
             route = scope.get("path_template") or "unrouted"
             seconds = time.perf_counter() - began
-            IN_PROGRESS.dec()
+            in_progress.dec()
             note_request(scope["method"], route, status, seconds)
-            logger.info("%s %s %d %.1fms %s", scope["method"], route, status, seconds * 1000, request_id)
+            facts = {"method": scope["method"], "route": route, "status": status, "took_ms": round(seconds * 1000, 1)}
+            logger.info("%s %s %d %.1fms %s", *facts.values(), request_id, extra=facts)
 
     return wrapped
 

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from crmsearch.api.metrics import note_problem
 from crmsearch.errors import CrmSearchError, InvalidRequestError, NotFoundError, TooManyRequestsError
 
 __all__ = ["EXCEPTION_HANDLERS", "Problem"]
@@ -35,6 +36,7 @@ def _respond(
     request: Request[Any, Any, Any], title: str, status: int, detail: str, code: str, headers: Mapping[str, str] | None = None
 ) -> Response[Problem]:
     request_id = request.scope.get("state", {}).get("request_id", "")
+    note_problem(code, status)
     if status >= 500:
         logger.error("%s %s: %s (%s)", request.method, status, code, request_id)
     headers = dict(headers or {})

@@ -13,6 +13,7 @@ from crmsearch.cli.generations import index
 from crmsearch.cli.keys import keys
 from crmsearch.cli.kibana import kibana
 from crmsearch.cli.look import doctor, search
+from crmsearch.cli.manual import completion, manual
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
 from crmsearch.cli.rights import erase, export, lift, purge
@@ -63,6 +64,8 @@ for command in (
     node,
     kibana,
     doctor,
+    completion,
+    manual,
 ):
     cli.add_command(command)
 

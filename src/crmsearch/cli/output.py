@@ -1,5 +1,6 @@
 """How commands speak: words and progress on stderr, data on stdout, as tables for people or JSON for machines."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from crmsearch.contract import InputReport, ReasonReport, RunReport
+from crmsearch.errors import CrmSearchError
+from crmsearch.logs import configure_logging
+from crmsearch.settings import from_env
 
 __all__ = ["data", "json_option", "print_json", "print_report", "print_table", "stages", "words"]
+
+logger = logging.getLogger("crmsearch.load")
 
 SHOWN_COLUMNS = 20
 SHOWN_INPUTS, SHOWN_ROWS, SHOWN_SEGMENTS = 21, 6, 9  # of each table of a report, which shall fit a screen or little more
@@ -114,16 +120,21 @@ def _remarks(report: RunReport) -> Iterator[str]:
 
 @contextmanager
 def stages(written: Callable[[], int] | None = None) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Show a job's events: a bar on a terminal, a line per stage elsewhere. ``written`` counts documents during ``index``."""
+    """Show a job's events: a bar on a terminal, a line per stage elsewhere, of the log if that is to be JSON.
+
+    ``written`` counts documents during ``index``.
+    """
+    settings = from_env().log
+    if settings.format == "json":
+        configure_logging(settings)
+        try:
+            yield _each_stage_once(lambda stage: logger.info("stage: %s", stage, extra={"stage": stage}))
+        except CrmSearchError as error:
+            logger.error("failed: %s", error.code)  # noqa: TRY400 - what went wrong is said by the command
+            raise
+        return
     if not words.is_terminal:
-        seen: set[str] = set()
-
-        def tell(event: dict[str, Any]) -> None:
-            if event["stage"] not in seen:
-                seen.add(event["stage"])
-                words.print(f"{event['stage']} …", highlight=False)
-
-        yield tell
+        yield _each_stage_once(lambda stage: words.print(f"{stage} …", highlight=False))
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=words, transient=True) as bar:
@@ -141,6 +152,17 @@ def stages(written: Callable[[], int] | None = None) -> Iterator[Callable[[dict[
                 bar.update(task, completed=event["done"], total=event["total"])
 
         yield show
+
+
+def _each_stage_once(tell: Callable[[str], None]) -> Callable[[dict[str, Any]], None]:
+    seen: set[str] = set()
+
+    def show(event: dict[str, Any]) -> None:
+        if event["stage"] not in seen:
+            seen.add(event["stage"])
+            tell(event["stage"])
+
+    return show
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,6 @@
 """``serve``, ``up``, ``down`` and ``demo``."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from typing import Any
 import click
 import msgspec
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
 from crmsearch import node as local_node
 from crmsearch.background import check_binding, start_api, stop_api
@@ -18,6 +20,7 @@ from crmsearch.cli.output import print_report, stages, words
 from crmsearch.cli.statistics import print_stats
 from crmsearch.errors import BackendError
 from crmsearch.loading import IngestOptions, load_customers, report_page
+from crmsearch.logs import configure_logging
 from crmsearch.sample import make_sample
 from crmsearch.search.request import SearchRequest
 from crmsearch.search.stats import StatsRequest
@@ -69,7 +72,13 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
 
 
 def _serve(settings: Settings) -> None:
-    words.print(f"http://{settings.api.host}:{settings.api.port}/   API: /schema   Ctrl-C ends it", highlight=False)
+    address = f"http://{settings.api.host}:{settings.api.port}/"
+    as_json = settings.log.format == "json"
+    if as_json:
+        configure_logging(settings.log)  # of the process that looks after several, which has no application
+        logging.getLogger("crmsearch.api").info("listening at %s", address)
+    else:
+        words.print(f"{address}   API: /schema   Ctrl-C ends it", highlight=False)
     uvicorn.run(
         "crmsearch.api.app:create_app_from_env",
         factory=True,
@@ -80,6 +89,7 @@ def _serve(settings: Settings) -> None:
         http="httptools",
         access_log=False,  # its lines would hold query strings; the application writes its own
         log_level="warning",
+        log_config=None if as_json else LOGGING_CONFIG,  # without one of its own its lines take our form
         timeout_graceful_shutdown=GRACE_S,
         timeout_worker_healthcheck=HUNG_S,
         server_header=False,

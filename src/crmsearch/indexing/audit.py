@@ -48,12 +48,15 @@ class AuditTrail:
         settings: ElasticsearchSettings,
         room: int = ROOM,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        watch: Callable[[int, int], None] = lambda waiting, lost: None,  # noqa: ARG005
     ) -> None:
+        """Take what is needed; ``watch`` is told how many events wait, and how many were lost, whenever either changes."""
         self._client = client
         self._timeout_s = settings.timeout_s
         self._body = build_audit_body(settings)
         self._room = room
         self._clock = clock
+        self._watch = watch
         self._chain = Chain(secrets.token_hex(8))
         self._queue: deque[Event] = deque()
         self._reserved = 0
@@ -110,11 +113,13 @@ class AuditTrail:
         self._task = None
         if self._queue:
             self.lost += len(self._queue)
+            self._watch(len(self._queue), self.lost)
             first = self._queue[0].sequence
             logger.error("the last %d events of the chain %s, from %d on, could not be written", len(self._queue), self.chain, first)
 
     def _append(self, act: Act) -> None:
         self._queue.append(self._chain.link(act))
+        self._watch(len(self._queue), self.lost)
         self._queued.set()
 
     async def _write_on(self) -> None:
@@ -169,6 +174,7 @@ class AuditTrail:
             await self._check_those_there([event for event, each in zip(some, outcomes, strict=True) if each["status"] == 409])
             for _ in some:
                 self._queue.popleft()
+            self._watch(len(self._queue), self.lost)
 
     async def _check_those_there(self, events: list[Event]) -> None:
         """Events whose places are taken: by themselves, when an answer of Elasticsearch was lost, or by what is none of ours."""

@@ -23,6 +23,7 @@ from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
+from crmsearch.logs import RUN_ID
 from crmsearch.processes import command_lines
 from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
@@ -57,6 +58,7 @@ def _change(
     index = lifecycle.changeable()
     began_at = datetime.now(UTC)
     run_id = stamp(began_at)
+    RUN_ID.set(run_id)
     indexed_at = began_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     quarantine = private_folder(settings.paths.state / "quarantine", run_id)
     report = None

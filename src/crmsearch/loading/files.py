@@ -9,6 +9,7 @@ from crmsearch.indexing.names import stamp
 from crmsearch.jobs import run_ingest
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import REPORT_FILES, private_folder, write_report
+from crmsearch.logs import RUN_ID
 from crmsearch.settings import Settings
 
 __all__ = ["clean_to_files"]
@@ -24,6 +25,7 @@ def clean_to_files(
     """
     began_at = datetime.now(UTC)
     run_id = stamp(began_at)
+    RUN_ID.set(run_id)
     elsewhere = "://" in str(out)
     folder = None if elsewhere else private_folder(Path(out))
     place = str(out) if folder is None else folder.as_uri()

@@ -17,6 +17,7 @@ from crmsearch.keyfile import privacy_key
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
+from crmsearch.logs import RUN_ID
 from crmsearch.settings import Settings
 
 __all__ = ["KEPT_GENERATIONS", "load_customers", "rebuild_customers", "restore_customers", "writing"]
@@ -142,6 +143,7 @@ def _load(
     began_at = datetime.now(UTC)
     index = lifecycle.create(began_at, loading=True)
     run_id = run_of(index)
+    RUN_ID.set(run_id)
     report = None
     try:
         runs.begin(run_id, began_at, index)

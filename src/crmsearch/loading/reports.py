@@ -1,5 +1,6 @@
 """What a load leaves for people to read, in the state directory and in ``crm-runs``."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
 __all__ = ["REPORT_FILES", "SHOWN_RUNS", "keep_failed_report", "private_folder", "report_page", "why_failed", "write_report"]
+
+logger = logging.getLogger("crmsearch.load")
 
 REPORT_FILES = ("report.json", "report.html")  # for machines and for people
 SHOWN_RUNS = 20  # earlier runs in the trend of a report
@@ -49,6 +52,8 @@ def write_report(folder: Path, report: RunReport, earlier: Sequence[RunReport]) 
     for_machines, page = (folder / name for name in REPORT_FILES)
     for_machines.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     page.write_text(render_report(report, earlier), encoding="utf-8")
+    facts = {name: getattr(report, name) for name in ("rows_read", "indexed", "merged", "quarantined")}
+    logger.info("report written", extra={**facts, "seconds": round(sum(report.seconds.values()), 1)})
     return page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from io import StringIO
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from crmsearch.cli import output
 from crmsearch.contract import InputReport, ReasonReport, RunReport
+from crmsearch.errors import JobError
 from tests.reports import REPORT as WHOLE
 
 REPORT = RunReport(
@@ -172,3 +174,26 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
             show(event)
     assert counted == [1], "documents are counted while they are written, and only then"
     assert "index" in terminal.getvalue()
+
+
+def test_stages_are_lines_of_the_log_where_that_is_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CRMSEARCH_LOG_FORMAT", "json")
+
+    def fail() -> None:
+        with output.stages() as show:
+            for stage in ("clean", "clean", "resolve"):
+                show({"stage": stage, "done": 1})
+            raise JobError("Wang Geheim")
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        with pytest.raises(JobError):
+            fail()
+    finally:
+        root.handlers[:], root.level = handlers, level
+    written = capsys.readouterr()
+    lines = [json.loads(line) for line in written.err.splitlines()]
+    assert [line.get("stage") for line in lines] == ["clean", "resolve", None]
+    assert lines[-1]["message"] == f"failed: {JobError.code}", "the code, not the text, which may hold what was read"
+    assert written.out == ""

@@ -63,6 +63,35 @@ def _run(use: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(used())
 
 
+def test_how_many_wait_is_told_at_every_change() -> None:
+    told: list[tuple[int, int]] = []
+
+    async def use() -> None:
+        trail = make_trail(Shelf(), watch=lambda waiting, lost: told.append((waiting, lost)))
+        _write(trail, "C1", "C2")
+        assert told == [(1, 0), (2, 0)]
+        await trail.start()
+        await _until(lambda: told[-1] == (0, 0))
+        await trail.stop()
+
+    _run(use)
+
+
+def test_events_that_are_lost_are_told() -> None:
+    told: list[tuple[int, int]] = []
+
+    async def use() -> None:
+        shelf = Shelf()
+        shelf.away = True
+        trail = make_trail(shelf, watch=lambda waiting, lost: told.append((waiting, lost)))
+        await trail.start()
+        _write(trail, "C1")
+        await trail.stop()
+        assert told[-1][1] == trail.lost > 0
+
+    _run(use)
+
+
 def test_events_are_written_in_their_order_between_an_anchor_and_a_last_word() -> None:
     shelf = Shelf()
 
