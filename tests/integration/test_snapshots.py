@@ -14,6 +14,7 @@ from crmsearch.errors import ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.snapshots import Snapshots, build_repository
+from crmsearch.keyfile import reference_key
 from crmsearch.loading import restore_customers
 from crmsearch.rights import Rights
 from crmsearch.settings import Settings
@@ -38,7 +39,7 @@ def local() -> Iterator[Settings]:
 @pytest.fixture
 def own(local: Settings, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Lifecycle, Snapshots]]:
     with own_prefix(local, request.node.name.partition("[")[0][-20:]) as (settings, lifecycle):
-        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch)
+        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch, reference_key(settings))
 
 
 def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
@@ -81,7 +82,9 @@ def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle,
     lifecycle._client.index(index=lifecycle.records(index).index, id=gone, document={"written_at": 1, "removed": False, "record": "{}"})
     lifecycle.promote(index)
     snapshots.create(index, NOW)
-    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch)).erase(gone, "test")
+    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings))).erase(
+        gone, "test"
+    )
     restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert documents_in(lifecycle, restored).keys() == set(left)
     assert not lifecycle._client.exists(index=lifecycle.records(restored).index, id=gone)
@@ -132,7 +135,7 @@ def test_another_contract_is_not_restored(own: tuple[Settings, Lifecycle, Snapsh
 )
 def test_places_that_cannot_be_used_are_named(own: tuple[Settings, Lifecycle, Snapshots], location: str, words: str) -> None:
     settings, lifecycle, _ = own
-    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location))
+    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location), reference_key(settings))
     with pytest.raises(ConfigError, match=words):
         snapshots.all()
 

@@ -27,6 +27,7 @@ from crmsearch.errors import BackendAuthError, BackendTlsError, BackendUnavailab
 from crmsearch.indexing.client import make_async_client, make_client, translated_errors
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import ROLES, Logins
+from crmsearch.keyfile import reference_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, rebuild_customers
 from crmsearch.node.certificates import make_certificates
 from crmsearch.processes import wait_until
@@ -116,7 +117,7 @@ def loaded(keyed: Callable[[str], Settings], key_files: Path, tmp_path_factory: 
 @pytest.fixture
 def job(loaded: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
     with make_client(loaded.elasticsearch) as client:
-        yield loaded, Lifecycle(client, loaded.elasticsearch)
+        yield loaded, Lifecycle(client, loaded.elasticsearch, reference_key(loaded))
 
 
 def test_the_api_answers_everything_with_its_own_key(loaded: Settings, keyed: Callable[[str], Settings]) -> None:

@@ -11,6 +11,7 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.erasure import Erasure
+from crmsearch.keyfile import reference_key
 from crmsearch.node import connection
 from crmsearch.rights import Rights
 from crmsearch.settings import from_env
@@ -20,9 +21,8 @@ __all__ = ["erase", "export", "lift"]
 
 def _make_rights() -> Rights:
     settings = connection(from_env())
-    return Rights(
-        settings, make_lifecycle(settings), make_run_store(settings), Erasure(make_client(settings.elasticsearch), settings.elasticsearch)
-    )
+    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
+    return Rights(settings, make_lifecycle(settings), make_run_store(settings), erasure)
 
 
 @click.command()
