@@ -15,10 +15,10 @@ from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.snapshots import Snapshots, build_repository
 from crmsearch.keyfile import reference_key
-from crmsearch.loading import restore_customers
+from crmsearch.loading import rebuild_customers, restore_customers
 from crmsearch.rights import Rights
-from crmsearch.settings import Settings
-from tests.documents import documents_in, own_prefix, put_documents, runs_of
+from crmsearch.settings import Secret, Settings
+from tests.documents import check_in_step, documents_in, own_prefix, put_documents, runs_of
 from tests.node_fixture import local_settings
 from tests.reports import REPORT
 
@@ -56,10 +56,26 @@ def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Setting
     assert lifecycle.live() == restored
     assert documents_in(lifecycle, lifecycle.alias) == before == {each["customer_id"]: each for each in CUSTOMERS}
     assert lifecycle._client.count(index=restored, query={"term": {"name_words": "王小明"}})["count"] == len(CUSTOMERS), "searchable too"
+    check_in_step(lifecycle)
     runs = runs_of(lifecycle)
     assert runs.get(REPORT.run_id) == REPORT
     assert [run.state for run in runs.page().runs if run.index == restored] == ["promoted"]
     assert not any(each.loading for each in lifecycle.generations())
+
+
+def test_what_analysts_saw_under_another_key_stays_away(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
+    settings, lifecycle, snapshots = own
+    index = put_documents(lifecycle, CUSTOMERS[:2])
+    lifecycle.promote(index)
+    snapshots.create(index, NOW)
+    other = msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, key=Secret("another key of tests")))
+    key = reference_key(other)
+    stranger = Lifecycle(lifecycle._client, other.elasticsearch, key)
+    restored = restore_customers(other, stranger, runs_of(stranger), Snapshots(lifecycle._client, other.elasticsearch, key), None)
+    assert documents_in(stranger, stranger.alias) == documents_in(lifecycle, index)
+    assert {each.index: each.analytics for each in stranger.generations()} == {restored: False, index: True}
+    rebuild_customers(stranger, runs_of(stranger), None)
+    check_in_step(stranger)
 
 
 def test_the_records_of_the_customers_come_back_with_them(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
@@ -87,6 +103,7 @@ def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle,
     )
     restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert documents_in(lifecycle, restored).keys() == set(left)
+    check_in_step(lifecycle)
     assert not lifecycle._client.exists(index=lifecycle.records(restored).index, id=gone)
 
 

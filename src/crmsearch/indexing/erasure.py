@@ -95,12 +95,11 @@ class Erasure:
             ConfigError: what analysts see of a generation is of another key, so that the customer cannot be found there; nothing went.
             BackendError: some are still there; done once more, it removes the rest.
         """
-        doomed: dict[str, Collection[str]] = {}
-        for index, found in held.customers.items():
-            doomed |= {index: found.keys(), **self._copies(index, found)}
+        doomed: dict[str, Collection[str]] = {index: found.keys() for index, found in held.customers.items()}
+        copies = [copy for index, found in held.customers.items() for copy in self._copies(index, found).items()]
         doomed |= {records_index(index): found.keys() for index, found in held.records.items()}
         doomed |= {self._writes: held.writes.keys()} if held.writes else {}
-        removed = {index: self._delete(index, names) for index, names in doomed.items()}
+        removed = {index: self._delete(index, names) for index, names in [*doomed.items(), *copies]}
         if any(self._read(index, names) for index, names in doomed.items()):
             raise BackendError("not everything could be removed; repeat the erasure")
         return removed
@@ -151,12 +150,19 @@ class Erasure:
             return bool(self._client.indices.exists(index=index))
 
     def _delete(self, index: str, names: Iterable[str]) -> int:
-        """Delete documents by id, those that nobody has refreshed too; returns how many there were."""
+        """Delete documents by id, those that nobody has refreshed too; returns how many there were.
+
+        Raises:
+            BackendError: some were not deleted.
+        """
         removed = 0
         with translated_errors():
             for some in chunks(names, _AT_ONCE):
                 answer = self._client.bulk(index=index, operations=[{"delete": {"_id": name}} for name in some])
-                removed += sum(item["delete"]["status"] == 200 for item in answer["items"])
+                outcomes = [item["delete"]["status"] for item in answer["items"]]
+                if not {200, 404}.issuperset(outcomes):
+                    raise BackendError("not everything could be removed; repeat the erasure")
+                removed += outcomes.count(200)
             self._client.indices.refresh(index=index)
         return removed
 

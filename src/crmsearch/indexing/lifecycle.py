@@ -363,13 +363,9 @@ class Lifecycle:
             return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
 
     def check_live(self) -> None:
-        """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it.
-
-        And ``ConfigError`` if what analysts see of it is of another key than this machine's, for no write could keep that in step.
-        """
+        """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
         if (generation := self._live_generation()) is not None:
             check_versions(generation.index, _versions(generation))
-            self.analytics(generation.index).mirror()
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
         """Fill a new generation with the customers of another and their records, and what analysts see of it.
