@@ -240,7 +240,7 @@ def test_a_wrong_count_is_not_promoted(
 ) -> None:
     live = lifecycle.live()
     finish = lifecycle.finish
-    monkeypatch.setattr(lifecycle, "finish", lambda index, expected, *rest: finish(index, expected + 1, *rest))
+    monkeypatch.setattr(lifecycle, "finish", lambda index, expected, *rest, **named: finish(index, expected + 1, *rest, **named))
     path = tmp_path / "input.csv"
     path.write_text("Name,City\nAda,Paris\n", encoding="utf-8")
     with pytest.raises(CountMismatchError, match="holds 1 documents, the job wrote 2"):

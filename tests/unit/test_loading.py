@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from crmsearch.contract import FieldContent, InputReport, RunReport
 from crmsearch.errors import BackendUnavailableError, ConfigError, CountMismatchError, JobError, LockLostError, TooManyRejectedError
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import analytics_index
 from crmsearch.indexing.runs import RunStore, RunSummary
 from crmsearch.keyfile import privacy_key
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_changes, load_customers, report_page
@@ -85,6 +87,9 @@ class RecordingLifecycle:
         assert loading
         self._step("create")
         return INDEX
+
+    def analytics(self, index: str) -> SimpleNamespace:
+        return SimpleNamespace(index=analytics_index("crm", index))
 
     def finish(
         self, index: str, expected_documents: int, contents: Sequence[FieldContent], expected_records: int | None, *, for_analysts: bool

@@ -11,7 +11,7 @@ from crmsearch.contract import FieldContent, RunReport
 from crmsearch.errors import CrmSearchError, JobError, NotFoundError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
-from crmsearch.indexing.names import analytics_index, records_index, run_of
+from crmsearch.indexing.names import records_index, run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.snapshots import Snapshots
 from crmsearch.jobs import run_ingest
@@ -150,8 +150,7 @@ def _load(
         runs.begin(run_id, began_at, index)
         quarantine = private_folder(settings.paths.state / "quarantine", run_id)
         arguments = [*options.arguments(), *run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
-        arguments += ["--records-index", records_index(index)]
-        arguments += ["--analytics-index", analytics_index(settings.elasticsearch.index_prefix, index)]
+        arguments += ["--records-index", records_index(index), "--analytics-index", lifecycle.analytics(index).index]
         with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
             report = runner(_with_privacy_key(settings), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
