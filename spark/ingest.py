@@ -5,9 +5,10 @@ A run that fails because too many rows were rejected has a report too, with its 
 ``crmsearch ingest`` and ``crmsearch clean`` start it; on a cluster ``spark-submit`` can, into an index made by ``crmsearch index create``:
 
     spark-submit --jars elasticsearch-spark-30_2.12-9.4.9.jar spark/ingest.py hdfs://host:9000/crm_data.csv --index crm-customers-… \\
-        --records-index crm-records-…
+        --records-index crm-records-… --analytics-index crm-customers-analytics-…
 
-Where Elasticsearch is and how to log in come from ``CRMSEARCH_ELASTICSEARCH_*`` variables, never from the command line.
+Where Elasticsearch is and how to log in come from ``CRMSEARCH_ELASTICSEARCH_*`` variables, never from the command line; and from
+``CRMSEARCH_PRIVACY_KEY`` what the references of analysts are made with.
 """
 
 import os

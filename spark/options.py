@@ -30,7 +30,8 @@ class NamedPath(msgspec.Struct, frozen=True):
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``index`` and ``out`` may be given together; without ``index`` nothing is sent to Elasticsearch.
 
-    ``records_index`` is where the records go that incremental loads resolve against. With ``rows_out``, a file of this machine, the run
+    ``records_index`` is where the records go that incremental loads resolve against, ``analytics_index`` where analysts see the customers
+    without their personal data. With ``rows_out``, a file of this machine, the run
     ends with the cleaning: the accepted rows are written there, and what they change is for the caller to find out.
 
     ``suppressions`` is a file of this machine that holds the marks of all who were erased; their rows are set aside unread.
@@ -43,6 +44,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     began_at: datetime
     index: str | None = None
     records_index: str | None = None
+    analytics_index: str | None = None
     rows_out: str | None = None
     out: str | None = None
     quarantine: str | None = None
@@ -73,6 +75,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
     parser.add_argument("--removed", action="append", default=[], metavar="[SYSTEM=]PATH", help="keys of records that are deleted")
     parser.add_argument("--index", help="existing index to write to; without it nothing is sent to Elasticsearch")
     parser.add_argument("--records-index", help="existing index of their records, which incremental loads need")
+    parser.add_argument("--analytics-index", help="existing index of the same customers for analysts; needs CRMSEARCH_PRIVACY_KEY")
     parser.add_argument("--rows-out", metavar="FILE", help="only clean, and write the accepted rows of customers here as JSON lines")
     parser.add_argument("--out", help="folder for customers/, quarantine/ and clusters/")
     parser.add_argument("--quarantine", help="folder for the rejected rows alone")
@@ -105,6 +108,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
         began_at=began_at,
         index=parsed.index,
         records_index=parsed.records_index,
+        analytics_index=parsed.analytics_index,
         rows_out=parsed.rows_out,
         out=parsed.out,
         quarantine=parsed.quarantine,

@@ -14,9 +14,10 @@ from crmsearch import __version__
 from crmsearch.cleaning.headers import PRESETS, HeaderMapping, Recognised, map_headers, recognise
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import InputKind, InputReport, RunReport
-from crmsearch.errors import InputError, InvalidRequestError, TooManyRejectedError
+from crmsearch.errors import ConfigError, InputError, InvalidRequestError, TooManyRejectedError
+from crmsearch.privacy.analytics import derive_reference_key
 from crmsearch.privacy.suppression import Suppressions
-from crmsearch.settings import Settings
+from crmsearch.settings import Secret, Settings
 from spark.clean import with_cleaned_records
 from spark.enrich import Enriched, enrich
 from spark.frames import kept
@@ -32,7 +33,15 @@ from spark.schemas import DOCUMENT_COLUMNS
 from spark.storage import reach, translated
 from spark.tally import Tally, as_reasons, check_balance, check_documents, measure_contents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
-from spark.write import QUARANTINE_COLUMNS, hand_over, records_to_elasticsearch, to_elasticsearch, to_files, write_quarantine
+from spark.write import (
+    QUARANTINE_COLUMNS,
+    analytics_to_elasticsearch,
+    hand_over,
+    records_to_elasticsearch,
+    to_elasticsearch,
+    to_files,
+    write_quarantine,
+)
 
 __all__ = ["run"]
 
@@ -54,18 +63,29 @@ def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: 
     """Carry out one run.
 
     Raises:
+        ConfigError: there is an index for analysts, and no key that their references are made with.
         InputError: a source cannot be used; nothing has been written.
         TooManyRejectedError: more rows of one kind are in quarantine than ``options.max_rejected`` allows; it bears what the report has
             until then.
         JobError: Elasticsearch refused documents, or the counts do not add up; the index must not be promoted.
     """
     options = _reached(spark, options, settings)
+    _reference_key(options, settings)
     with make_workspace(spark, settings) as workspace:
         with progress.stage("inspect", spark):
             inputs = [each for named in options.inputs for each in _inspect(spark, named, options, workspace)]
             if twice := [path for path, count in Counter(each.source.path for each in inputs).items() if count > 1]:
                 raise InputError(f"{', '.join(twice)}: named twice in one run")
         return _run(spark, inputs, options, settings, progress)
+
+
+def _reference_key(options: JobOptions, settings: Settings) -> Secret | None:
+    """What the references for analysts are made with, if there is an index for them."""
+    if options.analytics_index is None:
+        return None
+    if not settings.privacy.key:
+        raise ConfigError("--analytics-index needs CRMSEARCH_PRIVACY_KEY, which is that of every machine")
+    return derive_reference_key(settings.privacy.key)
 
 
 def _reached(spark: SparkSession, options: JobOptions, settings: Settings) -> JobOptions:
@@ -117,11 +137,16 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
     if options.out is not None:
         with progress.stage("write files", spark), translated(options.out):
             to_files(golden, _clusters(resolution.records, cleaned), rejected, options.out)
+    reference_key, refused = _reference_key(options, settings), list[Refusal]()
     if options.index is not None:
         with progress.stage("index", spark, documents=report.indexed):
-            refused = to_elasticsearch(golden, options.index, settings)
+            refused = to_elasticsearch(golden, options.index, settings, reference_key)
             if refused:
                 report = _without_refused(refused, report, golden, resolution.records, options)
+    if options.analytics_index is not None and reference_key is not None:
+        with progress.stage("analytics", spark):
+            taken = golden.where(~F.col("customer_id").isin([each.customer_id for each in refused]))
+            analytics_to_elasticsearch(taken, options.analytics_index, settings, reference_key)
     if options.records_index is not None:
         with progress.stage("records", spark):
             stored = with_stored_form(resolution.leaders, resolution.hot, int(options.began_at.timestamp() * 1000))

@@ -6,8 +6,9 @@ from pyspark.sql.types import StructType
 
 from crmsearch.cleaning.forms import FORMS
 from crmsearch.contract import FIELDS
+from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF
 
-__all__ = ["CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "INDEXED_ARROW", "SAMPLES"]
+__all__ = ["ANALYTICS_ARROW", "CLEANED", "CLEANED_ARROW", "DOCUMENT_COLUMNS", "FILLED_BITS", "INDEXED_ARROW", "SAMPLES"]
 
 _ARROW = {
     "keyword": pa.string(),
@@ -24,7 +25,10 @@ _DOCUMENT = [(field.name, pa.list_(_ARROW[field.type]) if field.many else _ARROW
 DOCUMENT_COLUMNS: tuple[str, ...] = tuple(FIELDS)
 
 # A document as it is indexed: with the forms that are for search alone, which the mapping leaves out of _source.
-INDEXED_ARROW = pa.schema([*_DOCUMENT, *((name, pa.string()) for name in FORMS)])
+INDEXED_ARROW = pa.schema([*_DOCUMENT, *((name, pa.string()) for name in (*FORMS, CUSTOMER_REF))])
+
+# The same customer as analysts see it.
+ANALYTICS_ARROW = pa.schema([(CUSTOMER_REF, pa.string()), *(column for column in _DOCUMENT if column[0] in ANALYTICS_FIELDS)])
 
 # Groups that a run computes by itself; no export carries them.
 _COMPUTED = {"commerce", "service", "marketing", "mined", "quality"}

@@ -15,19 +15,22 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from crmsearch.cleaning.forms import FORMS, search_forms
 from crmsearch.errors import BackendUnavailableError, JobError
+from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF, customer_ref
 from crmsearch.refusals import missing_privilege
-from crmsearch.settings import ElasticsearchSettings, Settings, SparkSettings
+from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings
 from spark.refused import Refusal, find_refused
-from spark.schemas import DOCUMENT_COLUMNS, INDEXED_ARROW
+from spark.schemas import ANALYTICS_ARROW, DOCUMENT_COLUMNS, INDEXED_ARROW
 from spark.truststore import trust_options
 
 __all__ = [
     "QUARANTINE_COLUMNS",
+    "analytics_to_elasticsearch",
     "connector_options",
     "hand_over",
     "records_to_elasticsearch",
     "to_elasticsearch",
     "to_files",
+    "with_references",
     "with_search_forms",
     "write_quarantine",
 ]
@@ -42,6 +45,7 @@ _FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in 
 _LONGEST_PAUSE_S = 10.0
 # What the id of a document is; that of a record is not among its fields.
 _CUSTOMERS = {"es.mapping.id": "customer_id"}
+_ANALYTICS = {"es.mapping.id": CUSTOMER_REF}
 _RECORDS = {"es.mapping.id": "record_id", "es.mapping.exclude": "record_id"}
 
 QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
@@ -83,8 +87,10 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
     return options
 
 
-def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> list[Refusal]:
+def to_elasticsearch(documents: DataFrame, index: str, settings: Settings, reference_key: Secret | None = None) -> list[Refusal]:
     """Bulk-index every document into ``index``, or fail; returns the few that Elasticsearch refuses for what they hold.
+
+    With a key they bear the references by which analysts speak of them.
 
     The connector itself sends those documents of a batch again that an overloaded Elasticsearch did not take. Where it refuses the whole
     request, or is away for a moment, all is written again after a pause: what is there already is replaced by the same.
@@ -94,9 +100,19 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings) -> li
     """
 
     def write(part: DataFrame) -> str | None:
-        return _save(with_search_forms(part), index, settings, _CUSTOMERS)
+        return _save(with_search_forms(part, reference_key), index, settings, _CUSTOMERS)
 
     return find_refused(documents, write) if write(documents) else []
+
+
+def analytics_to_elasticsearch(documents: DataFrame, index: str, settings: Settings, reference_key: Secret) -> None:
+    """Bulk-index what analysts see of every customer into the index beside that of the customers, or fail.
+
+    Raises:
+        JobError: as with the customers; also if a document is refused, since it holds nothing that was not taken there.
+    """
+    if _save(with_references(documents, reference_key), index, settings, _ANALYTICS):
+        raise JobError("Elasticsearch refused to index a customer for analysts, which is a defect of the mapping")
 
 
 def records_to_elasticsearch(records: DataFrame, index: str, settings: Settings) -> None:
@@ -139,18 +155,35 @@ def _save(documents: DataFrame, index: str, settings: Settings, mapping: dict[st
     return None
 
 
-def with_search_forms(documents: DataFrame) -> DataFrame:
+def with_search_forms(documents: DataFrame, reference_key: Secret | None = None) -> DataFrame:
     """Customers as they are indexed, with the forms that searches look up; computed last, since nothing else reads them."""
-    return documents.select(*DOCUMENT_COLUMNS).mapInArrow(_add_forms, from_arrow_schema(INDEXED_ARROW))
+
+    def add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            # Only what forms are made of becomes Python values.
+            rows = batch.select(_FORM_FIELDS).to_pylist()
+            found = [search_forms(row) for row in rows]
+            forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *forms, _references(batch, reference_key)], schema=INDEXED_ARROW)
+
+    return documents.select(*DOCUMENT_COLUMNS).mapInArrow(add_forms, from_arrow_schema(INDEXED_ARROW))
 
 
-def _add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        # Only what forms are made of becomes Python values.
-        rows = batch.select(_FORM_FIELDS).to_pylist()
-        found = [search_forms(row) for row in rows]
-        forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
-        yield pa.RecordBatch.from_arrays([*batch.columns, *forms], schema=INDEXED_ARROW)
+def with_references(documents: DataFrame, reference_key: Secret) -> DataFrame:
+    """Customers as analysts see them."""
+
+    def refer(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            shown = batch.select(list(ANALYTICS_FIELDS)).columns
+            yield pa.RecordBatch.from_arrays([_references(batch, reference_key), *shown], schema=ANALYTICS_ARROW)
+
+    return documents.select("customer_id", *ANALYTICS_FIELDS).mapInArrow(refer, from_arrow_schema(ANALYTICS_ARROW))
+
+
+def _references(batch: pa.RecordBatch, reference_key: Secret | None) -> pa.Array:
+    """The references of a batch of customers; nothing where there is no key."""
+    names = batch.column("customer_id").to_pylist()
+    return pa.array([reference_key and customer_ref(name, reference_key) for name in names], pa.string())
 
 
 def hand_over(accepted: DataFrame, path: str) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from crmsearch.cleaning.forms import search_forms
+from crmsearch.indexing.analytics import write_customers
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.indexing.names import records_index
+from crmsearch.indexing.names import analytics_alias, analytics_index, records_index
 from crmsearch.indexing.runs import RunStore
+from crmsearch.keyfile import reference_key
+from crmsearch.privacy.analytics import CUSTOMER_REF
 from crmsearch.settings import Settings
 
 BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,12 +27,13 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
     target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"{settings.elasticsearch.index_prefix}_{word}")
     settings = msgspec.structs.replace(settings, elasticsearch=target)
     with make_client(target) as client:
-        lifecycle = Lifecycle(client, target)
+        lifecycle = Lifecycle(client, target, reference_key(settings))
         try:
             yield settings, lifecycle
         finally:
-            for generation in lifecycle.generations():
-                client.indices.delete(index=f"{generation.index},{records_index(generation.index)}", ignore_unavailable=True)
+            for index in [generation.index for generation in lifecycle.generations()]:
+                beside = [records_index(index), analytics_index(target.index_prefix, index)]
+                client.indices.delete(index=[index, *beside], ignore_unavailable=True)
             state = ",".join(
                 f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "audit")
             )
@@ -45,14 +48,25 @@ def runs_of(lifecycle: Lifecycle) -> RunStore:
 def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], began_at: datetime = BEGAN_AT) -> str:
     """Make a generation of these documents, verified but not promoted; one without an id is numbered."""
     index = lifecycle.create(began_at)
-    operations: list[dict[str, Any]] = []
-    for number, given in enumerate(documents):
-        document = {"customer_id": f"N{number}", **given}
-        operations += [{"index": {"_id": document["customer_id"]}}, document | search_forms(document)]
-    if operations:
-        assert not lifecycle._client.bulk(index=index, operations=operations)["errors"]
-    lifecycle.finish(index, len(operations) // 2)
+    customers = {each["customer_id"]: each for each in ({"customer_id": f"N{number}", **given} for number, given in enumerate(documents))}
+    write_customers(lifecycle._client, index, lifecycle.analytics(index).mirror(), 1, customers.items())
+    lifecycle.finish(index, len(customers), for_analysts=True)
     return index
+
+
+def check_in_step(lifecycle: Lifecycle) -> None:
+    """Analysts see exactly the live customers, without their personal data, and each is found by its reference."""
+    client, prefix = lifecycle._client, lifecycle._settings.index_prefix
+    live, alias = str(lifecycle.live()), analytics_alias(prefix)
+    mirror = lifecycle.analytics(live).mirror()
+    assert mirror is not None
+    assert list(client.indices.get_alias(name=alias).body) == [mirror.index]
+    client.indices.refresh(index=[live, alias])
+    customers = documents_in(lifecycle, live)
+    hits = client.search(index=alias, size=10_000)["hits"]["hits"]
+    assert {hit["_id"]: hit["_source"] for hit in hits} == {mirror.ref(name): mirror.document(each) for name, each in customers.items()}
+    by_ref = client.search(index=live, size=10_000, source=False, docvalue_fields=[{"field": CUSTOMER_REF}])["hits"]["hits"]
+    assert {hit["_id"]: hit["fields"][CUSTOMER_REF] for hit in by_ref} == {name: [mirror.ref(name)] for name in customers}
 
 
 def documents_in(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:

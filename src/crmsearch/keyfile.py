@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from crmsearch.errors import ConfigError
+from crmsearch.privacy.analytics import derive_reference_key
 from crmsearch.settings import Secret, Settings
 
-__all__ = ["cursor_key", "privacy_key", "shared_key"]
+__all__ = ["cursor_key", "privacy_key", "reference_key", "shared_key"]
 
 MIN_KEY = 16  # characters; a shorter one could be found by trying
 
@@ -22,6 +23,11 @@ def cursor_key(settings: Settings) -> Secret:
 def privacy_key(settings: Settings) -> Secret:
     """What the marks of erased people are made with: ``CRMSEARCH_PRIVACY_KEY``, else the machine's own key; raises as ``shared_key``."""
     return _given_or_shared(settings.privacy.key, "CRMSEARCH_PRIVACY_KEY", settings.paths.state / "privacy.key")
+
+
+def reference_key(settings: Settings) -> Secret:
+    """What the references of customers are made with, which analysts see in the place of ids; raises as ``shared_key``."""
+    return derive_reference_key(privacy_key(settings))
 
 
 def _given_or_shared(given: Secret, variable: str, path: Path) -> Secret:

@@ -232,8 +232,8 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[
         Secret,
         Meta(
-            description="What the marks of erased people are made with, 16 characters or more; never changed, and on all machines the "
-            "same. When empty, one is made and kept"
+            description="What the marks of erased people and the references of analysts are made with, 16 characters or more; never "
+            "changed, and on all machines the same. When empty, one is made and kept"
         ),
     ] = Secret()
     retention: Annotated[

@@ -7,6 +7,7 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
+from crmsearch.keyfile import reference_key
 from crmsearch.loading import IngestOptions, load_customers
 from crmsearch.sample import SampleReport
 from crmsearch.settings import Settings
@@ -24,7 +25,8 @@ def measure_ingest(settings: Settings, sample: SampleReport) -> dict[str, Any]:
     )
     with make_client(settings.elasticsearch) as client, peak_memory() as peak:
         began = time.perf_counter()
-        report = load_customers(settings, Lifecycle(client, settings.elasticsearch), RunStore(client, settings.elasticsearch), options)
+        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        report = load_customers(settings, lifecycle, RunStore(client, settings.elasticsearch), options)
         spent_s = time.perf_counter() - began
     return {
         "rows": report.rows_read,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from crmsearch.cleaning.headers import map_headers
 from crmsearch.cleaning.record import RecordContext, clean_record
 from crmsearch.errors import ConflictError, CountMismatchError, IndexNotReadyError, InvalidRequestError
-from crmsearch.indexing import changes, records
+from crmsearch.indexing import analytics, changes, records
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.resolution.rows import group_rows
@@ -176,19 +176,24 @@ def test_a_run_that_dies_between_writes_is_made_whole_by_the_same_input(
     whole.apply(*changed)
     done = 0
 
-    def write(client: Any, index: str, version: int, documents: Iterable[tuple[str, Row]], deleted: Sequence[str] = ()) -> None:
-        nonlocal done
-        documents = list(documents)
-        done += 1
-        if done > writes:
-            # Every second document of what is being written, and no deletion.
-            real(client, index, version, documents[::2])
-            raise KeyboardInterrupt
-        real(client, index, version, documents, deleted)
+    def dying(real: Callable[..., None], where: int) -> Callable[..., None]:
+        """The same, of which the documents are the argument of that number, but for what is to be cut short."""
 
-    real = records.write_documents
+        def write(*given: Any) -> None:
+            nonlocal done
+            documents = list(given[where])
+            done += 1
+            if done > writes:
+                # Every second document of what is being written, and no deletion.
+                real(*given[:where], documents[::2])
+                raise KeyboardInterrupt
+            real(*given[:where], documents, *given[where + 1 :])
+
+        return write
+
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "write_documents", write)
+        patch.setattr(changes, "write_customers", dying(analytics.write_customers, 4))
+        patch.setattr(changes, "write_documents", dying(records.write_documents, 3))
         if writes < 3:
             with pytest.raises(KeyboardInterrupt):
                 base.apply(*changed)
@@ -198,6 +203,10 @@ def test_a_run_that_dies_between_writes_is_made_whole_by_the_same_input(
     base.apply(*changed)
     assert base.found() == whole.found()
     assert base.kept() == whole.kept()
+    mirror = base.lifecycle.analytics(base.index).mirror()
+    assert mirror is not None
+    copies = base.lifecycle._client.search(index=mirror.index, size=10_000, source=False)["hits"]["hits"]
+    assert {hit["_id"] for hit in copies} == {mirror.ref(name) for name in base.found()}
 
 
 def test_figures_follow_the_customers(base: Base) -> None:

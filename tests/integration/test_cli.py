@@ -22,7 +22,7 @@ import pytest
 from crmsearch import cli
 from crmsearch.background import running_api
 from crmsearch.cleaning.forms import search_forms
-from crmsearch.indexing.names import run_of
+from crmsearch.indexing.names import analytics_index, run_of
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.settings import Secret, Settings, child_environment
 from tests.conftest import SAMPLE_ROWS, Loaded
@@ -99,6 +99,7 @@ def test_doctor_tells_what_is_there(crmsearch: Crmsearch, loaded: Loaded) -> Non
     assert answer.returncode == (0 if all(each["ok"] for each in checks.values()) else 1)
     assert checks["Elasticsearch"]["ok"]
     assert checks["customer index"]["detail"] == f"{loaded.report.indexed:,} customers"
+    assert checks["analysts' index"]["detail"] == analytics_index(loaded.settings.elasticsearch.index_prefix, str(loaded.report.index))
     password = str(loaded.settings.elasticsearch.password)
     assert not password or password not in answer.stdout
     assert "customer index" in crmsearch("doctor").stdout
@@ -215,6 +216,12 @@ def test_generations_are_moved_from_the_command_line(node_settings: Settings, tm
         assert _run(settings, "index", "promote", index, "--report", report(1)).returncode == 0
         assert lifecycle.live() == index
         assert states() == {index: "promoted", old: None}
+        listed = json.loads(_run(settings, "index", "list", "--json").stdout)
+        assert {each["index"]: each["analytics"] for each in listed} == {index: False, old: True}, "the job wrote nothing for analysts"
+        assert "crmsearch index rebuild" in " ".join(_run(settings, "index", "list").stdout.split())
+        told = {each["name"]: each for each in json.loads(_run(settings, "doctor", "--json").stdout)["checks"]}
+        assert not told["analysts' index"]["ok"]
+        assert "crmsearch index rebuild" in told["analysts' index"]["detail"]
         rolled = _run(settings, "index", "rollback")
         assert (rolled.returncode, lifecycle.live()) == (0, old)
         assert old in rolled.stderr

@@ -130,6 +130,7 @@ def test_look_up_by_all_that_names_somebody(http: httpx.Client) -> None:
         "ids": ["nobody", "WANG"],
         "emails": ["müller@example.com", "not an address"],
         "phones": ["+44 20 7946 0018", "5"],
+        "refs": [],
     }
 
 
@@ -144,7 +145,7 @@ def test_five_hundred_at_once(http: httpx.Client) -> None:
 
 
 def test_nothing_asked_is_nothing_found(http: httpx.Client) -> None:
-    nothing: dict[str, list[str]] = {"ids": [], "emails": [], "phones": []}
+    nothing: dict[str, list[str]] = {"ids": [], "emails": [], "phones": [], "refs": []}
     assert http.post("/v1/customers/lookup", json={}).json() == {"customers": [], "not_found": nothing}
 
 

@@ -30,6 +30,7 @@ from crmsearch.errors import (
 from crmsearch.indexing.client import make_client, translated_errors
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.jobs import run_ingest
+from crmsearch.keyfile import reference_key
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers
 from crmsearch.settings import Secret, Settings
 from tests.conftest import SAMPLE_ROWS, Loaded
@@ -211,7 +212,7 @@ def test_a_load_of_which_elasticsearch_refuses_all_fails_without_showing_any(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     client = make_client(loaded.settings.elasticsearch)
-    broken = Lifecycle(client, loaded.settings.elasticsearch)
+    broken = Lifecycle(client, loaded.settings.elasticsearch, reference_key(loaded.settings))
     live, generations = broken.live(), [each.index for each in broken.generations()]
     create = broken.create
 
@@ -239,7 +240,7 @@ def test_a_wrong_count_is_not_promoted(
 ) -> None:
     live = lifecycle.live()
     finish = lifecycle.finish
-    monkeypatch.setattr(lifecycle, "finish", lambda index, expected, *rest: finish(index, expected + 1, *rest))
+    monkeypatch.setattr(lifecycle, "finish", lambda index, expected, *rest, **named: finish(index, expected + 1, *rest, **named))
     path = tmp_path / "input.csv"
     path.write_text("Name,City\nAda,Paris\n", encoding="utf-8")
     with pytest.raises(CountMismatchError, match="holds 1 documents, the job wrote 2"):
@@ -261,7 +262,7 @@ def _elsewhere(settings: Settings, **given: object) -> Settings:
 def test_a_node_that_is_down_or_refuses(loaded: Loaded, given: dict[str, object], error: type[CrmSearchError]) -> None:
     settings = _elsewhere(loaded.settings, **given)
     client = make_client(settings.elasticsearch)
-    lifecycle = Lifecycle(client, settings.elasticsearch)
+    lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
     with pytest.raises(error) as caught:
         load_customers(settings, lifecycle, runs_of(lifecycle), _options(loaded.sample / "customers.csv"))
     assert caught.value.exit_code == 4

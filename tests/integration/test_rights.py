@@ -21,7 +21,7 @@ from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import privacy_key
+from crmsearch.keyfile import privacy_key, reference_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers
 from crmsearch.rights import Rights
 from crmsearch.search.service import ElasticsearchBackend
@@ -69,7 +69,9 @@ def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory, ru
     folder = tmp_path_factory.mktemp("rights")
     at_home = msgspec.structs.replace(node_settings, paths=msgspec.structs.replace(node_settings.paths, state_dir=str(folder / "state")))
     with own_prefix(at_home, "rights") as (settings, lifecycle):
-        rights = Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch))
+        rights = Rights(
+            settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings))
+        )
         installation = Installation(settings, lifecycle, rights, folder)
         installation.load(runner, ADA + OTHERS)
         # A row that is cut wrongly: nobody knows its columns, but it bears her address.
@@ -81,7 +83,7 @@ def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory, ru
 def api(loaded: Installation) -> Iterator[Api]:
     target = loaded.settings.elasticsearch
     client = make_async_client(target)
-    writes = WriteStore(client, target, SuppressionReader(client, target, privacy_key(loaded.settings)))
+    writes = WriteStore(client, target, SuppressionReader(client, target, privacy_key(loaded.settings)), reference_key(loaded.settings))
     app = create_app(ElasticsearchBackend(client, target.index_prefix, 30.0), writes=writes, rights=loaded.rights)
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
@@ -149,4 +151,4 @@ def test_a_merged_record_is_no_customer(node_settings: Settings) -> None:
             put_documents(lifecycle, [{"customer_id": "A", "name": "Ada", "source_records": ["A", "B"]}], datetime(2026, 1, 2, tzinfo=UTC))
         )
         with pytest.raises(NotFoundError, match="merged record"):
-            Erasure(lifecycle._client, settings.elasticsearch).find("B")
+            Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings)).find("B")

@@ -14,10 +14,11 @@ from crmsearch.errors import ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.snapshots import Snapshots, build_repository
-from crmsearch.loading import restore_customers
+from crmsearch.keyfile import reference_key
+from crmsearch.loading import rebuild_customers, restore_customers
 from crmsearch.rights import Rights
-from crmsearch.settings import Settings
-from tests.documents import documents_in, own_prefix, put_documents, runs_of
+from crmsearch.settings import Secret, Settings
+from tests.documents import check_in_step, documents_in, own_prefix, put_documents, runs_of
 from tests.node_fixture import local_settings
 from tests.reports import REPORT
 
@@ -38,7 +39,7 @@ def local() -> Iterator[Settings]:
 @pytest.fixture
 def own(local: Settings, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Lifecycle, Snapshots]]:
     with own_prefix(local, request.node.name.partition("[")[0][-20:]) as (settings, lifecycle):
-        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch)
+        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch, reference_key(settings))
 
 
 def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
@@ -55,10 +56,26 @@ def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Setting
     assert lifecycle.live() == restored
     assert documents_in(lifecycle, lifecycle.alias) == before == {each["customer_id"]: each for each in CUSTOMERS}
     assert lifecycle._client.count(index=restored, query={"term": {"name_words": "王小明"}})["count"] == len(CUSTOMERS), "searchable too"
+    check_in_step(lifecycle)
     runs = runs_of(lifecycle)
     assert runs.get(REPORT.run_id) == REPORT
     assert [run.state for run in runs.page().runs if run.index == restored] == ["promoted"]
     assert not any(each.loading for each in lifecycle.generations())
+
+
+def test_what_analysts_saw_under_another_key_stays_away(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
+    settings, lifecycle, snapshots = own
+    index = put_documents(lifecycle, CUSTOMERS[:2])
+    lifecycle.promote(index)
+    snapshots.create(index, NOW)
+    other = msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, key=Secret("another key of tests")))
+    key = reference_key(other)
+    stranger = Lifecycle(lifecycle._client, other.elasticsearch, key)
+    restored = restore_customers(other, stranger, runs_of(stranger), Snapshots(lifecycle._client, other.elasticsearch, key), None)
+    assert documents_in(stranger, stranger.alias) == documents_in(lifecycle, index)
+    assert {each.index: each.analytics for each in stranger.generations()} == {restored: False, index: True}
+    rebuild_customers(stranger, runs_of(stranger), None)
+    check_in_step(stranger)
 
 
 def test_the_records_of_the_customers_come_back_with_them(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
@@ -81,9 +98,12 @@ def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle,
     lifecycle._client.index(index=lifecycle.records(index).index, id=gone, document={"written_at": 1, "removed": False, "record": "{}"})
     lifecycle.promote(index)
     snapshots.create(index, NOW)
-    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch)).erase(gone, "test")
+    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings))).erase(
+        gone, "test"
+    )
     restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
     assert documents_in(lifecycle, restored).keys() == set(left)
+    check_in_step(lifecycle)
     assert not lifecycle._client.exists(index=lifecycle.records(restored).index, id=gone)
 
 
@@ -132,7 +152,7 @@ def test_another_contract_is_not_restored(own: tuple[Settings, Lifecycle, Snapsh
 )
 def test_places_that_cannot_be_used_are_named(own: tuple[Settings, Lifecycle, Snapshots], location: str, words: str) -> None:
     settings, lifecycle, _ = own
-    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location))
+    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location), reference_key(settings))
     with pytest.raises(ConfigError, match=words):
         snapshots.all()
 

@@ -21,10 +21,11 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import writes_index
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
+from crmsearch.keyfile import reference_key
 from crmsearch.resolution.rows import group_rows
 from crmsearch.search.service import ElasticsearchBackend
-from crmsearch.settings import ElasticsearchSettings, Secret, Settings
-from tests.documents import documents_in, own_prefix, put_documents
+from crmsearch.settings import Secret, Settings
+from tests.documents import check_in_step, documents_in, own_prefix, put_documents
 
 Api = TestClient[Litestar]
 ADA = {
@@ -40,8 +41,8 @@ KEY = Secret("a key of these tests")
 FEBRUARY, MARCH = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def store_of(client: AsyncElasticsearch, settings: ElasticsearchSettings) -> WriteStore:
-    return WriteStore(client, settings, SuppressionReader(client, settings, KEY))
+def store_of(client: AsyncElasticsearch, settings: Settings) -> WriteStore:
+    return WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, KEY), reference_key(settings))
 
 
 @pytest.fixture
@@ -53,9 +54,9 @@ def own(node_settings: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
 
 @pytest.fixture
 def api(own: tuple[Settings, Lifecycle]) -> Iterator[Api]:
-    settings = own[0].elasticsearch
-    client = make_async_client(settings)
-    app = create_app(ElasticsearchBackend(client, settings.index_prefix, 30.0), writes=store_of(client, settings))
+    settings = own[0]
+    client = make_async_client(settings.elasticsearch)
+    app = create_app(ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
         yield api
@@ -166,9 +167,7 @@ def test_many_writers_of_one_customer_leave_one_whole_document(api: Api, own: tu
 def test_before_the_first_load_there_is_nothing_to_write_to(node_settings: Settings) -> None:
     with own_prefix(node_settings, "unwritten") as (settings, _):
         client = make_async_client(settings.elasticsearch)
-        app = create_app(
-            ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings.elasticsearch)
-        )
+        app = create_app(ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings))
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
             for answer in (api.put("/v1/customers/C1", json={"name": "Ada"}), api.get("/v1/customers/C1")):
@@ -243,7 +242,7 @@ def test_no_write_is_lost_while_generations_are_promoted(api: Api, own: tuple[Se
     async def write_many() -> None:
         client = make_async_client(settings.elasticsearch)
         try:
-            store = store_of(client, settings.elasticsearch)
+            store = store_of(client, settings)
             for number in range(120):
                 await store.write({"C1": {"name": f"Name {number}"}, f"N{number}": {"name": f"New {number}"}}, refresh=False)
         finally:
@@ -260,3 +259,4 @@ def test_no_write_is_lost_while_generations_are_promoted(api: Api, own: tuple[Se
     assert api.get("/v1/customers/C1").json()["name"] == "Name 119"
     assert {api.get(f"/v1/customers/N{number}").json().get("name") for number in range(120)} == {f"New {number}" for number in range(120)}
     assert day >= 4
+    check_in_step(lifecycle)

@@ -15,16 +15,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.contract import FieldContent, RunReport
+from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.keyfile import reference_key
 from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.settings import Settings, child_environment, from_env
 from tests.documents import documents_in, runs_of
@@ -119,16 +121,15 @@ def make_base(version: int) -> list[dict[str, Any]]:
 
 def version_writer(client: Elasticsearch, version: int) -> Runner:
     """What stands in the place of the Spark job: the documents of one version, in small batches."""
-    documents = [document | search_forms(document) for document in make_base(version)]
 
     def write(settings: Settings, arguments: Sequence[str], on_event: Callable[[dict[str, Any]], None]) -> RunReport:
-        index, run_id = (arguments[list(arguments).index(name) + 1] for name in ("--index", "--run-id"))
+        given = dict(pairwise(arguments))
+        index, run_id = given["--index"], given["--run-id"]
+        mirror = Mirror(given["--analytics-index"], reference_key(settings))
+        customers = [(each["customer_id"], each) for each in make_base(version)]
         on_event({"stage": "index"})
         for at in range(0, CUSTOMERS, BATCH):
-            operations: list[dict[str, Any]] = []
-            for document in documents[at : at + BATCH]:
-                operations += [{"index": {"_id": document["customer_id"]}}, document]
-            assert not client.bulk(index=index, operations=operations)["errors"]
+            write_customers(client, index, mirror, version, customers[at : at + BATCH])
         contents = [FieldContent(field="name", filled=CUSTOMERS), FieldContent(field="age", filled=CUSTOMERS, total=version * CUSTOMERS)]
         return RunReport(
             run_id=run_id,
@@ -152,7 +153,7 @@ def version_writer(client: Elasticsearch, version: int) -> Runner:
 def _load(settings: Settings, version: int, out: IO[str]) -> None:
     """What the process does that is killed: a whole load, but for Spark."""
     with make_client(settings.elasticsearch) as client:
-        lifecycle = Lifecycle(client, settings.elasticsearch)
+        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
         out.write(f"{BEGUN}\n")
         out.flush()
         load_customers(settings, lifecycle, runs_of(lifecycle), IngestOptions(paths=("none",)), runner=version_writer(client, version))

@@ -15,14 +15,15 @@ from pyspark.sql.types import StructType
 
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
+from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF, analytics_document, customer_ref, derive_reference_key
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, from_env
 from spark import pipeline
-from spark.options import JobOptions, NamedPath
+from spark.options import JobOptions, NamedPath, parse_arguments
 from spark.pipeline import run
 from spark.progress import Progress
 from spark.resolve import Resolution, resolve
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
-from spark.write import connector_options, to_elasticsearch, with_search_forms
+from spark.write import connector_options, to_elasticsearch, with_references, with_search_forms
 
 SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rome\nn/a,n/a,Rome\nshort\n"
 
@@ -57,6 +58,26 @@ def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> N
     (row,) = with_search_forms(_documents(spark, document)).collect()
     known = {name: value for name, value in row.asDict(recursive=True).items() if value is not None}
     assert known == document | search_forms(document)
+
+
+def test_documents_bear_references_and_analysts_get_theirs(spark: SparkSession) -> None:
+    key = derive_reference_key(Secret("a key of these tests"))
+    document = {"customer_id": "C1", "name": "曾小明", "age": 30, "tags": ["vip"], "location": {"lat": 1.0, "lon": 2.0}, "notes": "x"}
+    documents = _documents(spark, document)
+    (row,) = with_search_forms(documents, key).collect()
+    assert row[CUSTOMER_REF] == customer_ref("C1", key)
+    (row,) = with_references(documents, key).collect()
+    assert list(row.asDict()) == [CUSTOMER_REF, *ANALYTICS_FIELDS]
+    known = {name: value for name, value in row.asDict(recursive=True).items() if value is not None}
+    assert known == analytics_document(document, key)
+    assert known.keys() == {"customer_ref", "age", "tags"}
+
+
+def test_no_copies_for_analysts_without_the_key_of_their_references(spark: SparkSession) -> None:
+    options, _ = parse_arguments(["customers.csv", "--index", "crm-customers-1", "--analytics-index", "crm-customers-analytics-1"])
+    assert options.analytics_index == "crm-customers-analytics-1"
+    with pytest.raises(ConfigError, match="CRMSEARCH_PRIVACY_KEY"):
+        run(spark, options, Settings(), Progress(machine=False))
 
 
 def test_writing_is_by_id_into_an_index_that_is_there() -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from crmsearch.cleaning.forms import FORMS
 from crmsearch.contract import FIELDS, Customer
-from crmsearch.indexing.mappings import VERSIONS, build_customers_body, load_customers_body
+from crmsearch.indexing.mappings import CUSTOMER_REF, VERSIONS, build_customers_body, load_customers_body
 from crmsearch.search.facet_request import MAX_RANGES
 from crmsearch.search.facets import FACET_SIZE, MAX_BINS
 from crmsearch.search.lookup import MAX_FOUND
@@ -36,7 +36,7 @@ def test_struct_has_the_fields_of_the_catalogue() -> None:
 def test_mapping_has_the_fields_of_the_catalogue_and_the_helpers() -> None:
     body = load_customers_body()
     properties: dict[str, Any] = body["mappings"]["properties"]
-    assert set(properties) == {*FIELDS, *FORMS}
+    assert set(properties) == {*FIELDS, *FORMS, CUSTOMER_REF}
     for name, field in FIELDS.items():
         assert properties[name]["type"] == field.type, name
         if field.type == "text" and (field.facet or field.sortable or field.filterable):
@@ -47,7 +47,7 @@ def test_mapping_is_strict_versioned_and_keeps_helpers_out_of_the_source() -> No
     mappings = load_customers_body()["mappings"]
     assert mappings["dynamic"] == "strict"
     assert mappings["_meta"] == VERSIONS
-    assert mappings["_source"]["excludes"] == list(FORMS)
+    assert mappings["_source"]["excludes"] == [*FORMS, CUSTOMER_REF]
 
 
 def test_an_index_being_loaded_has_neither_replicas_nor_refresh() -> None:

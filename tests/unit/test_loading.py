@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -18,7 +19,9 @@ from crmsearch.contract import FieldContent, InputReport, RunReport
 from crmsearch.errors import BackendUnavailableError, ConfigError, CountMismatchError, JobError, LockLostError, TooManyRejectedError
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import analytics_index
 from crmsearch.indexing.runs import RunStore, RunSummary
+from crmsearch.keyfile import privacy_key
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_changes, load_customers, report_page
 from crmsearch.resolution.rows import Group
 from crmsearch.settings import PathSettings, Secret, Settings
@@ -85,8 +88,14 @@ class RecordingLifecycle:
         self._step("create")
         return INDEX
 
-    def finish(self, index: str, expected_documents: int, contents: Sequence[FieldContent], expected_records: int | None = None) -> None:
+    def analytics(self, index: str) -> SimpleNamespace:
+        return SimpleNamespace(index=analytics_index("crm", index))
+
+    def finish(
+        self, index: str, expected_documents: int, contents: Sequence[FieldContent], expected_records: int | None, *, for_analysts: bool
+    ) -> None:
         assert contents is REPORT.contents
+        assert for_analysts
         self._step("finish", index, expected_documents, expected_records)
 
     def changeable(self) -> str:
@@ -147,14 +156,15 @@ class RecordingRuns:
 
 
 class Job:
-    """Stands for the Spark job: notes its arguments, and answers or fails."""
+    """Stands for the Spark job: notes its arguments and settings, and answers or fails."""
 
     def __init__(self, outcome: RunReport | BaseException = REPORT) -> None:
         self.outcome = outcome
         self.arguments: list[str] = []
+        self.settings = Settings()
 
-    def __call__(self, _: Settings, arguments: Sequence[str], on_event: Any) -> RunReport:
-        self.arguments = list(arguments)
+    def __call__(self, settings: Settings, arguments: Sequence[str], on_event: Any) -> RunReport:
+        self.arguments, self.settings = list(arguments), settings
         for stage in ("clean", "index", "index"):
             on_event({"stage": stage})
         if isinstance(self.outcome, BaseException):
@@ -186,6 +196,9 @@ def test_a_load_is_made_verified_promoted_and_tidied_up_after(settings: Settings
     given = dict(zip(job.arguments, job.arguments[1:], strict=False))
     assert given["--index"] == INDEX
     assert given["--records-index"] == "crm-records-20261123t101500z"
+    assert given["--analytics-index"] == "crm-customers-analytics-20261123t101500z"
+    assert job.settings.privacy.key == privacy_key(settings), "made at first use, and told to the job in its environment"
+    assert privacy_key(settings) not in job.arguments
     folder = tmp_path / "state" / "quarantine" / "20261123t101500z"
     assert given["--quarantine"] == folder.as_uri()
     assert folder.is_dir()

@@ -48,7 +48,7 @@ from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import cursor_key, privacy_key
+from crmsearch.keyfile import cursor_key, privacy_key, reference_key
 from crmsearch.logs import configure_logging
 from crmsearch.rights import Rights
 from crmsearch.search.cursor import Cursors
@@ -198,14 +198,17 @@ def create_app_from_env() -> Litestar:
     client, slow_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     # Tries anew would each take up to the timeout, and here nothing bounds them together.
     runs = RunStore(slow_client.options(max_retries=0), settings.elasticsearch)
-    erasure, lifecycle = Erasure(slow_client, settings.elasticsearch), Lifecycle(slow_client, settings.elasticsearch)
+    references = reference_key(settings)
+    erasure = Erasure(slow_client, settings.elasticsearch, references)
+    lifecycle = Lifecycle(slow_client, settings.elasticsearch, references)
+    suppressions = SuppressionReader(client, settings.elasticsearch, privacy_key(settings))
     buckets = Buckets(settings.paths.state / "api" / "limits.sqlite")
     app = create_app(
         ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         runs,
         SegmentStore(client, settings.elasticsearch),
-        WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, privacy_key(settings))),
+        WriteStore(client, settings.elasticsearch, suppressions, references),
         KeyReader(client, settings.elasticsearch),
         Rights(settings, lifecycle, runs, erasure),
         trail=AuditTrail(client, settings.elasticsearch, watch=note_audit),

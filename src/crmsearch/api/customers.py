@@ -84,8 +84,8 @@ async def suggest_customers_by_url(
 
 @post("/lookup", operation_id="LookUpCustomers", opt={"audit": "lookup"}, status_code=200)
 async def look_up_customers(data: JSONBody[LookupRequest], service: Service, disclosed: Disclosed, spend: Spend) -> LookupResponse:
-    """Customers by id, e-mail (any case) and phone (any notation), at most 500 values; which of them nobody has is said."""
-    spend(LOOKED_UP * sum(len(values) for values in (data.ids, data.emails, data.phones)))
+    """Customers by id, e-mail (any case), phone (any notation) and analysts' reference, at most 500 values; which nobody has is said."""
+    spend(LOOKED_UP * sum(len(values) for values in (data.ids, data.emails, data.phones, data.refs)))
     answer = await service.lookup(data)
     disclosed.note([each.customer_id for each in answer.customers], data)
     return answer

@@ -16,10 +16,11 @@ from crmsearch.background import running_api
 from crmsearch.cli.output import json_option, print_json, print_table, words
 from crmsearch.errors import ConfigError, CrmSearchError
 from crmsearch.indexing.client import make_async_client, make_client
+from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import Logins
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
-from crmsearch.keyfile import cursor_key
+from crmsearch.keyfile import cursor_key, reference_key
 from crmsearch.node import connection
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
@@ -152,6 +153,7 @@ def doctor(as_json: bool) -> None:
     check("certificate", lambda: _certificate_state(connected()))
     check("privileges", lambda: _privileges_state(connected()))
     check("customer index", lambda: _index_state(connected()))
+    check("analysts' index", lambda: _analytics_state(connected()))
     api = running_api(settings)
     checks.append(("API", True, api.url if api else "not running in the background; `crmsearch up` starts it"))
     folder = next(path for path in (settings.paths.state, *settings.paths.state.parents) if path.exists())
@@ -193,6 +195,18 @@ def _privileges_state(settings: Settings) -> str:
     if not parts:
         raise ConfigError("the login may do what no part needs; make keys with `crmsearch keys bootstrap`")
     return f"enough for {', '.join(parts)}"
+
+
+def _analytics_state(settings: Settings) -> str:
+    with make_client(settings.elasticsearch) as client:
+        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        live = lifecycle.live()
+        if live is None:
+            return "none yet; a full load makes it"
+        mirror = lifecycle.analytics(live).mirror()
+    if mirror is None:
+        raise ConfigError("none: an older crmsearch, or a job without --analytics-index, made the customers; run `crmsearch index rebuild`")
+    return mirror.index
 
 
 def _index_state(settings: Settings) -> str:

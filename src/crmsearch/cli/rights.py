@@ -11,6 +11,7 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.erasure import Erasure
+from crmsearch.keyfile import reference_key
 from crmsearch.node import connection
 from crmsearch.retention import MOST, Retention, parse_rules
 from crmsearch.rights import Rights
@@ -21,9 +22,8 @@ __all__ = ["erase", "export", "lift", "purge"]
 
 def _make_rights() -> Rights:
     settings = connection(from_env())
-    return Rights(
-        settings, make_lifecycle(settings), make_run_store(settings), Erasure(make_client(settings.elasticsearch), settings.elasticsearch)
-    )
+    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
+    return Rights(settings, make_lifecycle(settings), make_run_store(settings), erasure)
 
 
 @click.command()
@@ -116,7 +116,7 @@ def purge(rules: tuple[str, ...], most: float, dry_run: bool, yes: bool, as_json
     wanted = parse_rules(";".join(rules) or settings.privacy.retention)
     if not wanted and not settings.privacy.quarantine_days:
         raise ConfigError("there is no rule of retention; set CRMSEARCH_PRIVACY_RETENTION, or name one by --rule")
-    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch)
+    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
     retention = Retention(settings, make_lifecycle(settings), make_run_store(settings), erasure)
     if dry_run or not yes:
         due = retention.due(wanted)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConflictError
+from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents, write_documents
 from crmsearch.indexing.writes import newest_writes
@@ -67,7 +67,13 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 def apply_changes(
-    client: Elasticsearch, store: RecordStore, customers_index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str
+    client: Elasticsearch,
+    store: RecordStore,
+    customers_index: str,
+    mirror: Mirror | None,
+    groups: Mapping[str, Group],
+    run_id: str,
+    indexed_at: str,
 ) -> Applied:
     """Resolve the records at hand against those of the base, write what has changed, and make it visible.
 
@@ -77,6 +83,7 @@ def apply_changes(
         client: of Elasticsearch.
         store: the records of the live generation.
         customers_index: the live generation.
+        mirror: its copies for analysts, if it has any.
         groups: the records at hand, by id.
         run_id: name of the run, for the documents.
         indexed_at: ISO time of the run, for the documents.
@@ -90,8 +97,8 @@ def apply_changes(
         for _ in range(_TRIES - 1):
             # What was written is whole; the rest is resolved anew, on what somebody else has written.
             with suppress(ConflictError):
-                return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
-        return _Changes(client, store, customers_index, run_id, indexed_at).apply(portion)
+                return _Changes(client, store, customers_index, mirror, run_id, indexed_at).apply(portion)
+        return _Changes(client, store, customers_index, mirror, run_id, indexed_at).apply(portion)
 
     names = list(groups)
     # Nothing at hand is a portion too: it says how many customers there are.
@@ -115,10 +122,13 @@ def _followed_by(first: Applied, then: Applied) -> Applied:
 class _Changes:
     """One try."""
 
-    def __init__(self, client: Elasticsearch, store: RecordStore, customers_index: str, run_id: str, indexed_at: str) -> None:
+    def __init__(
+        self, client: Elasticsearch, store: RecordStore, customers_index: str, mirror: Mirror | None, run_id: str, indexed_at: str
+    ) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
         self._store = store
         self._customers_index = customers_index
+        self._mirror = mirror
         self._marks = {"run_id": run_id, "indexed_at": indexed_at}
         self._version, self._records = store.begin()
 
@@ -196,15 +206,14 @@ class _Changes:
         return dict(read_documents(self._client, self._customers_index, sorted(ids), _IDS))
 
     def _write(self, plan: _Plan, come: Collection[str], removed: Mapping[str, Document]) -> None:
-        customers = ((home, document | search_forms(document)) for home, document in plan.customers.items())
-        write_documents(self._client, self._customers_index, self._version, customers, plan.deleted)
+        write_customers(self._client, self._customers_index, self._mirror, self._version, plan.customers.items(), plan.deleted)
         moved = ((name, record) for name, record in plan.records.items() if name not in come)
         write_documents(self._client, self._store.index, self._version, moved)
         # The records at hand come last: what is told here of a record is true of its customers.
         at_hand = {name: plan.records[name] for name in come} | {name: _tombstone(each, self._version) for name, each in removed.items()}
         write_documents(self._client, self._store.index, self._version, at_hand.items())
         with translated_errors():
-            self._client.indices.refresh(index=[self._customers_index, self._store.index])
+            self._client.indices.refresh(index=[self._customers_index, self._store.index, *([self._mirror.index] if self._mirror else [])])
 
     def _count(self) -> int:
         with translated_errors():

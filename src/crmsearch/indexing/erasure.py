@@ -1,4 +1,7 @@
-"""Everything that Elasticsearch holds of one customer, found and removed: all kept generations, their source records, what apps wrote."""
+"""Everything that Elasticsearch holds of one customer, found and removed: all kept generations, their source records, what apps wrote.
+
+What analysts see of the customer goes with it; it tells nothing that the customer does not, so that finding leaves it out.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -62,10 +65,10 @@ class Held(Holding, frozen=True, kw_only=True):
 class Erasure:
     """Finds and removes what is held of single customers under one index prefix. For the holder of the writers' lock, but for ``find``."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
         self._writes = writes_index(settings.index_prefix)
-        self._lifecycle = Lifecycle(client, settings)
+        self._lifecycle = Lifecycle(client, settings, reference_key)
 
     def find(self, customer_id: str) -> Held:
         """Look into everything.
@@ -119,12 +122,14 @@ class Erasure:
         """Remove it all; returns how many documents went, by index.
 
         Raises:
+            ConfigError: what analysts see of a generation is of another key, so that the customer cannot be found there; nothing went.
             BackendError: some are still there; done once more, it removes the rest.
         """
         doomed: dict[str, Collection[str]] = {index: found.keys() for index, found in held.customers.items()}
+        copies = [copy for index, found in held.customers.items() for copy in self._copies(index, found).items()]
         doomed |= {records_index(index): found.keys() for index, found in held.records.items()}
         doomed |= {self._writes: held.writes.keys()} if held.writes else {}
-        removed = {index: self._delete(index, names) for index, names in doomed.items()}
+        removed = {index: self._delete(index, names) for index, names in [*doomed.items(), *copies]}
         if any(self._read(index, names) for index, names in doomed.items()):
             raise BackendError("not everything could be removed; repeat the erasure")
         return removed
@@ -136,13 +141,19 @@ class Erasure:
             records = document.get("source_records") or []
             if suppressions.find(document, [name, *records]):
                 doomed[name] = records
-        self._delete(index, doomed)
+        for each, names in {index: doomed, **self._copies(index, doomed)}.items():
+            self._delete(each, names)
         if self._is_there(records_index(index)):
             self._delete(records_index(index), {record for name, records in doomed.items() for record in (name, *records)})
         if self._is_there(self._writes):
             writes = self._scan(self._writes, {})
             self._delete(self._writes, [name for name, write in writes if suppressions.find(write["document"], [name])])
         return len(doomed)
+
+    def _copies(self, index: str, names: Iterable[str]) -> dict[str, list[str]]:
+        """The ids that analysts know customers of a generation by, under the name of their index; empty if it has none."""
+        mirror = self._lifecycle.analytics(index).mirror()
+        return {} if mirror is None else {mirror.index: [mirror.ref(name) for name in names]}
 
     def _customers(self, index: str, names: Collection[str]) -> dict[str, Document]:
         """The customers of one generation that bear one of these ids or are made of one of these records."""
@@ -169,12 +180,19 @@ class Erasure:
             return bool(self._client.indices.exists(index=index))
 
     def _delete(self, index: str, names: Iterable[str]) -> int:
-        """Delete documents by id, those that nobody has refreshed too; returns how many there were."""
+        """Delete documents by id, those that nobody has refreshed too; returns how many there were.
+
+        Raises:
+            BackendError: some were not deleted.
+        """
         removed = 0
         with translated_errors():
             for some in chunks(names, _AT_ONCE):
                 answer = self._client.bulk(index=index, operations=[{"delete": {"_id": name}} for name in some])
-                removed += sum(item["delete"]["status"] == 200 for item in answer["items"])
+                outcomes = [item["delete"]["status"] for item in answer["items"]]
+                if not {200, 404}.issuperset(outcomes):
+                    raise BackendError("not everything could be removed; repeat the erasure")
+                removed += outcomes.count(200)
             self._client.indices.refresh(index=index)
         return removed
 

@@ -7,6 +7,8 @@ While a load fills its index, this bears a second alias, ``crm-customers-loading
 demands that it is there; so does whoever wants to delete the index of a load that failed, or died, or only seems dead. Elasticsearch
 carries such calls out one after the other, so exactly one of the two succeeds, whatever either believes: what is deleted is never live, and
 a load that was given up never goes live.
+
+What analysts see of a generation, ``crm-customers-analytics-…``, is made, promoted and deleted with it: one call moves both aliases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,18 +29,27 @@ from crmsearch.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from crmsearch.indexing.analytics import AnalyticsStore
 from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
-from crmsearch.indexing.names import customers_alias, customers_index, customers_pattern, generation_time, loading_alias
+from crmsearch.indexing.names import (
+    analytics_alias,
+    analytics_index,
+    customers_alias,
+    customers_index,
+    customers_pattern,
+    generation_time,
+    loading_alias,
+)
 from crmsearch.indexing.rebuild import copy_customers, copy_records, measure_index
 from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
 from crmsearch.indexing.writes import replay_writes
 from crmsearch.resolution.rows import Group
-from crmsearch.settings import ElasticsearchSettings
+from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["Generation", "Lifecycle"]
 
@@ -50,7 +61,7 @@ IDLE_WAITS = 2  # after which copies that nobody makes are given up
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """One index of customers."""
+    """One index of customers; ``analytics`` says whether analysts have theirs beside it."""
 
     index: str
     live: bool
@@ -61,14 +72,17 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     forms_version: int | None
     complete: bool
     loading: bool
+    analytics: bool
 
 
 class Lifecycle:
-    """The owner of the alias and of every generation behind it."""
+    """The owner of both aliases and of every generation behind them; ``reference_key`` makes what analysts see in the place of ids."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
         self._client = client
         self._settings = settings
+        self._reference_key = reference_key
+        self._analytics_alias = analytics_alias(settings.index_prefix)
         self._loading_alias = loading_alias(settings.index_prefix)
         self.alias = customers_alias(settings.index_prefix)
         self.lock = WriterLock(client, settings)
@@ -99,11 +113,16 @@ class Lifecycle:
             self.delete(index)
             raise BackendReadOnlyError("Elasticsearch finds no room for a new index: its disk is nearly full, or a data node is missing")
         self.records(index).create()
+        self.analytics(index).create()
         return index
 
     def records(self, index: str) -> RecordStore:
         """The source records of a generation."""
         return RecordStore(self._client, self._settings, index)
+
+    def analytics(self, index: str) -> AnalyticsStore:
+        """What analysts see of a generation."""
+        return AnalyticsStore(self._client, self._settings, self._reference_key, index)
 
     def next_name(self, began_at: datetime) -> str:
         """What to call a generation that is begun now.
@@ -121,11 +140,18 @@ class Lifecycle:
             self._client.indices.put_alias(index=index, name=self._loading_alias)
 
     def finish(
-        self, index: str, expected_documents: int, contents: Sequence[FieldContent] = (), expected_records: int | None = None
+        self,
+        index: str,
+        expected_documents: int,
+        contents: Sequence[FieldContent] = (),
+        expected_records: int | None = None,
+        *,
+        for_analysts: bool = False,
     ) -> None:
         """Make a filled index and its records fit for use, and check that they hold what the job says it wrote, and that searches find it.
 
-        A job started by spark-submit may have written no records; then their index goes, and only full loads are possible.
+        A job started by spark-submit may have written no records; then their index goes, and only full loads are possible. The same holds
+        of what analysts see, unless it must be there (``for_analysts``).
 
         Raises:
             CountMismatchError: Elasticsearch holds another number of documents.
@@ -141,8 +167,9 @@ class Lifecycle:
             client.indices.refresh(index=index)
             check_count(client, index, expected_documents)
             check_contents(client, index, contents)
-            check_searches(client, index)
-            self._wait_for_copies([index, *self._finish_records(index, expected_records)])
+            drawn = check_searches(client, index)
+            analytics = self._finish_analytics(index, expected_documents, drawn, required=for_analysts)
+            self._wait_for_copies([index, *self._finish_records(index, expected_records), *analytics])
             client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
 
     def _finish_records(self, index: str, expected: int | None) -> list[str]:
@@ -154,6 +181,20 @@ class Lifecycle:
         if not kept:
             records.delete()
         return [records.index] if kept else []
+
+    def _finish_analytics(self, index: str, expected: int, drawn: Mapping[str, dict[str, Any]], *, required: bool) -> list[str]:
+        """The analysts' index, checked, if there is one."""
+        analytics = self.analytics(index)
+        if not required and analytics.mirror() is None:
+            return []
+        kept = analytics.finish()
+        if not kept and not required:
+            analytics.delete()
+            return []
+        if kept != expected:
+            raise CountMismatchError(f"{analytics.index} holds {kept} documents, and {index} {expected}; it was not promoted")
+        analytics.check_copies(drawn)
+        return [analytics.index]
 
     def _wait_for_copies(self, indices: Sequence[str]) -> None:
         """Wait as long as Elasticsearch makes the copies that are set, so that no node that dies takes a live base with it."""
@@ -213,11 +254,21 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
         if loading or generation.loading:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
-        replay_writes(self._client, self._settings.index_prefix, index)
+        mirror = self.analytics(index).mirror()
+        actions += self._analytics_actions(mirror.index if mirror else None)
+        replay_writes(self._client, self._settings.index_prefix, index, mirror)
         self._point(index, actions)
         # What was written while the alias went over may have gone to the old generation alone.
-        replay_writes(self._client, self._settings.index_prefix, index)
+        replay_writes(self._client, self._settings.index_prefix, index, mirror)
         return old
+
+    def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:
+        """What moves the analysts' alias; beside a generation without an index for them it goes, rather than show other customers."""
+        with translated_errors():
+            bearers = self._client.indices.get_alias(name=f"{self._analytics_alias}*").body
+        old = [each for each in bearers if each != index]
+        actions: list[dict[str, Any]] = [{"remove": {"index": each, "alias": self._analytics_alias, "must_exist": True}} for each in old]
+        return actions if index is None else [*actions, {"add": {"index": index, "alias": self._analytics_alias}}]
 
     def _point(self, index: str, actions: Sequence[dict[str, Any]]) -> None:
         with translated_errors():
@@ -300,6 +351,7 @@ class Lifecycle:
         if index == self.live():
             raise InvalidRequestError(f"{index} is live; promote another generation first")
         self.records(index).delete()
+        self.analytics(index).delete()
         with translated_errors():
             self._client.indices.delete(index=index, ignore_unavailable=True)
 
@@ -316,7 +368,7 @@ class Lifecycle:
             check_versions(generation.index, _versions(generation))
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
-        """Fill a new generation with the customers of another and their records.
+        """Fill a new generation with the customers of another and their records, and what analysts see of it.
 
         Returns:
             How many customers there are, what their fields must hold, and how many records, if there are any.
@@ -332,7 +384,7 @@ class Lifecycle:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
         records = copy_records(client, self.records(source), self.records(target))
-        return copy_customers(client, source, target), measure_index(client, source), records
+        return copy_customers(client, source, target, self.analytics(target).mirror()), measure_index(client, source), records
 
     def changeable(self) -> str:
         """The live generation, into which changes may be written.
@@ -349,7 +401,8 @@ class Lifecycle:
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
         """Write new, changed and removed records into a live generation; see ``apply_changes``."""
-        return apply_changes(self._client, self.records(index), index, groups, run_id, indexed_at)
+        mirror = self.analytics(index).mirror()
+        return apply_changes(self._client, self.records(index), index, mirror, groups, run_id, indexed_at)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""
@@ -357,6 +410,7 @@ class Lifecycle:
         with translated_errors():
             found = self._client.indices.get(index=pattern, allow_no_indices=True, features=["aliases", "mappings"])
             stats = self._client.indices.stats(index=pattern, metric=["docs", "store"])["indices"]
+            analytics = self._client.indices.get_alias(index=f"{self._analytics_alias}-2*z", allow_no_indices=True).body
         generations = []
         for index, body in found.body.items():
             began_at = generation_time(prefix, index)
@@ -375,6 +429,7 @@ class Lifecycle:
                     forms_version=meta.get("forms_version"),
                     complete=meta.get("complete", False),
                     loading=self._loading_alias in body.get("aliases", {}),
+                    analytics=analytics_index(prefix, index) in analytics,
                 )
             )
         return sorted(generations, key=lambda generation: generation.index, reverse=True)

@@ -64,6 +64,8 @@ ROLES: dict[str, Role] = {
                 # An erasure deletes documents, of all kept generations and of their records, while it holds the writers' lock.
                 Grant(_CUSTOMERS, ("read", "index", "delete", "view_index_metadata", "monitor", "maintenance")),
                 Grant(("records-2*",), ("read", "delete", "view_index_metadata", "maintenance")),
+                # Each write carries what analysts see of the customer, which the API itself has no need to read.
+                Grant(("customers-analytics*",), ("index", "delete", "view_index_metadata", "maintenance")),
                 Grant(("segments",), ("read", "index", "create_index", "view_index_metadata")),
                 Grant(("writes",), ("read", "index", "delete", "create_index", "view_index_metadata", "maintenance")),
                 Grant(("suppressions", "locks"), ("read", "write", "manage")),

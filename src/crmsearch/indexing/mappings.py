@@ -6,6 +6,7 @@ import msgspec
 
 from crmsearch.contract import CONTRACT_VERSION, FIELDS, FORMS_VERSION
 from crmsearch.errors import ContractMismatchError
+from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF
 from crmsearch.resources import mappings_dir
 from crmsearch.settings import ElasticsearchSettings
 
@@ -32,9 +33,6 @@ Body = dict[str, Any]
 
 # What an index says of itself in ``_meta``. One of another version would be found in wrongly, or not at all.
 VERSIONS = {"contract_version": CONTRACT_VERSION, "forms_version": FORMS_VERSION}
-
-CUSTOMER_REF = "customer_ref"
-"""By which analysts and agents speak of one customer: in the analysts' index in the place of the id, which points outside."""
 
 _LONGEST_VALUE = 256  # of text that is counted
 
@@ -67,9 +65,8 @@ def build_analytics_body(settings: ElasticsearchSettings) -> Body:
     known = whole["mappings"]["properties"]
     text = {"type": "keyword", "ignore_above": _LONGEST_VALUE}
     properties = {
-        name: text if field.type == "text" else {key: value for key, value in known[name].items() if key != "fields"}
-        for name, field in FIELDS.items()
-        if field.analytics
+        name: text if FIELDS[name].type == "text" else {key: value for key, value in known[name].items() if key != "fields"}
+        for name in ANALYTICS_FIELDS
     }
     return {
         "settings": {"index": {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}},

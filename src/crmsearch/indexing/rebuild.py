@@ -12,9 +12,9 @@ import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.contract import FIELDS, Customer, FieldContent
 from crmsearch.errors import ContractMismatchError, JobError
+from crmsearch.indexing.analytics import Mirror, build_indexed
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.records import RecordStore, write_documents
 from crmsearch.indexing.verify import build_contents_body, parse_contents
@@ -29,8 +29,8 @@ KEPT_OPEN = "5m"  # for one page
 Document = dict[str, Any]
 
 
-def copy_customers(client: Elasticsearch, source: str, target: str) -> int:
-    """Write every document of ``source`` into ``target`` and return how many.
+def copy_customers(client: Elasticsearch, source: str, target: str, mirror: Mirror | None) -> int:
+    """Write every document of ``source`` into ``target``, and its copy for analysts into ``mirror``; return how many.
 
     Raises:
         ContractMismatchError: a document cannot be read as a customer of this contract.
@@ -42,7 +42,10 @@ def copy_customers(client: Elasticsearch, source: str, target: str) -> int:
             operations: list[Document] = []
             for stored in page:
                 document = _as_customer(stored, source)
-                operations += [{"index": {"_id": document["customer_id"]}}, document | search_forms(document)]
+                name = document["customer_id"]
+                operations += [{"index": {"_id": name}}, build_indexed(document, mirror)]
+                if mirror is not None:
+                    operations += [{"index": {"_index": mirror.index, "_id": mirror.ref(name)}}, mirror.document(document)]
             answer = client.bulk(index=target, operations=operations, filter_path=["errors"])
             if answer["errors"]:
                 raise JobError(

@@ -10,7 +10,7 @@ seen.
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch, helpers
@@ -22,7 +22,7 @@ from crmsearch.indexing.names import records_index
 from crmsearch.resolution.stored import Stored, parse_stored
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["RecordStore", "chunks", "read_documents", "write_documents"]
+__all__ = ["RecordStore", "build_action", "chunks", "read_documents", "version_of", "write_actions", "write_documents"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -33,7 +33,7 @@ _TERMS = 30_000  # of one query; Elasticsearch takes 65,536, and as many buckets
 _AT_ONCE = 2  # questions about such portions
 _IDS = 5_000  # of one look-up by id
 _PAGE = 5_000  # records of one page; they have about a kilobyte each
-_CHUNK = 1_000  # documents of one bulk request
+_CHUNK = 1_000  # documents of one bulk request; even, for a customer goes with its copy for analysts
 _RETRIES = 6  # times a document is sent again while Elasticsearch is overloaded, after 2, 4, … seconds
 
 
@@ -141,19 +141,29 @@ def write_documents(
         ConflictError: a document has a greater version; all others are written.
         JobError: Elasticsearch refused one for another reason, which is told without its content.
     """
+    changes = chain(documents, ((name, None) for name in deleted))
+    write_actions(client, (build_action(index, name, version_of(version, name), document) for name, document in changes))
 
-    def mark(name: str) -> Action:
-        own = version if isinstance(version, int) else version[name]
-        return {"_index": index, "_id": name, "version": own, "version_type": "external_gte"}
 
-    actions = ({"_op_type": "index", "_source": document, **mark(name)} for name, document in documents)
-    removals = ({"_op_type": "delete", **mark(name)} for name in deleted)
+def version_of(version: int | Mapping[str, int], name: str) -> int:
+    """The version of one document, where all have the same, or each its own."""
+    return version if isinstance(version, int) else version[name]
+
+
+def build_action(index: str, name: str, version: int, document: dict[str, Any] | None) -> Action:
+    """One write for ``write_actions``: of a whole document, or a deletion."""
+    mark = {"_index": index, "_id": name, "version": version, "version_type": "external_gte"}
+    return {"_op_type": "delete", **mark} if document is None else {"_op_type": "index", "_source": document, **mark}
+
+
+def write_actions(client: Elasticsearch, actions: Iterable[Action]) -> None:
+    """Carry out writes, neighbours in one request; raises as ``write_documents``."""
     refused: dict[str, int] = {}
     conflicts = 0
     with translated_errors():
         results = helpers.streaming_bulk(
             client.options(request_timeout=TIMEOUT_S),
-            (action for several in (actions, removals) for action in several),
+            actions,
             chunk_size=_CHUNK,
             max_retries=_RETRIES,
             raise_on_error=False,

@@ -12,10 +12,12 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from crmsearch.errors import BackendError, ConfigError, ContractMismatchError, NotFoundError
+from crmsearch.indexing.analytics import AnalyticsStore
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.mappings import VERSIONS
 from crmsearch.indexing.names import (
+    analytics_index,
     records_index,
     runs_index,
     segments_index,
@@ -25,7 +27,7 @@ from crmsearch.indexing.names import (
     writes_index,
 )
 from crmsearch.privacy.suppression import Suppressions
-from crmsearch.settings import ElasticsearchSettings
+from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["Snapshot", "Snapshots", "build_repository"]
 
@@ -46,9 +48,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshots:
     """The owner of the repository of one index prefix."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
         self._client = client.options(request_timeout=PATIENCE_S)
         self._settings = settings
+        self._reference_key = reference_key
         self._repository = snapshots_repository(settings.index_prefix)
         self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, suppressions_index, writes_index)]
 
@@ -70,7 +73,7 @@ class Snapshots:
             made = self._client.snapshot.create(
                 repository=self._repository,
                 snapshot=name,
-                indices=[index, records_index(index), *self._state],
+                indices=[index, records_index(index), analytics_index(self._settings.index_prefix, index), *self._state],
                 ignore_unavailable=True,
                 include_global_state=False,
                 wait_for_completion=True,
@@ -100,7 +103,9 @@ class Snapshots:
         raise NotFoundError("there is no such snapshot that is whole; `crmsearch snapshot list` shows those there are")
 
     def restore_customers(self, snapshot: Snapshot, target: str) -> None:
-        """Bring the customers back as the index ``target``, which must not be there.
+        """Bring the customers back as the index ``target``, which must not be there, with their records and their copies for analysts.
+
+        Copies whose references were made with another key than this machine's stay away, for no writer could keep them in step.
 
         Raises:
             ContractMismatchError: they are of another contract.
@@ -113,10 +118,17 @@ class Snapshots:
         self._restore(snapshot, snapshot.index, target)
         if (records := records_index(snapshot.index)) in self._held(snapshot):
             self._restore(snapshot, records, records_index(target))
+        copies = AnalyticsStore(self._client, self._settings, self._reference_key, target)
+        if (kept := analytics_index(self._settings.index_prefix, snapshot.index)) in self._held(snapshot):
+            self._restore(snapshot, kept, copies.index)
+            try:
+                copies.mirror()
+            except ConfigError:
+                copies.delete()
 
     def leave_out(self, target: str, suppressions: Suppressions) -> int:
         """Remove those from what was restored who were erased since; returns how many customers that were."""
-        return Erasure(self._client, self._settings).drop_suppressed(target, suppressions)
+        return Erasure(self._client, self._settings, self._reference_key).drop_suppressed(target, suppressions)
 
     def restore_state(self, snapshot: Snapshot) -> list[str]:
         """Bring back those indices of the service's state that are missing; returns their names."""

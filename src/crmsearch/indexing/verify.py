@@ -79,8 +79,11 @@ def find_differences(written: Sequence[FieldContent], found: Mapping[str, FieldC
     return differences
 
 
-def check_searches(client: Elasticsearch, index: str) -> None:
+def check_searches(client: Elasticsearch, index: str) -> dict[str, Body]:
     """Draw some customers, and look each up by every search form that its values must have.
+
+    Returns:
+        The customers, by id.
 
     Raises:
         ContentMismatchError: one is no customer of the contract, or is not found.
@@ -99,6 +102,7 @@ def check_searches(client: Elasticsearch, index: str) -> None:
                 f"searches do not find a customer of {index} by {', '.join(missing)}; was it written by another version of crmsearch? "
                 "It was not promoted"
             )
+    return {hit["_id"]: hit["_source"] for hit in drawn["hits"]["hits"]}
 
 
 def _not_found_by(client: Elasticsearch, index: str, customer_id: str, forms: Mapping[str, str]) -> list[str]:

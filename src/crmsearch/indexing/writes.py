@@ -6,7 +6,7 @@ write in the generation that is live in the end.
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,15 +14,15 @@ import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, IndexNotReadyError
+from crmsearch.indexing.analytics import Mirror, build_indexed, check_key, write_customers
 from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, read_by_id, translated_errors
 from crmsearch.indexing.mappings import build_writes_body
-from crmsearch.indexing.names import customers_alias, writes_index
-from crmsearch.indexing.records import chunks, read_documents, write_documents
+from crmsearch.indexing.names import analytics_alias, customers_alias, writes_index
+from crmsearch.indexing.records import chunks, read_documents
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.resolution.written import Write, is_of_apps, with_write
-from crmsearch.settings import ElasticsearchSettings
+from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["WriteStore", "Written", "newest_writes", "replay_writes"]
 
@@ -39,15 +39,27 @@ class Written(msgspec.Struct, frozen=True):
     created: bool
 
 
+class _Live(msgspec.Struct, frozen=True):
+    """The generation that readers see, and its copies for analysts, if it has any."""
+
+    index: str
+    mirror: Mirror | None
+
+
 class WriteStore:
     """The way of single writes into the live generation."""
 
-    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings, suppressions: SuppressionReader) -> None:
+    def __init__(
+        self, client: AsyncElasticsearch, settings: ElasticsearchSettings, suppressions: SuppressionReader, reference_key: Secret
+    ) -> None:
         self._client = client
         self._suppressions = suppressions
         self._timeout_s = settings.timeout_s
         self._body = build_writes_body(settings)
         self._alias = customers_alias(settings.index_prefix)
+        self._analytics_alias = analytics_alias(settings.index_prefix)
+        self._reference_key = reference_key
+        self._of_our_key: str | None = None  # the analysts' index that was looked at last
         self.index = writes_index(settings.index_prefix)
 
     async def write(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
@@ -63,6 +75,7 @@ class WriteStore:
         Raises:
             IndexNotReadyError: there is no live generation.
             ConflictError: others keep writing the same customers.
+            ConfigError: what analysts see of them is of another key than this machine's.
         """
         erased = await self._suppressions.find(documents)
         documents = {name: document for name, document in documents.items() if name not in erased}
@@ -78,8 +91,8 @@ class WriteStore:
 
     async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
         """Those that nobody else has written meanwhile; none if another generation went live."""
-        index = await self._live()
-        current = await read_by_id(self._client, index, documents, self._timeout_s)
+        live = await self._live()
+        current = await read_by_id(self._client, live.index, documents, self._timeout_s)
         kept: dict[str, dict[str, Any]] = {}
         with suppress(IndexNotReadyError):  # until the first write there is none
             kept = await read_by_id(self._client, self.index, documents, self._timeout_s)
@@ -93,10 +106,13 @@ class WriteStore:
             )
             for name, document in documents.items()
         }
-        taken = await self._bulk(self.index, {name: msgspec.to_builtins(write) for name, write in writes.items()}, writes, refresh=False)
+        await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
+        keep = [line for name, write in writes.items() for line in _put(self.index, name, write, msgspec.to_builtins(write))]
+        taken = await self._bulk(self.index, keep, refresh=False)
         whole = {name: with_write(current[name]["_source"] if name in current else None, writes[name]) for name in taken}
-        made = await self._bulk(index, {name: each | search_forms(each) for name, each in whole.items()}, writes, refresh=refresh)
-        if await self._live() != index:
+        put = [line for name, each in whole.items() for line in _put_customer(live, writes[name], each)]
+        made = await self._bulk(live.index, put, refresh=refresh)
+        if await self._live() != live:
             return {}
         return {name: Written(whole[name], name not in current) for name in made}
 
@@ -104,40 +120,56 @@ class WriteStore:
         """What was written but for those whom an erasure meanwhile has marked, and perhaps not found: they are taken back."""
         erased = await self._suppressions.find(documents)
         if erased:
-            operations = [{"delete": {"_index": index, "_id": name}} for name in erased for index in (self.index, await self._live())]
+            live = await self._live()
+            operations = [{"delete": {"_index": index, "_id": name}} for name in erased for index in (self.index, live.index)]
+            if live.mirror is not None:
+                operations += [{"delete": {"_index": live.mirror.index, "_id": live.mirror.ref(name)}} for name in erased]
             async with exchange(self._timeout_s):
                 await self._client.bulk(operations=operations, refresh=True)
         return {name: each for name, each in written.items() if name not in erased}
 
-    async def _live(self) -> str:
+    async def _live(self) -> _Live:
         async with exchange(self._timeout_s):
             try:
-                bearers: dict[str, Any] = (await self._client.indices.get_alias(name=self._alias)).body
+                # Both aliases move at once, so one question tells of one moment; that of analysts may be missing, which the star allows.
+                bearers = (await self._client.indices.get_alias(name=[self._alias, f"{self._analytics_alias}*"])).body
             except elasticsearch.NotFoundError as error:
                 raise IndexNotReadyError(NO_INDEX) from error
-        return next(iter(bearers))
+            by_alias = {alias: index for index, each in bearers.items() for alias in each["aliases"]}
+            copies = by_alias.get(self._analytics_alias)
+            if copies is not None and copies != self._of_our_key:
+                found = await self._client.indices.get_mapping(index=copies)
+                check_key(copies, found[copies]["mappings"].get("_meta", {}), self._reference_key)
+                self._of_our_key = copies
+        return _Live(by_alias[self._alias], None if copies is None else Mirror(copies, self._reference_key))
 
-    async def _bulk(self, index: str, documents: Mapping[str, Document], writes: Mapping[str, Write], *, refresh: bool) -> list[str]:
-        """Write whole documents; returns which of them nobody has overtaken."""
-        if not documents:
+    async def _bulk(self, index: str, operations: Sequence[Document], *, refresh: bool) -> list[str]:
+        """Write whole documents; returns which of this index nobody has overtaken."""
+        if not operations:
             return []
-        operations: list[Document] = []
-        for name, document in documents.items():
-            operations += [{"index": {"_id": name, "version": writes[name].written_at, "version_type": "external"}}, document]
-        if index == self.index:
-            await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         async with exchange(self._timeout_s):
             # Once: of a second try that finds what the first has written, one could not tell whose it is.
-            answer = await self._client.options(max_retries=0).bulk(
-                index=index, operations=operations, refresh="wait_for" if refresh else False
-            )
+            answer = await self._client.options(max_retries=0).bulk(operations=operations, refresh="wait_for" if refresh else False)
         outcomes = [each["index"] for each in answer["items"]]
         for outcome in outcomes:
             if outcome["status"] in {429, 503}:
                 raise BackendUnavailableError("Elasticsearch is overloaded or not ready; repeat the write in a moment")
             if outcome["status"] >= 400 and outcome["status"] != 409:
                 raise BackendError(f"Elasticsearch refused a customer ({outcome['error']['type']})")
-        return [outcome["_id"] for outcome in outcomes if outcome["status"] < 400]
+        return [outcome["_id"] for outcome in outcomes if outcome["_index"] == index and outcome["status"] < 400]
+
+
+def _put(index: str, name: str, write: Write, document: Document) -> list[Document]:
+    """The lines of a bulk request that put a document under the version of a write."""
+    return [{"index": {"_index": index, "_id": name, "version": write.written_at, "version_type": "external"}}, document]
+
+
+def _put_customer(live: _Live, write: Write, customer: Document) -> list[Document]:
+    """The same for a customer and the copy for analysts."""
+    lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror))
+    if live.mirror is not None:
+        lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
+    return lines
 
 
 def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]]) -> dict[str, Write]:
@@ -155,8 +187,8 @@ def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Coll
     return newest
 
 
-def replay_writes(client: Elasticsearch, prefix: str, index: str) -> int:
-    """Lay all kept writes over a generation that may not know them; returns how many customers that changed.
+def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror | None) -> int:
+    """Lay all kept writes over a generation that may not know them, and its copies for analysts; returns how many customers that changed.
 
     A write goes to the customer of its id, or to the one that the sources have merged it into. Where neither is there, an app had created
     the customer, and it stands alone; or the sources know it no more, and the write rests.
@@ -167,13 +199,13 @@ def replay_writes(client: Elasticsearch, prefix: str, index: str) -> int:
         client.indices.refresh(index=[writes_index(prefix), index])
         hits = helpers.scan(client, index=writes_index(prefix), query={"sort": ["written_at"]}, preserve_order=True, size=_AT_ONCE)
         writes = (msgspec.convert(hit["_source"], Write) for hit in hits)
-        changed = sum(_replay(client, index, some) for some in chunks(writes, _AT_ONCE))
+        changed = sum(_replay(client, index, mirror, some) for some in chunks(writes, _AT_ONCE))
         if changed:
-            client.indices.refresh(index=index)
+            client.indices.refresh(index=[index, *([mirror.index] if mirror else [])])
     return changed
 
 
-def _replay(client: Elasticsearch, index: str, writes: Iterable[Write]) -> int:
+def _replay(client: Elasticsearch, index: str, mirror: Mirror | None, writes: Iterable[Write]) -> int:
     """The older ones first, so that of several for one customer the newest holds."""
     by_id = {write.customer_id: write for write in writes}
     documents = dict(read_documents(client, index, by_id, _AT_ONCE))
@@ -192,7 +224,7 @@ def _replay(client: Elasticsearch, index: str, writes: Iterable[Write]) -> int:
             versions[home] = write.written_at
     # Who was overtaken by a newer write has lost nothing.
     with suppress(ConflictError):
-        write_documents(client, index, versions, ((name, each | search_forms(each)) for name, each in changed.items()))
+        write_customers(client, index, mirror, versions, changed.items())
     return len(changed)
 
 

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from crmsearch.contract import FieldContent, RunReport
 from crmsearch.errors import CrmSearchError, JobError, NotFoundError
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -65,7 +67,7 @@ def rebuild_customers(lifecycle: Lifecycle, runs: RunStore, source: str | None, 
             on_event({"stage": "copy"})
             documents, contents, records = lifecycle.copy(source, index)
             runs.advance(run_id, "written")
-            _go_live(lifecycle, runs, hold, index, documents, contents, records, on_event)
+            _go_live(lifecycle, runs, hold, index, documents, contents, records, on_event, for_analysts=True)
         except BaseException as error:
             _undo(lifecycle, runs, index, error)
             raise
@@ -105,7 +107,8 @@ def restore_customers(
                 lifecycle.adopt(index)
             suppressions = lifecycle.suppressions.read(privacy_key(settings))
             dropped = snapshots.leave_out(index, suppressions) if suppressions else 0
-            _go_live(lifecycle, runs, hold, index, snapshot.documents - dropped, (), None, on_event)
+            # A backup of an older crmsearch, or of another key, has nothing for analysts.
+            _go_live(lifecycle, runs, hold, index, snapshot.documents - dropped, (), None, on_event, for_analysts=False)
         except BaseException as error:
             _undo(lifecycle, runs, index, error)
             raise
@@ -149,13 +152,13 @@ def _load(
         runs.begin(run_id, began_at, index)
         quarantine = private_folder(settings.paths.state / "quarantine", run_id)
         arguments = [*options.arguments(), *run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
-        arguments += ["--records-index", records_index(index)]
+        arguments += ["--records-index", records_index(index), "--analytics-index", lifecycle.analytics(index).index]
         with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
-            report = runner(settings, [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
+            report = runner(_with_privacy_key(settings), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")
-        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, report.records, on_event)
+        _go_live(lifecycle, runs, hold, index, report.indexed, report.contents, report.records, on_event, for_analysts=True)
     except BaseException as error:  # Ctrl-C too
         if _undo(lifecycle, runs, index, error):
             keep_failed_report(settings, runs, error, report)
@@ -179,14 +182,21 @@ def _go_live(
     contents: Sequence[FieldContent],
     records: int | None,
     on_event: OnEvent,
+    *,
+    for_analysts: bool,
 ) -> None:
     """Verify a filled index and promote it, as long as the lock is ours."""
     on_event({"stage": "verify"})
     hold.check()
-    lifecycle.finish(index, documents, contents, records)
+    lifecycle.finish(index, documents, contents, records, for_analysts=for_analysts)
     runs.advance(run_of(index), "verified")
     hold.check()
     lifecycle.promote(index, loading=True)
+
+
+def _with_privacy_key(settings: Settings) -> Settings:
+    """The settings as the job gets them in its environment: with the key that references are made with, even if none is set."""
+    return msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, key=privacy_key(settings)))
 
 
 def _noting_cleaned(runs: RunStore, run_id: str, on_event: OnEvent) -> OnEvent:

@@ -61,7 +61,7 @@ ACTIONS: dict[Action, str] = {
     "get": "read a customer",
     "lineage": "read where a customer comes from",
     "similar": "read a customer's look-alikes",
-    "lookup": "looked customers up by id, e-mail or phone",
+    "lookup": "looked customers up by id, e-mail, phone or analysts' reference",
     "export": "took customers out as a file",
     "segment_export": "took the members of a segment out as a file",
     "segment_versions": "read what a segment was from when on",

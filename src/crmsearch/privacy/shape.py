@@ -97,6 +97,7 @@ _PARTS: dict[str, Callable[[Any], list[str]]] = {
     "ids": _counted("ids"),
     "emails": _counted("emails"),
     "phones": _counted("phones"),
+    "refs": _counted("refs"),
     "size": lambda size: [f"size {size}"] if isinstance(size, int) else [],
     "cursor": lambda _: ["further page"],
 }

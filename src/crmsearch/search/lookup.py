@@ -1,4 +1,4 @@
-"""Customers by what names them exactly: their id, an e-mail address, a phone number. Pure.
+"""Customers by what names them exactly: their id, an e-mail address, a phone number, the reference that analysts see. Pure.
 
 Values are brought to the form in which they are indexed by the rules that brought them there: an e-mail of any case, a phone number in any
 notation. What is found is compared again, since the index folds more than case (``ö`` and ``o``): right for a search, wrong here.
@@ -14,6 +14,7 @@ from crmsearch.cleaning.phones import clean_phone
 from crmsearch.cleaning.values import Rejection
 from crmsearch.contract import Customer
 from crmsearch.errors import InvalidRequestError
+from crmsearch.privacy.analytics import CUSTOMER_REF
 from crmsearch.search.request import LookupRequest
 
 __all__ = ["Asked", "LookupResponse", "NotFound", "build_lookup_body", "parse_lookup", "read_lookup"]
@@ -28,6 +29,7 @@ class NotFound(msgspec.Struct, frozen=True, kw_only=True):
     ids: list[str]
     emails: list[str]
     phones: list[str]
+    refs: list[str]
 
 
 class LookupResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     ids: dict[str, str]
     emails: dict[str, str]
     phones: dict[str, str]
+    refs: dict[str, str]
 
 
 def read_lookup(request: LookupRequest) -> Asked:
@@ -58,14 +61,18 @@ def read_lookup(request: LookupRequest) -> Asked:
         ids={each: each for each in request.ids},
         emails={each: _email(each) for each in request.emails},
         phones={each: _phone(each, at, region) for at, each in enumerate(request.phones)},
+        refs={each: each for each in request.refs},
     )
 
 
 def build_lookup_body(asked: Asked) -> Body:
     """The ``_search`` body that finds all of them at once."""
     ways: list[Body] = [{"ids": {"values": list(asked.ids.values())}}]  # even of none: a bool without clauses matches everybody
-    ways += [{"terms": {field: sorted(set(values.values()))}} for field, values in (("emails", asked.emails), ("phones", asked.phones))]
-    return {"query": {"bool": {"filter": [{"bool": {"should": ways}}]}}, "size": MAX_FOUND, "track_total_hits": MAX_FOUND + 1}
+    fields = {"emails": asked.emails, "phones": asked.phones, **({CUSTOMER_REF: asked.refs} if asked.refs else {})}
+    ways += [{"terms": {field: sorted(set(values.values()))}} for field, values in fields.items()]
+    # Unlike the others, a reference is not in the source of a customer.
+    told: Body = {"docvalue_fields": [CUSTOMER_REF]} if asked.refs else {}
+    return {"query": {"bool": {"filter": [{"bool": {"should": ways}}]}}, "size": MAX_FOUND, "track_total_hits": MAX_FOUND + 1, **told}
 
 
 def parse_lookup(asked: Asked, answer: Body) -> LookupResponse:
@@ -76,12 +83,12 @@ def parse_lookup(asked: Asked, answer: Body) -> LookupResponse:
     """
     if answer["hits"]["total"]["value"] > MAX_FOUND:
         raise InvalidRequestError(f"more than {MAX_FOUND} customers have these values; look up fewer at once, or search for them")
-    customers = [msgspec.convert(hit["_source"], Customer) for hit in answer["hits"]["hits"]]
     having: dict[tuple[str, str], list[Customer]] = {}
-    for customer in customers:
-        for key in _keys(customer):
+    for hit in answer["hits"]["hits"]:
+        customer = msgspec.convert(hit["_source"], Customer)
+        for key in (*_keys(customer), *(("refs", each) for each in hit.get("fields", {}).get(CUSTOMER_REF, ()))):
             having.setdefault(key, []).append(customer)
-    kinds = {"ids": asked.ids, "emails": asked.emails, "phones": asked.phones}
+    kinds = {"ids": asked.ids, "emails": asked.emails, "phones": asked.phones, "refs": asked.refs}
     found = [customer for kind, values in kinds.items() for value in values.values() for customer in having.get((kind, value), [])]
     missing = {kind: [written for written, value in values.items() if (kind, value) not in having] for kind, values in kinds.items()}
     return LookupResponse(customers=list({customer.customer_id: customer for customer in found}.values()), not_found=NotFound(**missing))

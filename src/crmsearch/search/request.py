@@ -31,7 +31,7 @@ MAX_TEXT = 4096  # characters; more than anybody types, so that a pasted mail is
 MAX_SIZE = 100  # hits in one answer; the cursor reaches the rest
 MAX_FILTERS = 32
 MAX_FACETS = 16
-MAX_LOOKUP = 500  # ids, e-mails and phones together; three lists of it still make one Elasticsearch request
+MAX_LOOKUP = 500  # ids, e-mails, phones and references together; the lists of it still make one Elasticsearch request
 MAX_VALUE = 512  # characters of one of them; no id is longer, in bytes at that
 ExportFormat = Literal["csv", "ndjson"]
 
@@ -65,11 +65,15 @@ _Value = Annotated[str, Meta(min_length=1, max_length=MAX_VALUE)]
 
 
 class LookupRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values that name customers, 500 in all. ``region`` is the country (ISO 3166-1 alpha-2) whose national phone numbers are meant."""
+    """Values that name customers, 500 in all; ``refs`` are what analysts see in the place of ids.
+
+    ``region`` is the country (ISO 3166-1 alpha-2) whose national phone numbers are meant.
+    """
 
     ids: list[_Value] = []
     emails: list[_Value] = []
     phones: list[_Value] = []
+    refs: list[_Value] = []
     region: Annotated[str, Meta(pattern="^[A-Za-z]{2}$")] | None = None
 
 
@@ -101,9 +105,9 @@ def check_search(request: SearchRequest) -> None:
 
 def check_lookup(request: LookupRequest) -> None:
     """Raise the reason why this cannot be looked up, if there is one."""
-    count = len(request.ids) + len(request.emails) + len(request.phones)
+    count = len(request.ids) + len(request.emails) + len(request.phones) + len(request.refs)
     if count > MAX_LOOKUP:
-        raise InvalidRequestError(f"{count} values; at most {MAX_LOOKUP} ids, e-mails and phones are looked up at once")
+        raise InvalidRequestError(f"{count} values; at most {MAX_LOOKUP} ids, e-mails, phones and references are looked up at once")
 
 
 def check_export(request: ExportRequest) -> None:

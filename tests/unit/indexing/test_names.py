@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmsearch.indexing.names import customers_alias, customers_index, generation_time
+from crmsearch.indexing.names import analytics_alias, analytics_index, customers_alias, customers_index, generation_time
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - bounds are naive by definition
@@ -24,6 +24,7 @@ def test_names_are_in_utc() -> None:
     [
         "crm-customers",
         "crm-customers-analytics",
+        "crm-customers-analytics-20261123t101500z",
         "crm-customers-2026",
         "crm-customers-20261399t999999z",
         "other-customers-20261123t101500z",
@@ -31,6 +32,11 @@ def test_names_are_in_utc() -> None:
 )
 def test_other_names_are_not_generations(name: str) -> None:
     assert generation_time("crm", name) is None
+
+
+def test_analysts_have_an_index_of_their_own_beside_each_generation() -> None:
+    assert analytics_alias("crm") == "crm-customers-analytics"
+    assert analytics_index("crm", "crm-customers-20261123t101500z") == "crm-customers-analytics-20261123t101500z"
 
 
 def test_alias_is_the_name_readers_use() -> None:

@@ -180,7 +180,24 @@ VOCABULARY = {
     "further",
     "page",
 }
-VOCABULARY |= {"han", "latin", "digits", "address", "signs", "in", "not_in", "gte", "gt", "lte", "lt", "exists", "ids", "emails", "phones"}
+VOCABULARY |= {
+    "han",
+    "latin",
+    "digits",
+    "address",
+    "signs",
+    "in",
+    "not_in",
+    "gte",
+    "gt",
+    "lte",
+    "lt",
+    "exists",
+    "ids",
+    "emails",
+    "phones",
+    "refs",
+}
 values = st.text(max_size=30) | st.integers() | st.floats(allow_nan=False)
 filters = st.fixed_dictionaries(
     {"field": st.sampled_from(list(FIELDS)) | st.text(max_size=20)},
@@ -203,6 +220,7 @@ questions = st.fixed_dictionaries(
         "ids": st.lists(st.text(max_size=20), max_size=3),
         "emails": st.lists(st.text(max_size=20), max_size=3),
         "phones": st.lists(st.text(max_size=20), max_size=3),
+        "refs": st.lists(st.text(max_size=20), max_size=3),
         "size": st.integers(0, 100),
         "cursor": st.text(max_size=20),
         "region": st.text(max_size=2),
@@ -256,7 +274,11 @@ def test_shapes_of_what_people_ask() -> None:
         "sort -revenue",
         "size 20",
     ]
-    assert shape_of({"ids": ["C1"], "emails": ["a@example.com", "b@example.com"], "phones": []}) == ["ids 1", "emails 2"]
+    assert shape_of({"ids": ["C1"], "emails": ["a@example.com", "b@example.com"], "phones": [], "refs": ["a"]}) == [
+        "ids 1",
+        "emails 2",
+        "refs 1",
+    ]
     assert shape_of({"q": "a " * 100})[MAX_PARTS:] == ["words 100"]
     # What nobody has named is not told, though it stands in the place of a name.
     assert shape_of({"filters": [{"segment": "Wang Xiaoming"}, {"field": "13800138000", "exists": True}]}) == [

@@ -76,6 +76,19 @@ def test_every_value_is_somebodys_or_not_found_and_everybody_is_there_once() -> 
     assert response.not_found.phones == ["+44 20 7946 0018"], "as it was written"
 
 
+def test_a_reference_is_found_though_no_customer_shows_it() -> None:
+    asked = read_lookup(LookupRequest(ids=["C1"], refs=["ref2", "ref1", "ref9"]))
+    body = build_lookup_body(asked)
+    assert body["query"]["bool"]["filter"][0]["bool"]["should"][-1] == {"terms": {"customer_ref": ["ref1", "ref2", "ref9"]}}
+    assert body["docvalue_fields"] == ["customer_ref"]
+    answer = _answer(MULLER, WANG)
+    for hit, ref in zip(answer["hits"]["hits"], ("ref2", "ref1"), strict=True):
+        hit["fields"] = {"customer_ref": [ref]}
+    response = parse_lookup(asked, answer)
+    assert [customer.customer_id for customer in response.customers] == ["C1", "C/2"]
+    assert response.not_found.refs == ["ref9"]
+
+
 def test_who_only_looks_like_a_value_is_not_answered() -> None:
     response = parse_lookup(read_lookup(LookupRequest(emails=["müller@example.com"])), _answer(MULLER))
     assert response.customers == []
@@ -95,7 +108,7 @@ def test_a_region_that_is_none_is_refused(region: str) -> None:
 def test_limits_are_said() -> None:
     check_lookup(LookupRequest(ids=["x"] * 200, emails=["x"] * 200, phones=["x"] * 100))
     with pytest.raises(InvalidRequestError, match=f"501 values; at most {MAX_LOOKUP}"):
-        check_lookup(LookupRequest(ids=["x"] * 200, emails=["x"] * 200, phones=["x"] * 101))
+        check_lookup(LookupRequest(ids=["x"] * 200, emails=["x"] * 200, phones=["x"] * 100, refs=["x"]))
     with pytest.raises(InvalidRequestError, match=f"more than {MAX_FOUND} customers"):
         parse_lookup(read_lookup(LookupRequest(phones=["+8613912345670"])), _answer(WANG, total=MAX_FOUND + 1))
 
