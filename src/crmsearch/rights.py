@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from crmsearch.loading import OnEvent, writing
 from crmsearch.privacy.access import show_moment
 from crmsearch.privacy.suppression import personal_emails, subject_of
 from crmsearch.resolution.rows import record_id
+from crmsearch.search.rows import RowRule
 from crmsearch.settings import Settings
 
 __all__ = ["Everything", "Rights"]
@@ -67,6 +69,13 @@ class Rights:
         self._erasure = erasure
         self._quarantine = settings.paths.state / "quarantine"
         self._systems: dict[str, dict[str, str]] = {}
+        self._rule: RowRule | None = None
+
+    def within(self, rule: RowRule) -> "Rights":
+        """The same for whom the rule leaves some customers only: of all others nothing is held."""
+        found = copy(self)
+        found._rule = rule
+        return found
 
     def everything(self, customer_id: str) -> Everything:
         """What is held of a customer.
@@ -74,7 +83,7 @@ class Rights:
         Raises:
             NotFoundError: nothing is.
         """
-        held = self._erasure.find(customer_id)
+        held = self._find(customer_id)
         live = self._lifecycle.live()
         now = dict(held.customers)
         current = now.pop(live, {}) if live else {}
@@ -95,7 +104,7 @@ class Rights:
 
     def check(self, customer_id: str) -> None:
         """Raise ``NotFoundError`` if nothing is held of a customer of this id; quarantine is not read."""
-        self._erasure.find(customer_id)
+        self._find(customer_id)
 
     def erase(self, customer_id: str, by: str, on_event: OnEvent = lambda _: None) -> Certificate:
         """Remove all of it and keep the person from being loaded again; nothing else may write meanwhile.
@@ -110,7 +119,7 @@ class Rights:
         """
         key = privacy_key(self._settings)
         with writing("erase", self._lifecycle, self._runs, on_event):
-            held = self._erasure.find(customer_id)
+            held = self._find(customer_id)
             suppressions = self._lifecycle.suppressions
             suppressions.read(key)
             marks = held.marks(key)
@@ -127,6 +136,15 @@ class Rights:
             certificate = msgspec.structs.replace(certificate, removed=removed)
             suppressions.add(certificate, marks, key)
         return certificate
+
+    def _find(self, customer_id: str) -> Held:
+        held = self._erasure.find(customer_id)
+        if self._rule is not None:
+            live = self._lifecycle.live()
+            document = held.customers.get(live, {}).get(customer_id) if live else None
+            if document is None or not self._rule.holds(document):
+                raise NotFoundError("nothing is held of a customer of this id")
+        return held
 
     def _is_theirs(self, held: Held) -> Callable[[Document], bool]:
         return _recognise(held, self._system_of)

@@ -226,6 +226,10 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where in a token the roles stand: agent, app, analyst, admin, also with `crmsearch-` before; `a.b` is b in a"),
     ] = "roles"
+    rows_claim: Annotated[
+        str,
+        Meta(description="Where in a token filters stand that leave its bearer some customers only, such as `country:CN`; none when empty"),
+    ] = ""
 
 
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from crmsearch.errors import ConfigError, NotFoundError
 from crmsearch.indexing.access import KeyReader, KeyStore
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.mappings import build_keys_body
 from crmsearch.processes import free_port, wait_until
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import ApiSettings, Settings, child_environment
@@ -46,9 +47,9 @@ def api(own: tuple[Settings, Lifecycle]) -> Iterator[Api]:
         yield api
 
 
-def _crmsearch(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _crmsearch(settings: Settings, *arguments: str, group: str = "keys") -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRMSEARCH_")}
-    command = [sys.executable, "-m", "crmsearch", "keys", *arguments]
+    command = [sys.executable, "-m", "crmsearch", group, *arguments]
     environment = inherited | child_environment(settings) | {"COLUMNS": "200"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
 
@@ -83,10 +84,40 @@ def test_what_is_wrong_with_a_key_is_told(own: tuple[Settings, Lifecycle]) -> No
         (["create", "--role", "agent", "--expires", "soon"], 2, "90d"),
         (["create", "--role", "agent", "--expires", "2020-01-01"], 2, "expired"),
         (["create", "--role", "custom"], 2, "scopes"),
+        (["create", "--role", "agent", "--rows", "segment:vip"], 2, "segment"),
+        (["create", "--role", "agent", "--rows", "name:Ada"], 2, "personal"),
         (["revoke", "nobody"], NotFoundError.exit_code, "keys list"),
     ):
         answer = _crmsearch(settings, *arguments)
         assert (answer.returncode, said in answer.stderr) == (code, True), answer.stderr
+
+
+def test_a_key_of_some_customers_is_kept_with_its_rule(own: tuple[Settings, Lifecycle], api: Api) -> None:
+    settings, lifecycle = own
+    # An index of keys as it was before there were rules.
+    body = build_keys_body(settings.elasticsearch)
+    del body["mappings"]["properties"]["rows"]
+    lifecycle._client.indices.create(index=f"{settings.elasticsearch.index_prefix}-keys", body=body)
+    made = _crmsearch(settings, "create", "--role", "agent", "--rows", "country:CN|HK", "--rows", "age:20..<40", "--json")
+    assert made.returncode == 0, made.stderr
+    key = json.loads(made.stdout)
+    assert key["rows"] == ["country:CN|HK", "age:20..<40"]
+    assert "country:CN|HK" in _crmsearch(settings, "list").stdout
+    everybody = _crmsearch(settings, "create", "--role", "agent", "--json")
+    assert everybody.returncode == 0, everybody.stderr
+    wait_until(lambda: api.get("/v1/customers/C1").status_code == 401, 10)
+    assert api.get("/v1/customers/C1", headers=bearer(key["key"])).status_code == 404
+    assert api.get("/v1/customers/C1", headers=bearer(json.loads(everybody.stdout)["key"])).status_code == 200
+
+
+def test_the_terminal_masks_for_a_purpose(own: tuple[Settings, Lifecycle]) -> None:
+    settings, lifecycle = own
+    documents = [{"customer_id": "C1", "name": "Ada Byron", "phones": ["+8613800138000"]}]
+    lifecycle.promote(put_documents(lifecycle, documents, datetime(2026, 3, 1, tzinfo=UTC)))
+    for arguments, shown in (([], "+8613800138000"), (["--purpose", "browse"], "+86138****8000")):
+        answer = _crmsearch(settings, "ada", *arguments, group="search")
+        assert answer.returncode == 0, answer.stderr
+        assert shown in answer.stdout
 
 
 def test_names_that_two_keys_bear_are_no_names(own: tuple[Settings, Lifecycle]) -> None:

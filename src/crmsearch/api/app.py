@@ -37,6 +37,7 @@ from crmsearch.api.routing import decoded_parameters, routed
 from crmsearch.api.runs import runs_router
 from crmsearch.api.segments import segments_router
 from crmsearch.api.stats import list_fields, stats_router
+from crmsearch.api.viewed import Viewed, list_purposes, provide_view
 from crmsearch.api.writes import writes_router
 from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.audit import AuditTrail
@@ -55,7 +56,8 @@ from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
 from crmsearch.search.resolver import Resolver, utc_now
 from crmsearch.search.segment_service import SegmentService
-from crmsearch.search.service import ElasticsearchBackend, SearchBackend, SearchService
+from crmsearch.search.service import ElasticsearchBackend, SearchService
+from crmsearch.search.view import SearchBackend
 from crmsearch.settings import ApiSettings, from_env
 
 __all__ = ["create_app", "create_app_from_env"]
@@ -98,23 +100,26 @@ def create_app(
     segment_service = SegmentService(backend, segments, service, resolver, settings.small_group) if segments else None
     insight_service = InsightService(backend, segments, resolver, settings.small_group) if segments else None
 
-    async def provide_service() -> SearchService:
+    async def provide_whole_service() -> SearchService:
         return service
+
+    async def provide_service(view: Viewed) -> SearchService:
+        return service.within(view)
 
     async def provide_runs() -> RunStore | None:
         return runs
 
-    async def provide_segments() -> SegmentService | None:
-        return segment_service
+    async def provide_segments(view: Viewed) -> SegmentService | None:
+        return segment_service and segment_service.within(view)
 
-    async def provide_insights() -> InsightService | None:
-        return insight_service
+    async def provide_insights(view: Viewed) -> InsightService | None:
+        return insight_service and insight_service.within(view)
 
-    async def provide_writes() -> WriteStore | None:
-        return writes
+    async def provide_writes(view: Viewed) -> WriteStore | None:
+        return writes if writes is None or view.rows is None else writes.within(view.rows)
 
-    async def provide_rights() -> Rights | None:
-        return rights
+    async def provide_rights(view: Viewed) -> Rights | None:
+        return rights if rights is None or view.rows is None else rights.within(view.rows)
 
     async def provide_events() -> AuditReader | None:
         return events
@@ -128,6 +133,7 @@ def create_app(
             customers_router,
             stats_router,
             list_fields,
+            list_purposes,
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),
             *([writes_router] if writes else []),
@@ -137,6 +143,15 @@ def create_app(
         middleware=[*([make_audited(trail)] if trail else []), decoded_parameters],
         guards=[guard],
         security=security,
+        dependencies={
+            "view": Provide(provide_view),
+            "service": Provide(provide_service),
+            "segments": Provide(provide_segments),
+            "insights": Provide(provide_insights),
+            "writes": Provide(provide_writes),
+            "rights": Provide(provide_rights),
+            "disclosed": Provide(provide_disclosure),
+        },
     )
     guarded = Router(path="/", route_handlers=[metrics_router], guards=[guard], security=security)
     app = Litestar(
@@ -149,14 +164,9 @@ def create_app(
             create_static_files_router("/", [_CONSOLE], html_mode=True, include_in_schema=False, name="console"),
         ],
         dependencies={
-            "service": Provide(provide_service),
+            "service": Provide(provide_whole_service),
             "runs": Provide(provide_runs),
-            "segments": Provide(provide_segments),
-            "insights": Provide(provide_insights),
-            "writes": Provide(provide_writes),
-            "rights": Provide(provide_rights),
             "events": Provide(provide_events),
-            "disclosed": Provide(provide_disclosure),
             "may_see_personal": Provide(provide_may_see_personal),
             "spend": Provide(make_spend(buckets)),
         },

@@ -6,19 +6,20 @@ shown nobody is not recorded.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, cast, get_args
+from typing import Any
 
 import msgspec
 from litestar.connection import ASGIConnection, Request
 from litestar.di import NamedDependency
 from litestar.enums import ScopeType
-from litestar.params import HeaderParameter, SkipValidation
+from litestar.params import SkipValidation
 from litestar.types import ASGIApp, Message, Middleware, Receive, Scope, Send
 
-from crmsearch.errors import InvalidRequestError
+from crmsearch.api.viewed import Viewed
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.privacy.access import Caller
-from crmsearch.privacy.audit import MAX_IDS, PURPOSES, Act, Action, Purpose
+from crmsearch.privacy.audit import DEFAULT_PURPOSES, MAX_IDS, Act, Action
+from crmsearch.privacy.policy import PurposeName, revealed
 from crmsearch.privacy.shape import shape_of
 
 __all__ = ["Disclosed", "Disclosure", "client_of", "make_audited", "open_disclosure", "provide_disclosure", "record_refusal"]
@@ -30,7 +31,8 @@ class Disclosure:
     """What one request shows or changes. Without a trail, as in an application that has none, it is forgotten."""
 
     def __init__(self, shape: Sequence[str] = ()) -> None:
-        self.purpose: Purpose | None = None
+        self.purpose: PurposeName | None = None
+        self.revealed: list[str] = []
         self._shape = shape
         self._ids: list[str] = []
         self._hits: int | None = None
@@ -75,11 +77,11 @@ class Disclosure:
             name=caller.name,
             role=caller.role,
             client=client,
-            purpose=self.purpose or PURPOSES[caller.role],
+            purpose=self.purpose or DEFAULT_PURPOSES[caller.role],
             stated=self.purpose is not None,
             action=action,
             status=status,
-            shape=list(self._shape),
+            shape=[*self._shape, *(f"reveals {field}" for field in self.revealed if self._ids)],
             hits=self._hits,
             customers=self._ids,
             cut=self._cut,
@@ -98,27 +100,13 @@ class _Open(msgspec.Struct, frozen=True):
 Disclosed = NamedDependency[SkipValidation[Disclosure]]
 
 
-async def provide_disclosure(
-    request: Request[Any, Any, Any],
-    x_purpose: Annotated[
-        str | None,
-        HeaderParameter(
-            name="X-Purpose",
-            description="What for, as the audit trail keeps it; that of the role when left out",
-            schema_extra={"enum": list(get_args(Purpose))},
-        ),
-    ] = None,
-) -> Disclosure:
-    """What the handler tells its answer to.
-
-    Raises:
-        InvalidRequestError: the purpose is not of the table; it is not repeated, since it may be anything.
-    """
-    if x_purpose is not None and x_purpose not in get_args(Purpose):
-        raise InvalidRequestError(f"X-Purpose is one of {', '.join(get_args(Purpose))}, or left out")
+async def provide_disclosure(request: Request[Any, Any, Any], view: Viewed) -> Disclosure:
+    """What the handler tells its answer to."""
     opened: _Open | None = request.scope["state"].get(_NAME)
     disclosure = opened.disclosure if opened else Disclosure()
-    disclosure.purpose = cast(Purpose | None, x_purpose)
+    disclosure.purpose = view.sight.purpose
+    if view.sight.purpose is not None:
+        disclosure.revealed = revealed(request.state.caller, view.sight)
     return disclosure
 
 

@@ -32,7 +32,7 @@ class Issuer:
         for address in filter(None, (settings.issuer, settings.jwks_url)):
             _check_address(address)
         self._settings = settings
-        self._trust = Trust(settings.issuer, settings.audience, settings.role_claim)
+        self._trust = Trust(settings.issuer, settings.audience, settings.role_claim, settings.rows_claim)
         self._clock = clock
         self._keys: KeySet | None = None
         self._asked_at = self._fetched_at = float("-inf")

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from crmsearch.api.audited import Disclosed
+from crmsearch.api.viewed import Viewed
 from crmsearch.indexing.suppressions import Certificate
 from crmsearch.privacy.access import Caller
 from crmsearch.rights import Everything, Rights
@@ -18,8 +19,12 @@ PersonRights = NamedDependency[SkipValidation[Rights]]
 
 # In threads, with the client of the command line: people ask for this a few times a day, and it may take seconds.
 @post("/{customer_id:str}/export", operation_id="ExportPerson", opt={"audit": "person_export"}, status_code=200, sync_to_thread=True)
-def export_person(customer_id: FromPath[str], rights: PersonRights, disclosed: Disclosed) -> Everything:
-    """Everything that is held of one customer: as it is found, as each source said it, what apps wrote, rows in quarantine."""
+def export_person(customer_id: FromPath[str], rights: PersonRights, disclosed: Disclosed, view: Viewed) -> Everything:
+    """Everything that is held of one customer: as it is found, as each source said it, what apps wrote, rows in quarantine.
+
+    Nothing of it is masked, so whoever states a purpose states `privacy_request` or `administration`; 403 otherwise.
+    """
+    view.sight.check_whole()
     everything = rights.everything(customer_id)
     disclosed.note([customer_id])
     return everything

@@ -1,6 +1,6 @@
 """``PUT /v1/customers/{id}`` and ``POST /v1/customers/batch``: apps write customers, by the rules of the job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
 from crmsearch.api.audited import Disclosed
+from crmsearch.api.viewed import Viewed
 from crmsearch.cleaning.record import CleanRecord
 from crmsearch.cleaning.rules import RULES
 from crmsearch.contract import Customer
-from crmsearch.errors import InvalidRequestError, SuppressedError, UnknownFieldError
+from crmsearch.errors import CrmSearchError, InvalidRequestError, SuppressedError, UnknownFieldError
 from crmsearch.indexing.writes import WriteStore, Written
+from crmsearch.privacy.policy import Sight
 from crmsearch.resolution.written import check_customer_id, clean_write
 
 __all__ = ["MAX_BATCH", "writes_router"]
@@ -53,8 +55,8 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """What became of one customer of a batch: 200, 201 for a new one, or 400 or, for somebody erased, 409 with the reason; then nothing was
-    written of it.
+    """What became of one customer of a batch: 200, 201 for a new one, or why not, with the reason: 400, 409 for somebody erased, and 404
+    or 403 for whom the rule of the key leaves out. Then nothing was written of it.
     """
 
     id: str | None
@@ -84,6 +86,7 @@ async def put_customer(
     data: JSONBody[Fields],
     writes: Writes,
     disclosed: Disclosed,
+    view: Viewed,
     refresh: Annotated[
         Refresh, QueryParameter(description="`wait_for`: until searches find it; get-by-id sees it at once anyway")
     ] = "false",
@@ -98,20 +101,23 @@ async def put_customer(
     written = (await writes.write({customer_id: clean.document}, refresh == "wait_for")).get(customer_id)
     if written is None:
         raise SuppressedError(_ERASED)
-    answer = WrittenCustomer(customer_id, written.created, _customer(written), _issues(clean.issues))
+    if isinstance(written, CrmSearchError):
+        raise written
+    answer = WrittenCustomer(customer_id, written.created, _customer(written, view.sight), _issues(clean.issues))
     return Response(answer, status_code=201 if written.created else 200)
 
 
 @post("/batch", operation_id="WriteCustomers", opt={"audit": "batch"}, status_code=200)
-async def write_customers(data: JSONBody[BatchRequest], writes: Writes, disclosed: Disclosed) -> BatchResponse:
+async def write_customers(data: JSONBody[BatchRequest], writes: Writes, disclosed: Disclosed, view: Viewed) -> BatchResponse:
     """Write up to 500 customers, each as `PUT` does; those that cannot be written are told with the reason, all others are written."""
     _check_batch(data.customers)
     cleaned = [_try_clean(each) for each in data.customers]
     documents = {name: clean.document for name, clean in cleaned if isinstance(clean, CleanRecord) and name is not None}
     disclosed.note(documents)
     written = await writes.write(documents, data.refresh == "wait_for")
-    results = [_result(name, clean, written) for name, clean in cleaned]
-    return BatchResponse(len(written), len(results) - len(written), results)
+    results = [_result(name, clean, written, view.sight) for name, clean in cleaned]
+    done = sum(each.customer is not None for each in results)
+    return BatchResponse(done, len(results) - done, results)
 
 
 def _check_batch(customers: Sequence[Fields]) -> None:
@@ -142,16 +148,19 @@ def _try_clean(fields: Fields) -> tuple[str | None, CleanRecord | str]:
         return name, error.detail
 
 
-def _result(name: str | None, clean: CleanRecord | str, written: dict[str, Written]) -> BatchResult:
+def _result(name: str | None, clean: CleanRecord | str, written: Mapping[str, Written | CrmSearchError], sight: Sight) -> BatchResult:
     if name is None or isinstance(clean, str):
         return BatchResult(name, 400, None, [], str(clean))
     if name not in written:
         return BatchResult(name, 409, None, [], _ERASED)
-    return BatchResult(name, 201 if written[name].created else 200, _customer(written[name]), _issues(clean.issues), None)
+    outcome = written[name]
+    if isinstance(outcome, CrmSearchError):
+        return BatchResult(name, outcome.status, None, [], outcome.detail)
+    return BatchResult(name, 201 if outcome.created else 200, _customer(outcome, sight), _issues(clean.issues), None)
 
 
-def _customer(written: Written) -> Customer:
-    return msgspec.convert(written.document, Customer)
+def _customer(written: Written, sight: Sight) -> Customer:
+    return msgspec.convert(sight.shown(written.document), Customer)
 
 
 def _issues(codes: Sequence[str]) -> list[Issue]:

@@ -13,6 +13,7 @@ from crmsearch.indexing.access import KeyStore
 from crmsearch.indexing.client import make_client
 from crmsearch.node import connection
 from crmsearch.privacy.access import SCOPES, KeyRecord, Role, Scope, key_state, make_key
+from crmsearch.search.rows import row_texts
 from crmsearch.settings import from_env
 
 __all__ = ["keys"]
@@ -43,18 +44,20 @@ keys.add_command(revoke_old)
 @click.option("--name", default="", help="Whose it is, for people.")
 @click.option("--expires", help="When it ceases to be good: days from now (90d) or a day (2027-01-31); never when left out.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="Of a custom key; may be given several times.")
+@click.option("--rows", multiple=True, metavar="F", help="Customers that it may see: country:CN|HK; all that are given must hold.")
 @json_option
-def keys_create(role: str, name: str, expires: str | None, scopes: tuple[str, ...], as_json: bool) -> None:
+def keys_create(role: str, name: str, expires: str | None, scopes: tuple[str, ...], rows: tuple[str, ...], as_json: bool) -> None:
     """Make a key and print it: once, for nobody can read it again.
 
     \b
     Examples:
       crmsearch keys create --role agent --name "Support, Berlin"
       crmsearch keys create --role app --name shop --expires 365d
+      crmsearch keys create --role agent --rows 'country:CN|HK'
       crmsearch keys create --role custom --scope customers:read --scope customers:export
     """
     now = datetime.now(UTC)
-    key, record = make_key(name, cast(Role, role), cast(tuple[Scope, ...], scopes), now, _expiry(expires, now))
+    key, record = make_key(name, cast(Role, role), cast(tuple[Scope, ...], scopes), now, _expiry(expires, now), row_texts(rows))
     _make_store().add(record)
     if as_json:
         print_json({"key": key, **_shown(record)})
@@ -76,9 +79,18 @@ def keys_list(as_json: bool) -> None:
     if as_json:
         print_json({"keys": [_shown(each) | {"state": key_state(each, now)} for each in found]})
         return
-    columns = ["prefix", "name", "role", "state", "made", "expires", "last used"]
+    columns = ["prefix", "name", "role", "rows", "state", "made", "expires", "last used"]
     rows = [
-        (each.prefix, each.name, each.role, key_state(each, now), each.created_at, each.expires_at or "never", each.last_used_at or "never")
+        (
+            each.prefix,
+            each.name,
+            each.role,
+            " ".join(each.rows) or "all",
+            key_state(each, now),
+            each.created_at,
+            each.expires_at or "never",
+            each.last_used_at or "never",
+        )
         for each in found
     ]
     print_table("Keys", columns, rows)
@@ -118,5 +130,5 @@ def _expiry(text: str | None, now: datetime) -> datetime | None:
 
 
 def _shown(record: KeyRecord) -> dict[str, object]:
-    names = ("prefix", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
+    names = ("prefix", "name", "role", "scopes", "rows", "created_at", "expires_at", "revoked_at", "last_used_at")
     return {name: getattr(record, name) for name in names}

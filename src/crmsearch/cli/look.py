@@ -22,6 +22,8 @@ from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
 from crmsearch.keyfile import cursor_key, reference_key
 from crmsearch.node import connection
+from crmsearch.privacy.access import SETTINGS
+from crmsearch.privacy.policy import PURPOSES, sight_of
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import parse_filter
 from crmsearch.search.request import SearchRequest
@@ -29,6 +31,7 @@ from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
+from crmsearch.search.view import View
 from crmsearch.settings import Settings, from_env, setting_rows
 from crmsearch.trust import expiry
 
@@ -100,8 +103,9 @@ def print_hits(title: str, answer: SearchResponse) -> None:
 @filter_option
 @click.option("--size", type=int, default=10, show_default=True, help="Hits to show.")
 @click.option("--sort", default="", help="Fields, separated by commas; -revenue is descending.")
+@click.option("--purpose", type=click.Choice(list(PURPOSES)), help="Mask what this purpose does not show; everything is shown without.")
 @json_option
-def search(text: str, filters: tuple[str, ...], size: int, sort: str, as_json: bool) -> None:
+def search(text: str, filters: tuple[str, ...], size: int, sort: str, purpose: str | None, as_json: bool) -> None:
     """Look customers up.
 
     \b
@@ -109,11 +113,13 @@ def search(text: str, filters: tuple[str, ...], size: int, sort: str, as_json: b
       crmsearch search "jon smiht"
       crmsearch search 王 --filter city:上海 --filter age:20..39
       crmsearch search "" --filter tags:vip --sort=-revenue
+      crmsearch search smith --purpose browse
     """
     request = SearchRequest(
         q=text, filters=[parse_filter(each) for each in filters], size=size, sort=[field for field in sort.split(",") if field]
     )
-    answer = ask(connection(from_env()), lambda service: service.search(request))
+    view = View(sight_of(SETTINGS, purpose))
+    answer = ask(connection(from_env()), lambda service: service.within(view).search(request))
     if as_json:
         print_json(answer)
     else:

@@ -37,6 +37,8 @@ class KeyStore:
         """Keep a new key; it is good at once."""
         ensure_index(self._client, self.index, build_keys_body(self._settings))
         with translated_errors():
+            if record.rows:  # which an index of keys that is older than rules by rows has no place for
+                self._client.indices.put_mapping(index=self.index, properties={"rows": {"type": "keyword"}})
             try:
                 self._client.create(index=self.index, id=record.prefix, document=_document(record), refresh=True)
             except elasticsearch.ConflictError as error:
@@ -127,7 +129,7 @@ class KeyReader:
 
 
 def _document(record: KeyRecord) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(record).items() if value is not None}
+    return dict(msgspec.to_builtins(record))
 
 
 def _parse(source: dict[str, Any]) -> KeyRecord:

@@ -8,13 +8,22 @@ write in the generation that is live in the end.
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
 
-from crmsearch.errors import BackendError, BackendUnavailableError, ConflictError, IndexNotReadyError
+from crmsearch.errors import (
+    BackendError,
+    BackendUnavailableError,
+    ConflictError,
+    CrmSearchError,
+    ForbiddenError,
+    IndexNotReadyError,
+    NotFoundError,
+)
 from crmsearch.indexing.analytics import Mirror, build_indexed, check_key, write_customers
 from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, read_by_id, translated_errors
 from crmsearch.indexing.mappings import build_writes_body
@@ -22,6 +31,7 @@ from crmsearch.indexing.names import analytics_alias, customers_alias, writes_in
 from crmsearch.indexing.records import chunks, read_documents
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.resolution.written import Write, is_of_apps, with_write
+from crmsearch.search.rows import RowRule
 from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["WriteStore", "Written", "newest_writes", "replay_writes"]
@@ -61,8 +71,15 @@ class WriteStore:
         self._reference_key = reference_key
         self._of_our_key: str | None = None  # the analysts' index that was looked at last
         self.index = writes_index(settings.index_prefix)
+        self._rule: RowRule | None = None
 
-    async def write(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
+    def within(self, rule: RowRule) -> "WriteStore":
+        """The same for whom the rule leaves some customers only."""
+        found = copy(self)
+        found._rule = rule
+        return found
+
+    async def write(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written | CrmSearchError]:
         """Write customers; get-by-id sees them at once.
 
         Args:
@@ -70,7 +87,8 @@ class WriteStore:
             refresh: wait until searches find them too.
 
         Returns:
-            What was written, by customer id; people who were erased are not written.
+            What was written, by customer id; people who were erased are not written. Of whom the rule leaves out, and of what would leave
+            it, why not.
 
         Raises:
             IndexNotReadyError: there is no live generation.
@@ -79,7 +97,7 @@ class WriteStore:
         """
         erased = await self._suppressions.find(documents)
         documents = {name: document for name, document in documents.items() if name not in erased}
-        written: dict[str, Written] = {}
+        written: dict[str, Written | CrmSearchError] = {}
         for _ in range(_TRIES):
             left = {name: document for name, document in documents.items() if name not in written}
             if not left:
@@ -89,7 +107,7 @@ class WriteStore:
             return await self._without_erased(written, documents)
         raise ConflictError("others are writing the same customers at this moment; read them again and repeat the write")
 
-    async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written]:
+    async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written | CrmSearchError]:
         """Those that nobody else has written meanwhile; none if another generation went live."""
         live = await self._live()
         current = await read_by_id(self._client, live.index, documents, self._timeout_s)
@@ -106,17 +124,23 @@ class WriteStore:
             )
             for name, document in documents.items()
         }
+        before = {name: each["_source"] for name, each in current.items()}
+        whole = {name: with_write(before.get(name), write) for name, write in writes.items()}
+        refused = _refused(self._rule, before, whole) if self._rule is not None else {}
+        keep = [
+            line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, msgspec.to_builtins(each))
+        ]
         await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
-        keep = [line for name, write in writes.items() for line in _put(self.index, name, write, msgspec.to_builtins(write))]
         taken = await self._bulk(self.index, keep, refresh=False)
-        whole = {name: with_write(current[name]["_source"] if name in current else None, writes[name]) for name in taken}
-        put = [line for name, each in whole.items() for line in _put_customer(live, writes[name], each)]
+        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name])]
         made = await self._bulk(live.index, put, refresh=refresh)
         if await self._live() != live:
             return {}
-        return {name: Written(whole[name], name not in current) for name in made}
+        return {**refused, **{name: Written(whole[name], name not in current) for name in made}}
 
-    async def _without_erased(self, written: dict[str, Written], documents: Mapping[str, Document]) -> dict[str, Written]:
+    async def _without_erased(
+        self, written: dict[str, Written | CrmSearchError], documents: Mapping[str, Document]
+    ) -> dict[str, Written | CrmSearchError]:
         """What was written but for those whom an erasure meanwhile has marked, and perhaps not found: they are taken back."""
         erased = await self._suppressions.find(documents)
         if erased:
@@ -170,6 +194,17 @@ def _put_customer(live: _Live, write: Write, customer: Document) -> list[Documen
     if live.mirror is not None:
         lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
     return lines
+
+
+def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, Document]) -> dict[str, CrmSearchError]:
+    """Why these may not be written under a rule: from the documents that are there, and those that would be."""
+    refused: dict[str, CrmSearchError] = {}
+    for name, document in after.items():
+        if name in before and not rule.holds(before[name]):
+            refused[name] = NotFoundError("there is no customer with this id")
+        elif not rule.holds(document):
+            refused[name] = ForbiddenError("your key may see some customers only, and this one would not be among them")
+    return refused
 
 
 def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]]) -> dict[str, Write]:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -18,6 +18,7 @@ from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedEr
 
 __all__ = [
     "ANYBODY",
+    "OF_EVERYBODY",
     "ROLES",
     "SCOPES",
     "SETTINGS",
@@ -68,16 +69,20 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 }
 """What a role may do; ``custom`` is for keys that name their scopes."""
 
+OF_EVERYBODY: frozenset[Scope] = frozenset({"runs:read", "metrics:read", "keys:write", "audit:read"})
+"""What no key may do that sees some customers only: it tells of all of them at once."""
+
 _LONGEST_NAME = 100
 _KEY = re.compile(r"crm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
-class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of a key. Times are ISO 8601, UTC.
 
     Attributes:
         prefix: by which it is found.
         hash: SHA-256 of the secret, in hexadecimal.
+        rows: filters that hold for every customer that it may see; without any it may see all.
     """
 
     prefix: str
@@ -86,18 +91,20 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[Scope]
     hash: str
     created_at: str
+    rows: list[str] = []
     expires_at: str | None = None
     revoked_at: str | None = None
     last_used_at: str | None = None
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Somebody who may call; ``prefix`` is that of the key."""
+    """Somebody who may call; ``prefix`` is that of the key, ``rows`` are filters that leave some customers only."""
 
     prefix: str
     name: str
     role: Role
     scopes: frozenset[Scope]
+    rows: tuple[str, ...] = ()
 
     @property
     def may_see_personal(self) -> bool:
@@ -112,7 +119,9 @@ ANYBODY = Caller("", "anybody", "admin", frozenset(SCOPES))
 """Whoever calls as long as there is no key."""
 
 
-def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, expires_at: datetime | None) -> tuple[str, KeyRecord]:
+def make_key(
+    name: str, role: Role, scopes: Collection[Scope], now: datetime, expires_at: datetime | None, rows: Sequence[str] = ()
+) -> tuple[str, KeyRecord]:
     """A new key, and what is kept of it.
 
     Args:
@@ -121,6 +130,7 @@ def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, ex
         scopes: of a custom key.
         now: aware.
         expires_at: when it ceases to be good; never if left out.
+        rows: checked filters that leave some customers only.
 
     Raises:
         InvalidRequestError: the name is too long or no text, a custom key has no scopes, or another has some, or it would be void from the
@@ -141,6 +151,7 @@ def make_key(name: str, role: Role, scopes: Collection[Scope], now: datetime, ex
         hash=_hash(secret),
         created_at=show_moment(now),
         expires_at=show_moment(expires_at) if expires_at else None,
+        rows=list(rows),
     )
     return f"crm_{prefix}_{secret}", record
 
@@ -162,7 +173,8 @@ def read_caller(secret: str, record: KeyRecord | None, now: datetime) -> Caller:
     fits = hmac.compare_digest(_hash(secret), record.hash if record else _hash(""))
     if not fits or record is None or key_state(record, now) != "good":
         raise UnauthorizedError("send a valid key as Authorization: Bearer <key>")
-    return Caller(record.prefix, record.name, record.role, frozenset(record.scopes if record.role == "custom" else ROLES[record.role]))
+    scopes = frozenset(record.scopes if record.role == "custom" else ROLES[record.role])
+    return Caller(record.prefix, record.name, record.role, scopes, tuple(record.rows))
 
 
 def key_state(record: KeyRecord, now: datetime) -> Literal["good", "revoked", "expired"]:
@@ -181,6 +193,8 @@ def check_scope(caller: Caller, scope: Scope) -> None:
     """Raise ``ForbiddenError`` if a caller may not do this."""
     if scope not in caller.scopes:
         raise ForbiddenError(f"the role of this key ({caller.role}) may not: {SCOPES[scope]} ({scope})")
+    if caller.rows and scope in OF_EVERYBODY:
+        raise ForbiddenError(f"this key may see some customers only, and this tells of all: {SCOPES[scope]} ({scope})")
 
 
 def _hash(secret: str) -> str:

@@ -14,18 +14,18 @@ import msgspec
 
 from crmsearch.errors import InvalidRequestError
 from crmsearch.privacy.access import Role
+from crmsearch.privacy.policy import PurposeName
 
 __all__ = [
     "ACTIONS",
+    "DEFAULT_PURPOSES",
     "MAX_IDS",
-    "PURPOSES",
     "Act",
     "Action",
     "Chain",
     "Event",
     "Finding",
     "Head",
-    "Purpose",
     "Verdict",
     "Verifier",
     "event_time",
@@ -34,7 +34,6 @@ __all__ = [
     "verify",
 ]
 
-Purpose = Literal["support", "sales", "marketing", "analysis", "administration"]
 Action = Literal[
     "search",
     "suggest",
@@ -76,7 +75,7 @@ ACTIONS: dict[Action, str] = {
 }
 """What events tell of; the last two are the service's own."""
 
-PURPOSES: dict[Role, Purpose] = {
+DEFAULT_PURPOSES: dict[Role, PurposeName] = {
     "agent": "support",
     "app": "sales",
     "analyst": "analysis",
@@ -112,7 +111,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     role: Role
     client: str
-    purpose: Purpose
+    purpose: PurposeName
     action: Action
     status: int
     stated: bool = False

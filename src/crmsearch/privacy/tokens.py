@@ -30,11 +30,15 @@ _PREFIX = "crmsearch-"  # that a role may bear where others have roles of the sa
 
 
 class Trust(msgspec.Struct, frozen=True):
-    """Whose tokens are taken, and where in them the roles stand: a claim, or one inside another (``realm_access.roles``)."""
+    """Whose tokens are taken, and where in them the roles stand: a claim, or one inside another (``realm_access.roles``).
+
+    Where ``rows_claim`` says, filters stand that leave some customers only.
+    """
 
     issuer: str
     audience: str
     role_claim: str
+    rows_claim: str = ""
 
 
 def is_token(text: str) -> bool:
@@ -70,7 +74,7 @@ def read_token(token: str, keys: KeySet, trust: Trust, now: datetime) -> Caller:
 
     Raises:
         UnauthorizedError: it is not signed by the issuer, for somebody else, too old or not valid yet.
-        ForbiddenError: it names no role of ours.
+        ForbiddenError: it names no role of ours, or no customers where it should.
     """
     try:
         claims = jwt.decode(token, keys, algorithms=list(_ALGORITHMS)).claims
@@ -83,21 +87,35 @@ def read_token(token: str, keys: KeySet, trust: Trust, now: datetime) -> Caller:
         jwt.JWTClaimsRegistry(now=int(now.timestamp()), leeway=_LEEWAY_S, **required).validate(claims)
     except (JoseError, ValueError, TypeError) as error:
         raise UnauthorizedError("the token is not good: it may have expired, or is of another issuer or for another audience") from error
-    roles = [role for role in _BY_RANK if role in _names(claims, trust.role_claim)]
+    named = {name.removeprefix(_PREFIX) for name in _words(_claim(claims, trust.role_claim))}
+    roles = [role for role in _BY_RANK if role in named]
     if not roles:
         raise ForbiddenError(f"the token names no role of crmsearch; these there are: {', '.join(_BY_RANK)}")
+    rows = _texts(_claim(claims, trust.rows_claim)) if trust.rows_claim else []
+    if trust.rows_claim and not rows:
+        raise ForbiddenError("the token does not say which customers its bearer may see")
     subject = json.dumps([trust.issuer, claims["sub"]])
     return Caller(
         prefix=f"sso-{hashlib.sha256(subject.encode()).hexdigest()[:12]}",
         name=str(claims.get("preferred_username") or claims["sub"]),
         role=roles[0],
         scopes=frozenset(scope for role in roles for scope in ROLES[role]),
+        rows=tuple(rows),
     )
 
 
-def _names(claims: Mapping[str, Any], path: str) -> set[str]:
+def _claim(claims: Mapping[str, Any], path: str) -> Any:
     found: Any = claims
     for step in path.split("."):
         found = cast(Mapping[str, Any], found).get(step) if isinstance(found, Mapping) else None
-    names = found.split() if isinstance(found, str) else found if isinstance(found, list) else []
-    return {str(name).removeprefix(_PREFIX) for name in names}
+    return found
+
+
+def _words(found: Any) -> list[str]:
+    return found.split() if isinstance(found, str) else _texts(found)
+
+
+def _texts(found: Any) -> list[str]:
+    """One text, or a list of them; nothing for anything else, and for a list that holds something else."""
+    texts = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    return [str(each) for each in texts] if all(isinstance(each, str) for each in texts) else []

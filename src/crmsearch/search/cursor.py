@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -48,6 +49,13 @@ class Cursors:
         self._key = key.encode()
         self._lifetime_s = lifetime_s
         self._now = now
+        self._rows = ""
+
+    def within(self, rows: str) -> "Cursors":
+        """Cursors of the same key under a rule by rows, which are no good under another one."""
+        found = copy(self)
+        found._rows = rows
+        return found
 
     def write(self, request: SearchRequest, position: Position) -> str:
         """The cursor that leads the same search on from there."""
@@ -80,8 +88,8 @@ class Cursors:
         return read.position
 
     def _mark(self, request: SearchRequest) -> str:
-        """What makes two requests the same search: the text, the filters and the order, and nothing else of it."""
-        same: list[Any] = ["search", request.q, request.filters, request.sort]
+        """What makes two requests the same search: the text, the filters, the order, and the rule by rows, if there is one."""
+        same: list[Any] = ["search", request.q, request.filters, request.sort, *([self._rows] if self._rows else [])]
         return self._sign(msgspec.json.encode(same)).hex()[:16]
 
     def _sign(self, message: bytes) -> bytes:

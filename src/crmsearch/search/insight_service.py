@@ -9,10 +9,10 @@ from crmsearch.search.impersonal import is_impersonal
 from crmsearch.search.population import find_population
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.segments import members_of_all
-from crmsearch.search.service import SearchBackend
 from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.tickets import Measure, ServiceInsight, build_service_body, parse_service
 from crmsearch.search.tour import Tour, build_earlier_body, build_tour_body, build_values_body, listed_values, parse_tour
+from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
 
 __all__ = ["InsightService"]
 
@@ -20,11 +20,19 @@ __all__ = ["InsightService"]
 class InsightService:
     """Insights, each from a fixed number of requests, and for a text those that find out whom it means."""
 
-    def __init__(self, backend: SearchBackend, store: SegmentStore, resolver: Resolver, small_group: int = SMALL_GROUP) -> None:
-        self._backend = backend
+    def __init__(
+        self, backend: SearchBackend, store: SegmentStore, resolver: Resolver, small_group: int = SMALL_GROUP, view: View = EVERYTHING
+    ) -> None:
+        self._everything = backend
+        self._backend = view.of(backend)
+        self._view = view
         self._store = store
         self._resolver = resolver
         self._small_group = small_group
+
+    def within(self, view: View) -> "InsightService":
+        """The same for one who may see this much."""
+        return InsightService(self._everything, self._store, self._resolver, self._small_group, view)
 
     async def campaigns(self, grouping: Grouping, ranked_by: Response, *, may_see_personal: bool = True) -> CampaignInsight:
         """Response rates by group.
@@ -65,6 +73,7 @@ class InsightService:
         check_grouping(grouping)
         if not may_see_personal:
             await self._resolver.check_impersonal(grouping.q, grouping.filters, [grouping.by])
+        check_masked(self._view.sight, grouping.q, grouping.filters, [grouping.by])
         filters = await find_population(self._backend.search, self._resolver, grouping.q, grouping.filters)
         if grouping.by != BY_SEGMENT:
             return Meaning(filters=filters)

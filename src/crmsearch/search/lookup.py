@@ -15,6 +15,7 @@ from crmsearch.cleaning.values import Rejection
 from crmsearch.contract import Customer
 from crmsearch.errors import InvalidRequestError
 from crmsearch.privacy.analytics import CUSTOMER_REF
+from crmsearch.privacy.policy import WHOLE, Sight
 from crmsearch.search.request import LookupRequest
 
 __all__ = ["Asked", "LookupResponse", "NotFound", "build_lookup_body", "parse_lookup", "read_lookup"]
@@ -75,7 +76,7 @@ def build_lookup_body(asked: Asked) -> Body:
     return {"query": {"bool": {"filter": [{"bool": {"should": ways}}]}}, "size": MAX_FOUND, "track_total_hits": MAX_FOUND + 1, **told}
 
 
-def parse_lookup(asked: Asked, answer: Body) -> LookupResponse:
+def parse_lookup(asked: Asked, answer: Body, sight: Sight = WHOLE) -> LookupResponse:
     """The answer to ``build_lookup_body(asked)``.
 
     Raises:
@@ -85,8 +86,8 @@ def parse_lookup(asked: Asked, answer: Body) -> LookupResponse:
         raise InvalidRequestError(f"more than {MAX_FOUND} customers have these values; look up fewer at once, or search for them")
     having: dict[tuple[str, str], list[Customer]] = {}
     for hit in answer["hits"]["hits"]:
-        customer = msgspec.convert(hit["_source"], Customer)
-        for key in (*_keys(customer), *(("refs", each) for each in hit.get("fields", {}).get(CUSTOMER_REF, ()))):
+        customer = msgspec.convert(sight.shown(hit["_source"]), Customer)
+        for key in (*_keys(hit["_source"]), *(("refs", each) for each in hit.get("fields", {}).get(CUSTOMER_REF, ()))):
             having.setdefault(key, []).append(customer)
     kinds = {"ids": asked.ids, "emails": asked.emails, "phones": asked.phones, "refs": asked.refs}
     found = [customer for kind, values in kinds.items() for value in values.values() for customer in having.get((kind, value), [])]
@@ -94,9 +95,9 @@ def parse_lookup(asked: Asked, answer: Body) -> LookupResponse:
     return LookupResponse(customers=list({customer.customer_id: customer for customer in found}.values()), not_found=NotFound(**missing))
 
 
-def _keys(customer: Customer) -> list[tuple[str, str]]:
-    emails = [("emails", each.lower()) for each in customer.emails]
-    return [("ids", customer.customer_id), *emails, *(("phones", each) for each in customer.phones)]
+def _keys(document: Body) -> list[tuple[str, str]]:
+    emails = [("emails", each.lower()) for each in document.get("emails", ())]
+    return [("ids", document["customer_id"]), *emails, *(("phones", each) for each in document.get("phones", ()))]
 
 
 def _email(written: str) -> str:

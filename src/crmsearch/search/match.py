@@ -4,7 +4,7 @@ Elasticsearch finds and orders; this tells why, from the document itself and the
 page, since Elasticsearch's highlighter neither knows helper forms (a pinyin, the end of a phone) nor is cheap.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -70,8 +70,9 @@ class _Found(msgspec.Struct, frozen=True):
 class Matcher:
     """Tells for one search where each of its hits fits."""
 
-    def __init__(self, text: QueryText, stage: Stage, *, highlight: bool = True) -> None:
+    def __init__(self, text: QueryText, stage: Stage, *, highlight: bool = True, withheld: Collection[str] = ()) -> None:
         self._highlight = highlight
+        self._withheld = withheld  # fields of whose values nothing is told but that they fit
         self._partial = stage == "partial"
         self._together = _together(text) if len(text.words) > 1 else None
         self._chunks = [] if text.long else text.chunks
@@ -102,16 +103,21 @@ class Matcher:
             # Every word fits in these stages: those that fit nowhere alone are one name together.
             found.append(self._together)
             unmatched = []
+        told = [each for each in found if each.field not in self._withheld]
         ordered, best_ways = sorted(found, key=lambda each: -each.way.weight), _best_of_each(found)
         return Match(
             matched=list(dict.fromkeys(each.field for each in ordered)),
-            highlights=_highlights(found, document) if self._highlight else {},
+            highlights=_highlights(told, document) if self._highlight else {},
             reasons=[Reason(each.word.text, each.way.says, each.field, each.way.weight) for each in best_ways],
             unmatched=unmatched,
             # Nothing is corrected where only precise ways were looked for.
-            similar={each.word.text: like for each in best_ways if (like := _taken_for(each, document))} if self._tolerant else {},
+            similar=self._similar(best_ways, document) if self._tolerant else {},
             typed=frozenset(each.word.text for each in best_ways if each.way in PRECISE) if self._tolerant else frozenset(),
         )
+
+    def _similar(self, best_ways: list[_Found], document: Mapping[str, Any]) -> dict[str, str]:
+        told = [each for each in best_ways if each.field not in self._withheld]
+        return {each.word.text: like for each in told if (like := _taken_for(each, document))}
 
     def _find(self, word: Word, document: Mapping[str, Any], held: _Held) -> list[_Found]:
         """All precise ways, the best for each field; if there are none, the one best way to be similar."""

@@ -7,6 +7,7 @@ import msgspec
 
 from crmsearch.cleaning.spelling import is_han
 from crmsearch.contract import FIELDS, Customer
+from crmsearch.privacy.policy import WHOLE, Sight
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.facets import Facet, parse_facets, split_selections
 from crmsearch.search.match import Match, Matcher, Reason
@@ -95,7 +96,9 @@ def field_infos() -> list[FieldInfo]:
     return msgspec.convert(list(FIELDS.values()), list[FieldInfo], from_attributes=True)
 
 
-def parse_search(request: SearchRequest, answer: dict[str, Any], cursors: Cursors, stage: Stage = "precise") -> SearchResponse:
+def parse_search(
+    request: SearchRequest, answer: dict[str, Any], cursors: Cursors, stage: Stage = "precise", sight: Sight = WHOLE
+) -> SearchResponse:
     """The answer to ``build_search_body(request, stage=stage)``."""
     found = answer["hits"]["hits"]
     _, selections = split_selections(request)
@@ -103,13 +106,13 @@ def parse_search(request: SearchRequest, answer: dict[str, Any], cursors: Cursor
     if request.size and len(found) == request.size:
         next_cursor = cursors.write(request, Position(found[-1]["_index"], found[-1]["sort"], stage))
     text = parse_text(request.q)
-    matcher = Matcher(text, stage, highlight=request.highlight)
+    matcher = Matcher(text, stage, highlight=request.highlight, withheld=sight.withheld)
     matches = [matcher.match(hit["_source"]) for hit in found]
     return SearchResponse(
         total=answer["hits"]["total"]["value"],
         total_relation=answer["hits"]["total"]["relation"],
         took_ms=answer["took"],
-        hits=[_hit(request, hit, match, scored=not text.empty) for hit, match in zip(found, matches, strict=True)],
+        hits=[_hit(request, hit, match, sight, scored=not text.empty) for hit, match in zip(found, matches, strict=True)],
         facets=parse_facets(request.facets, selections, answer.get("aggregations", {})),
         next_cursor=next_cursor,
         corrections=_corrections(request.q, matches) if stage != "precise" else [],
@@ -117,13 +120,14 @@ def parse_search(request: SearchRequest, answer: dict[str, Any], cursors: Cursor
     )
 
 
-def parse_suggest(request: SuggestRequest, answer: dict[str, Any], stage: Stage = "precise") -> SuggestResponse:
+def parse_suggest(request: SuggestRequest, answer: dict[str, Any], stage: Stage = "precise", sight: Sight = WHOLE) -> SuggestResponse:
     """The answer to ``build_suggest_body``."""
     matcher = Matcher(parse_text(request.q), stage, highlight=False)
     suggestions = []
     for hit in answer["hits"]["hits"]:
         source = hit["_source"]
         fields = matcher.match(source).matched
+        source = sight.shown(source)
         suggestions.append(
             Suggestion(text=source.get("name") or source.get("company") or hit["_id"], id=hit["_id"], field=fields[0] if fields else "name")
         )
@@ -150,11 +154,11 @@ def _corrections(q: str, matches: list[Match]) -> list[str]:
     return list(found)[:MAX_CORRECTIONS]
 
 
-def _hit(request: SearchRequest, hit: dict[str, Any], match: Match, *, scored: bool) -> Hit:
+def _hit(request: SearchRequest, hit: dict[str, Any], match: Match, sight: Sight, *, scored: bool) -> Hit:
     return Hit(
         id=hit["_id"],
         score=hit.get("_score") if scored else None,
-        customer=msgspec.convert(hit["_source"], Customer),
+        customer=msgspec.convert(sight.shown(hit["_source"]), Customer),
         highlights=match.highlights,
         matched=match.matched,
         unmatched=match.unmatched,

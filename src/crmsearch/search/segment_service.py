@@ -34,8 +34,9 @@ from crmsearch.search.segments import (
     segments_leading_to,
     used_segments,
 )
-from crmsearch.search.service import Export, SearchBackend, SearchService
+from crmsearch.search.service import Export, SearchService
 from crmsearch.search.small_groups import SMALL_GROUP, is_small
+from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
 
 __all__ = ["MAX_VERSIONS", "SegmentExport", "SegmentService"]
 
@@ -54,13 +55,25 @@ class SegmentService:
     """Segments, built in and saved."""
 
     def __init__(
-        self, backend: SearchBackend, store: SegmentStore, search: SearchService, resolver: Resolver, small_group: int = SMALL_GROUP
+        self,
+        backend: SearchBackend,
+        store: SegmentStore,
+        search: SearchService,
+        resolver: Resolver,
+        small_group: int = SMALL_GROUP,
+        view: View = EVERYTHING,
     ) -> None:
-        self._backend = backend
+        self._everything = backend
+        self._backend = view.of(backend)
+        self._view = view
         self._store = store
         self._search = search
         self._resolver = resolver
         self._small_group = small_group
+
+    def within(self, view: View) -> "SegmentService":
+        """The same for one who may see this much."""
+        return SegmentService(self._everything, self._store, self._search.within(view), self._resolver, self._small_group, view)
 
     async def all(self, *, may_see_personal: bool = True) -> SegmentList:
         """All segments with their sizes, counted in one request.
@@ -99,6 +112,7 @@ class SegmentService:
         _refuse_built_in(name, "changed")
         if not may_see_personal:
             await self._resolver.check_impersonal(definition.q, definition.filters, ())
+        check_masked(self._view.sight, definition.q, definition.filters, [])
         stored = await self._store.current(name)
         before = _living(stored)
         saved = await self._store.all()

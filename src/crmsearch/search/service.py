@@ -4,7 +4,7 @@ import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import elasticsearch
 import msgspec
@@ -23,7 +23,7 @@ from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
-from crmsearch.search.facet_request import facets_with_days
+from crmsearch.search.facet_request import as_facet, facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
 from crmsearch.search.lookup import LookupResponse, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.population import answer_in_stages, find_population
@@ -39,6 +39,7 @@ from crmsearch.search.request import (
     check_lookup,
     check_search,
     check_text,
+    parse_sort,
 )
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
@@ -57,6 +58,7 @@ from crmsearch.search.stats import (
     fields_of,
     with_grouped_days,
 )
+from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
@@ -65,26 +67,6 @@ _COPIES = 64  # more than any index has
 Body = dict[str, Any]
 Request = TypeVar("Request", SearchRequest, ExportRequest)
 Figures = TypeVar("Figures", StatsRequest, CorrelationRequest, CrosstabRequest)
-
-
-class SearchBackend(Protocol):
-    """The edge to Elasticsearch; tests put a canned one in its place."""
-
-    async def search(self, body: Body, position: Position | None = None) -> Body:
-        """Answer of ``_search`` on the live generation, or on the one that a cursor began in."""
-        ...
-
-    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
-        """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
-        ...
-
-    async def read(self, customer_id: str) -> Body | None:
-        """The document of a customer as the last write left it; ``None`` if there is none of this id."""
-        ...
-
-    async def check(self) -> None:
-        """Raise what stands in the way of answering."""
-        ...
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -105,15 +87,31 @@ class Vitals(msgspec.Struct, frozen=True):
 class SearchService:
     """What the API and the command line offer to readers."""
 
-    def __init__(self, backend: SearchBackend, cursors: Cursors, resolver: Resolver | None = None, small_group: int = SMALL_GROUP) -> None:
-        self._backend = backend
+    def __init__(
+        self,
+        backend: SearchBackend,
+        cursors: Cursors,
+        resolver: Resolver | None = None,
+        small_group: int = SMALL_GROUP,
+        view: View = EVERYTHING,
+    ) -> None:
+        self._everything = backend
+        self._backend = view.of(backend)
         self._cursors = cursors
         self._resolver = resolver or Resolver()
         self._small_group = small_group
+        self._view = view
+
+    def within(self, view: View) -> "SearchService":
+        """The same for one who may see this much."""
+        cursors = self._cursors.within(view.rows.text) if view.rows is not None else self._cursors
+        return SearchService(self._everything, cursors, self._resolver, self._small_group, view)
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         request = msgspec.structs.replace(request, facets=facets_with_days(request.facets, self._resolver.today()))
         check_search(request)
+        names = [*(as_facet(each).field for each in request.facets), *(field.name for field, _ in parse_sort(request.sort))]
+        check_masked(self._view.sight, request.q, request.filters, names)
         request = await self._resolved(request)
         position = self._cursors.read(request)
         if position is not None:
@@ -121,7 +119,7 @@ class SearchService:
             asked, answer = await self._ask(request, stage, position)
         else:
             stage, (asked, answer) = await answer_in_stages(request.q, partial(self._ask, request), lambda each: _total(each[1]))
-        return parse_search(asked, answer, self._cursors, stage)
+        return parse_search(asked, answer, self._cursors, stage, self._view.sight)
 
     async def _ask(self, request: SearchRequest, stage: Stage, position: Position | None = None) -> tuple[SearchRequest, Body]:
         """One stage of a search: the request as it was put, and the answer."""
@@ -130,24 +128,25 @@ class SearchService:
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
+        check_masked(self._view.sight, request.q, [], [])
         q, filters = await self._resolver.resolve_text(request.q, [])
         request = msgspec.structs.replace(request, q=q)
         for stage in stages_of(q):
             answer = await self._backend.search(build_suggest_body(request, stage, filters))
             if answer["hits"]["hits"]:
                 break
-        return parse_suggest(request, answer, stage)
+        return parse_suggest(request, answer, stage, self._view.sight)
 
     async def customer(self, customer_id: str) -> Customer:
         document = await self._backend.read(customer_id)
         if document is None:
             raise NotFoundError("there is no customer with this id")
-        return msgspec.convert(document, Customer)
+        return msgspec.convert(self._view.sight.shown(document), Customer)
 
     async def lookup(self, request: LookupRequest) -> LookupResponse:
         check_lookup(request)
         asked = read_lookup(request)
-        return parse_lookup(asked, await self._backend.search(build_lookup_body(asked)))
+        return parse_lookup(asked, await self._backend.search(build_lookup_body(asked)), self._view.sight)
 
     async def export(self, request: ExportRequest) -> Export:
         """All hits as a file.
@@ -158,6 +157,7 @@ class SearchService:
             CrmSearchError: also while the pieces are read; then the file is not whole.
         """
         check_export(request)
+        check_masked(self._view.sight, request.q, request.filters, [field.name for field, _ in parse_sort(request.sort)])
         request = await self._resolved(request)
         stage, first = await answer_in_stages(request.q, lambda stage: self._backend.search(build_export_body(request, stage)), _total)
         ids = [hit["_id"] for hit in first["hits"]["hits"]]
@@ -167,7 +167,7 @@ class SearchService:
         yield render_head(request)
         written = 0
         while hits := page["hits"]["hits"]:
-            yield render_rows(request, [hit["_source"] for hit in hits])
+            yield render_rows(request, [self._view.sight.shown(hit["_source"]) for hit in hits])
             written += len(hits)
             if written >= total:
                 break
@@ -179,7 +179,7 @@ class SearchService:
     async def similar(self, customer_id: str, size: int) -> SimilarResponse:
         check_similar(size)
         customer = await self.customer(customer_id)
-        return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)))
+        return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)), self._view.sight)
 
     async def stats(self, request: StatsRequest, *, may_see_personal: bool = True) -> StatsResponse:
         """Figures whole and in groups.
@@ -202,6 +202,7 @@ class SearchService:
         if not may_see_personal:
             await self._resolver.check_impersonal(request.q, request.filters, fields_of(request))
         check_filters(request.filters)
+        check_masked(self._view.sight, request.q, request.filters, fields_of(request))
         request = with_grouped_days(request, self._resolver.today())
         filters = await find_population(self._backend.search, self._resolver, request.q, request.filters)
         return msgspec.structs.replace(request, q="", filters=filters)

@@ -11,6 +11,7 @@ import msgspec
 
 from crmsearch.contract import FIELDS, Customer
 from crmsearch.errors import InvalidRequestError
+from crmsearch.privacy.policy import WHOLE, Sight
 
 __all__ = ["TRAITS", "LookAlike", "Part", "SimilarResponse", "Trait", "build_similar_body", "check_similar", "parse_similar"]
 
@@ -117,13 +118,13 @@ def build_similar_body(customer: Customer, size: int) -> Body:
     }
 
 
-def parse_similar(customer: Customer, answer: Body) -> SimilarResponse:
+def parse_similar(customer: Customer, answer: Body, sight: Sight = WHOLE) -> SimilarResponse:
     """The answer to ``build_similar_body(customer, …)``."""
     traits = _compared(customer)
     return SimilarResponse(
         customer_id=customer.customer_id,
         compared=[trait.field for trait in traits],
-        similar=[_parse_hit(customer, traits, hit) for hit in answer["hits"]["hits"]],
+        similar=[_parse_hit(customer, traits, hit, sight) for hit in answer["hits"]["hits"]],
         took_ms=answer["took"],
     )
 
@@ -151,8 +152,8 @@ def _worth(trait: Trait, level: str, clause: Body, points: float) -> Body:
     return {"constant_score": {"filter": clause, "boost": points, "_name": f"{trait.field}|{level}"}}
 
 
-def _parse_hit(customer: Customer, traits: list[Trait], hit: Body) -> LookAlike:
-    other = msgspec.convert(hit["_source"], Customer)
+def _parse_hit(customer: Customer, traits: list[Trait], hit: Body, sight: Sight) -> LookAlike:
+    other = msgspec.convert(sight.shown(hit["_source"]), Customer)
     matched: dict[str, list[int]] = {}
     for name in hit["matched_queries"]:
         field, _, level = name.partition("|")

@@ -397,6 +397,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/v1/stats/correlation",
         "/v1/stats/crosstab",
         "/v1/fields",
+        "/v1/purposes",
         "/health/live",
         "/health/ready",
         "/metrics",
@@ -404,7 +405,7 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
     parameters = {each["name"] for each in document["paths"]["/v1/customers/search"]["get"]["parameters"]}
     assert parameters == {"q", "filter", "facets", "sort", "size", "cursor", "highlight", "explain", "exact_total", "X-Purpose"}
     parameters = {each["name"] for each in document["paths"]["/v1/stats/{field}"]["get"]["parameters"]}
-    assert parameters == {"field", "by", "q", "filter", "size", "percentiles", "histogram", "format", "chart", "lang"}
+    assert parameters == {"field", "by", "q", "filter", "size", "percentiles", "histogram", "format", "chart", "lang", "X-Purpose"}
 
 
 def test_every_answer_has_a_request_id_and_security_headers(client: TestClient[Litestar]) -> None:

@@ -20,7 +20,8 @@ from crmsearch.indexing.audit_reader import AuditFilter, AuditPage
 from crmsearch.indexing.writes import Written
 from crmsearch.privacy.access import Role
 from crmsearch.privacy.alerts import HourOfKey
-from crmsearch.privacy.audit import PURPOSES, Action, Event, Purpose, verify
+from crmsearch.privacy.audit import DEFAULT_PURPOSES, Action, Event, verify
+from crmsearch.privacy.policy import PurposeName
 from crmsearch.processes import wait_until
 from crmsearch.settings import ApiSettings
 from tests.keys import Keys, bearer
@@ -225,18 +226,41 @@ def test_the_purpose_is_told_or_that_of_the_role(service: Service, role: Role) -
     if role == "analyst":
         assert [event.action for event in service.shelf.events] == ["refused", "refused"]
     else:
-        assert [(event.purpose, event.stated) for event in service.shelf.events] == [("marketing", True), (PURPOSES[role], False)]
+        assert [(event.purpose, event.stated) for event in service.shelf.events] == [("marketing", True), (DEFAULT_PURPOSES[role], False)]
+
+
+def test_the_event_says_what_a_purpose_has_shown_beyond_the_role(service: Service) -> None:
+    agent, admin = service.keys.make("agent"), service.keys.make("admin")
+    with service.client() as api:
+        for key, purpose in ((agent, "support"), (agent, "browse"), (admin, "support"), (agent, "security")):
+            api.get("/v1/customers/C1", headers={**bearer(key), "X-Purpose": purpose})
+        refused = api.get("/v1/customers/C1", headers={**bearer(agent), "X-Purpose": "security"})
+        _assert_problem(refused, 403, "forbidden")
+        assert "audit:read" in refused.json()["detail"]
+        api.get("/v1/customers/nobody", headers={**bearer(agent), "X-Purpose": "support"})
+    shapes = [event.shape for event in service.shelf.events]
+    assert {"reveals phones", "reveals emails", "reveals birth_date"} <= set(shapes[0])
+    assert "reveals national_id" not in shapes[0]
+    assert shapes[1:] == [[], [], [], [], []]
+
+
+def test_purposes_are_told(service: Service) -> None:
+    with service.client() as api:
+        listed = api.get("/v1/purposes", headers=bearer(service.keys.make("agent"))).json()["purposes"]
+    assert [each["name"] for each in listed][:2] == ["browse", "support"]
+    assert set(listed[1]) == {"name", "label", "label_zh", "reveals"}
+    assert "phones" in listed[1]["reveals"]
 
 
 def test_an_unknown_purpose_is_refused(service: Service) -> None:
     with service.client() as api:
         answer = api.get("/v1/customers/C1", headers={"X-Purpose": SECRET})
         _assert_problem(answer, 400, "invalid_request")
-        assert "X-Purpose is one of support, " in answer.json()["detail"]
+        assert "X-Purpose is one of browse, support, " in answer.json()["detail"]
         assert SECRET not in answer.text
         parameters = api.get("/schema/openapi.json").json()["paths"]["/v1/customers/{customer_id}"]["get"]["parameters"]
     (told,) = [each for each in parameters if each["name"] == "X-Purpose"]
-    assert (told["in"], told["required"], told["schema"]["enum"]) == ("header", False, list(get_args(Purpose)))
+    assert (told["in"], told["required"], told["schema"]["enum"]) == ("header", False, list(get_args(PurposeName)))
     assert [(event.status, event.customers, event.purpose) for event in service.shelf.events] == [(400, [], "administration")]
 
 

@@ -24,6 +24,7 @@ from crmsearch.errors import ConfigError
 from crmsearch.settings import ApiSettings, OidcSettings
 from tests.issuer import AUDIENCE, LocalIssuer, local_issuer
 from tests.keys import Keys, bearer
+from tests.unit.api.test_api import CannedBackend
 
 HOST = "crm.test"
 Api = TestClient[Litestar]
@@ -54,10 +55,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def _app(sso: LocalIssuer, clock: Clock, keys: Any = None, **given: str) -> Litestar:
+def _app(sso: LocalIssuer, clock: Clock, keys: Any = None, backend: Any = None, **given: str) -> Litestar:
     trusted = OidcSettings(**{"issuer": sso.address, "audience": AUDIENCE, **given})
-    unused: Any = None
-    return create_app(unused, ApiSettings(allowed_hosts=HOST), keys=keys, issuer=Issuer(trusted, clock))
+    return create_app(backend, ApiSettings(allowed_hosts=HOST), keys=keys, issuer=Issuer(trusted, clock))
 
 
 @pytest.fixture
@@ -88,6 +88,31 @@ def test_roles_may_lie_deeper(sso: LocalIssuer, clock: Clock) -> None:
         assert _status(api, sso.sign(roles=None, realm_access={"roles": ["crmsearch-agent", "offline_access"]})) == 200
         assert _status(api, sso.sign()) == 403
         assert _status(api, sso.sign(realm_access="agent")) == 403
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        ("country:CN", 200),
+        (["country:CN|HK", "-tags:vip"], 200),
+        (None, 403),
+        ([], 403),
+        ("", 403),
+        ([7], 403),
+        ("name:x", 403),
+        ("segment:vip", 403),
+    ],
+)
+def test_a_token_may_have_to_say_which_customers_its_bearer_sees(sso: LocalIssuer, clock: Clock, rows: Any, status: int) -> None:
+    backend = CannedBackend()
+    with TestClient(_app(sso, clock, rows_claim="crm.rows", backend=backend), base_url=f"http://{HOST}") as api:
+        answer = api.get("/v1/customers/search", headers=bearer(sso.sign(crm={"rows": rows})))
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        (clause,) = backend.bodies[-1]["query"]["bool"]["filter"]
+        assert {"terms": {"country": ["CN", "HK"] if isinstance(rows, list) else ["CN"]}} in clause["bool"]["filter"]
+    else:
+        assert not backend.bodies
 
 
 @pytest.mark.parametrize(

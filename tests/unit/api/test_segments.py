@@ -207,6 +207,7 @@ def test_openapi_describes_segments_and_insights(client: TestClient[Litestar]) -
         ("name", "path"),
         ("If-Match", "header"),
         ("If-None-Match", "header"),
+        ("X-Purpose", "header"),
     }
     export = paths["/v1/segments/{name}/export"]["get"]
     assert {each["name"] for each in export["parameters"]} == {"name", "format", "purpose", "channel", "fields", "X-Purpose"}

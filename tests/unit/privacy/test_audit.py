@@ -19,18 +19,18 @@ from crmsearch.privacy.access import ROLES
 from crmsearch.privacy.alerts import ALERTS, HourOfKey, find_alerts
 from crmsearch.privacy.audit import (
     ACTIONS,
-    PURPOSES,
+    DEFAULT_PURPOSES,
     Act,
     Action,
     Chain,
     Event,
     Head,
-    Purpose,
     event_time,
     parse_head,
     parse_moment,
     verify,
 )
+from crmsearch.privacy.policy import PurposeName
 from crmsearch.privacy.shape import MAX_PARTS, shape_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -159,8 +159,8 @@ def test_moments() -> None:
 
 def test_the_tables_are_whole() -> None:
     assert set(ACTIONS) == set(get_args(Action))
-    assert set(PURPOSES) == set(ROLES)
-    assert set(PURPOSES.values()) <= set(get_args(Purpose))
+    assert set(DEFAULT_PURPOSES) == set(ROLES)
+    assert set(DEFAULT_PURPOSES.values()) <= set(get_args(PurposeName))
 
 
 # -- shapes

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from crmsearch.privacy.access import ROLES, Caller
+from crmsearch.privacy.policy import sight_of
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import Filter
 from crmsearch.search.relevance import Stage
@@ -79,3 +81,27 @@ def test_the_cursor_of_a_full_page_leads_on_behind_its_last_hit() -> None:
 
 def test_a_short_page_is_the_last() -> None:
     assert parse_search(SearchRequest(size=2), ANSWER).next_cursor is None
+
+
+def _seen(request: SearchRequest, answer: dict[str, Any], stage: Stage = "precise") -> SearchResponse:
+    return parse_with(request, answer, CURSORS, stage, sight_of(Caller("p", "n", "agent", frozenset(ROLES["agent"])), None))
+
+
+def test_what_is_masked_is_in_no_highlight_though_it_matched() -> None:
+    for q in ("13800138000", "8000", "王小明"):
+        hit = _seen(SearchRequest(q=q, explain=True), ANSWER).hits[0]
+        assert hit.customer.phones == ["+86138****8000"]
+        assert hit.customer.notes == "***"
+        assert hit.matched == (["name", "notes"] if q == "王小明" else ["phones"])
+        assert hit.highlights == ({"name": ["<mark>王小明</mark>"]} if q == "王小明" else {})
+        assert "13800138000" not in str(hit).replace("word='13800138000'", "")
+
+
+def test_what_is_masked_corrects_nothing() -> None:
+    source = {"customer_id": "C1", "name": "Ada Byron", "emails": ["byron.lovelace@example.com"]}
+    answer = {**ANSWER, "hits": {**ANSWER["hits"], "hits": [{**HIT, "_source": source}]}}
+    request = SearchRequest(q="byron.lovelacw@example.com")
+    assert parse_search(request, answer, "tolerant").hits[0].matched == ["emails"]
+    for stage in ("tolerant", "partial"):
+        assert "lovelace" not in str(_seen(request, answer, stage))
+    assert _seen(SearchRequest(q="ada byrom"), answer, "tolerant").corrections == ["ada Byron"]
