@@ -27,7 +27,8 @@ NO_SETTINGS = {"CRMSEARCH_SERVICE_HOST": "what Kubernetes would set, and setting
 def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that commands want to be there."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "report.json").touch()
+    for name in ("report.json", "kibana-login.txt", "ca.pem", "ada.txt"):
+        (tmp_path / name).touch()
 
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -38,7 +38,10 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     handler, logger = Lines(), logging.getLogger("crmsearch")
     logger.addHandler(handler)
     before, logger.level = logger.level, logging.INFO
+    # A process does one load; that of the tests may have done some before.
+    run_of_others = RUN_ID.set("")
     yield handler.found
+    RUN_ID.reset(run_of_others)
     logger.removeHandler(handler)
     logger.setLevel(before)
 
