@@ -178,7 +178,7 @@ def test_a_generation_that_is_gone_cannot_be_promoted(own: Lifecycle) -> None:
 
 
 def test_other_indices_are_left_alone(own: Lifecycle) -> None:
-    others = [f"{own.alias}-analytics", f"{own.alias}-2x", f"{own.alias}-20260506t1200z", f"{own.alias}-29999999t999999z"]
+    others = [f"{own.alias}-analytics-x", f"{own.alias}-2x", f"{own.alias}-20260506t1200z", f"{own.alias}-29999999t999999z"]
     try:
         for name in others:
             own._client.indices.create(index=name)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
@@ -58,22 +59,18 @@ class AnalyticsStore:
         with translated_errors():
             self._client.indices.create(index=self.index, **body)
 
-    def exists(self) -> bool:
-        """Whether the generation has one."""
-        with translated_errors():
-            return bool(self._client.indices.exists(index=self.index))
-
     def mirror(self) -> Mirror | None:
         """What its writers need; ``None`` if the generation has none.
 
         Raises:
             ConfigError: its references are made with another key.
         """
-        if not self.exists():
-            return None
         with translated_errors():
-            meta = self._client.indices.get_mapping(index=self.index)[self.index]["mappings"].get("_meta", {})
-        check_key(self.index, meta, self._key)
+            try:
+                found = self._client.indices.get_mapping(index=self.index)
+            except elasticsearch.NotFoundError:
+                return None
+        check_key(self.index, found[self.index]["mappings"].get("_meta", {}), self._key)
         return Mirror(self.index, self._key)
 
     def finish(self) -> int:
