@@ -109,7 +109,7 @@ def setup(
 
     \b
     Examples:
-      crmsearch kibana setup --url https://kibana.example.com:5601 --login-file /run/secrets/kibana --console https://crm.example.com
+      crmsearch kibana setup --url https://kibana.example.com:5601 --login-file kibana-login.txt --console https://crm.example.com
       crmsearch kibana setup --url http://localhost:5601 --user ada --user-password-file ada.txt
     """
     if (user is None) != (user_password_file is None):
