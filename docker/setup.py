@@ -4,7 +4,7 @@
 they run at every start. Each part has a folder (a volume) of its own below ``/setup`` and is shown no other's::
 
     trust/          elasticsearch.crt kibana.crt: the authorities; their keys were thrown away, so they sign nothing else
-    elastic/        password of the user `elastic`
+    elastic/        password of the user `elastic`, and with its name: login; analyst.password of the user `analyst` of Kibana
     elasticsearch/  http.crt http.key
     kibana/         http.crt http.key kibana.yml
     api/  job/      key and password files of the API and of the job
@@ -68,6 +68,8 @@ def make_files(root: Path = ROOT) -> list[str]:
     shared = root / "api" / "privacy.key"
     texts: dict[str, Callable[[], str]] = {
         "elastic/password": _secret,
+        "elastic/login": lambda: "elastic:" + (root / "elastic" / "password").read_text(encoding="ascii"),
+        "elastic/analyst.password": _secret,
         "api/cursor.key": _secret,
         "api/privacy.key": _secret,
         # One and the same for all: by it loads know who has been erased.

@@ -69,6 +69,7 @@ def test_each_service_has_limits(name: str) -> None:
 def test_what_runs_on_is_checked_and_started_again(name: str) -> None:
     service = SERVICES[name]
     assert (service["restart"] == "no") == (name in ONCE)
+    assert service.get("healthcheck", {}).get("disable", False) == (name in ONCE)
     if name not in ONCE:
         assert service["healthcheck"]["test"]
         assert service["restart"] == "unless-stopped"
