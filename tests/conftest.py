@@ -51,6 +51,7 @@ class Loaded(msgspec.Struct, frozen=True):
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-bodies", action="store_true", help="rewrite the recorded request bodies in tests/data/bodies")
     parser.addoption("--update-faults", action="store_true", help="rewrite the table of faults in docs/loads.md as the tests observe them")
+    parser.addoption("--node", choices=("local", "docker"), default="local", help="where the session's Elasticsearch runs")
     parser.addoption("--require-all", action="store_true", help="fail if any test could not run")
 
 

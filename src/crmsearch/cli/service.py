@@ -65,6 +65,7 @@ def serve(host: str | None, port: int | None, workers: int | None, state: str | 
     _check_contract(settings)
     # The server's processes read their settings as any other: from the environment.
     os.environ.update(child_environment(settings))
+    os.environ.pop("CRMSEARCH_ELASTICSEARCH_API_KEY_FILE", None)  # the key that was in it is passed on, and two logins are refused
     with tempfile.TemporaryDirectory(prefix="crmsearch-metrics-") as counts:
         if settings.api.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts  # where the processes count together, for any of them to tell

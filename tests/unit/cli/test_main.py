@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from crmsearch import cli
+from crmsearch.cli import service
 from crmsearch.cli.data import _options, _share
 from crmsearch.errors import (
     BackendUnavailableError,
@@ -23,6 +25,7 @@ from crmsearch.errors import (
     NotFoundError,
     UnknownFieldError,
 )
+from crmsearch.settings import from_env
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +179,19 @@ def test_every_command_explains_itself_with_an_example(path: tuple[str, ...], co
     assert answer.stderr == ""
     # A group lists its commands, and each of them has its own.
     assert "Example" in answer.stdout or isinstance(command, click.Group)
+
+
+def test_what_is_served_reads_its_settings_with_the_key_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "api.key").write_text("abc\n", encoding="ascii")
+    environment = {
+        "CRMSEARCH_ELASTICSEARCH_URL": "http://127.0.0.1:1",
+        "CRMSEARCH_ELASTICSEARCH_API_KEY_FILE": str(tmp_path / "api.key"),
+    }
+    monkeypatch.setattr(os, "environ", dict(os.environ) | environment)
+    monkeypatch.setattr(service, "check_binding", lambda settings: None)
+    monkeypatch.setattr(service, "_check_contract", lambda settings: None)
+    read: list[str] = []
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: read.append(from_env().elasticsearch.api_key))
+    answer = CliRunner().invoke(service.serve, [], catch_exceptions=False)
+    assert answer.exit_code == 0
+    assert read == ["abc"]
