@@ -44,6 +44,7 @@ Scope = Literal[
     "keys:write",
     "audit:read",
     "rights:write",
+    "index:write",
 ]
 Role = Literal["agent", "app", "analyst", "admin", "custom"]
 
@@ -58,6 +59,7 @@ SCOPES: dict[Scope, str] = {
     "keys:write": "make, list and revoke keys",
     "audit:read": "read who has seen what",
     "rights:write": "answer a person's requests: everything that is held of them, and erasure",
+    "index:write": "go back to the customer base before the live one",
 }
 ROLES: dict[Role, tuple[Scope, ...]] = {
     "agent": ("customers:read", "statistics:read", "segments:write"),
