@@ -115,7 +115,8 @@ def expect_total(page: Page, total: int) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until nothing on the page is under way."""
+    """Wait until there is a page, and nothing on it is under way."""
+    expect(page.locator("#view:visible h2, .hit:visible").first).to_be_visible(timeout=20_000)
     expect(page.locator('[aria-busy="true"]:visible')).to_have_count(0, timeout=20_000)
 
 

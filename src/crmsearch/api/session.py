@@ -73,17 +73,21 @@ async def sign_in(data: JSONBody[SignIn], request: Request[Any, Any, Any], door:
     return Response(_session(caller, door.sessions.end(value)), cookies=[_cookie(request, value)])
 
 
-@delete("/", operation_id="SignOut", status_code=204)
-async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
+@delete(
+    "/",
+    operation_id="SignOut",
+    response_cookies=[Cookie(COOKIE, value="", path="/v1", max_age=0, httponly=True, samesite="strict")],
+    sync_to_thread=False,
+)
+def sign_out() -> None:
     """End the session of this browser. Other sessions of the key go on; revoke the key to end them all."""
-    return Response(None, status_code=204, cookies=[_cookie(request, "", 0)])
 
 
-def _cookie(request: Request[Any, Any, Any], value: str, max_age: int | None = None) -> Cookie:
-    """The cookie of a session, which ends with the browser's own session or by what is sealed in it; ``0`` takes it away."""
+def _cookie(request: Request[Any, Any, Any], value: str) -> Cookie:
+    """The cookie of a session, which ends with the browser's own session or by what is sealed in it."""
     # Behind a proxy that ends TLS and is not trusted, only the page itself knows that it is served over TLS.
     over_tls = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
-    return Cookie(COOKIE, value=value, path="/v1", max_age=max_age, httponly=True, samesite="strict", secure=over_tls)
+    return Cookie(COOKIE, value=value, path="/v1", httponly=True, samesite="strict", secure=over_tls)
 
 
 def _session(caller: Caller, ends_at: str | None) -> Session:

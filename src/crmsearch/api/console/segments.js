@@ -8,7 +8,7 @@ import { filterBar } from "./statistics.js";
 import { state } from "./state.js";
 
 const COUNT_MS = 150;
-const NAME = "[a-z0-9][a-z0-9-]{0,62}";
+const NAME = "[a-z0-9][a-z0-9\\-]{0,62}";
 const lang = () => (isChinese() ? "zh" : "en");
 const labelOf = (segment) => (isChinese() ? segment.label_zh : segment.label) || segment.name;
 
@@ -21,22 +21,22 @@ export async function show(place) {
   place.append(detail, list);
   await fill(list, () => get("segments"), ({ segments, population }) => {
     if (segment) showDetail(detail, segments, segment, other);
-    return listOf(segments, population, () => show(place));
+    return listOf(segments, population);
   });
 }
 
-function listOf(segments, population, again) {
+function listOf(segments, population) {
   const rows = segments.map((each) => [
     h("button", { class: "link", onclick: () => app.go("segments", { segment: each.name }) }, labelOf(each)),
     each.size === null ? (each.reason ?? "–") : number(each.size),
     each.size === null ? "–" : meter(population ? each.size / population : 0),
-    h("div", { class: "actions" }, actionsOf(each, again)),
+    h("div", { class: "actions" }, actionsOf(each)),
   ]);
   const create = may("segments:write") && !state.more.new ? h("button", { class: "primary", onclick: () => app.go("segments", { new: "1" }) }, t("segmentNew")) : null;
   return [create, table(t("segments"), [[t("name")], [t("size"), true], ["%", true], [""]], rows)];
 }
 
-function actionsOf(each, again) {
+function actionsOf(each) {
   const members = () => {
     state.filters = [{ segment: each.name }];
     app.go("search");
@@ -44,7 +44,7 @@ function actionsOf(each, again) {
   const drop = async () => {
     if (!(await askIn(t("deleteSure", labelOf(each)), [], t("delete"), { danger: true }))) return;
     await remove(`segments/${each.name}`, { headers: { "If-Match": `"${each.version}"` } });
-    again();
+    app.go("segments");
   };
   return [
     may("customers:read") ? h("button", { class: "link", onclick: members }, t("showMembers")) : null,
