@@ -15,6 +15,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `pip install playwright`")
 from playwright.sync_api import Page, Route, expect  # noqa: E402
 
+from crmsearch.cleaning.rules import RULES  # noqa: E402
 from tests.e2e.conftest import PageMaker, expect_total, total_of  # noqa: E402
 
 CONSOLE = Path(__file__).parents[2] / "src" / "crmsearch" / "api" / "console"
@@ -62,6 +63,11 @@ def test_both_languages_have_the_same_words() -> None:
     ]
     assert sorted(keys[0]) == sorted(keys[1])
     assert len(set(keys[0])) == len(keys[0]) > 200
+
+
+def test_every_cleaning_rule_is_told_in_chinese_too() -> None:
+    text = (CONSOLE / "rules.zh.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  (\w+):", text, re.MULTILINE) == list(RULES)
 
 
 def test_hits_appear_while_typing_and_the_text_stays_out_of_the_address(

@@ -4,6 +4,7 @@ import { get, isMasking, ofCustomer, post, remove, saveFile } from "./api.js";
 import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
 import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
+import { ruleTable, ruleWords } from "./rules.js";
 
 const GROUPS = ["identity", "contact", "work", "relationship", "commerce", "service", "marketing", "mined", "quality"];
 const CONTACT = new Set(["emails", "phones", "address", "postcode", "location", "birth_date", "national_id"]);
@@ -124,22 +125,16 @@ function figuresCard(customer) {
   }, true);
 }
 
-let rules = null;
-export async function ruleTable() {
-  rules ??= new Map((await get("rules")).map((rule) => [rule.code, rule]));
-  return rules;
-}
-
 function issuesCard(customer) {
   const codes = customer.quality_issues ?? [];
   if (!codes.length) return card(t("issues"), h("p", { class: "note" }, t("noIssues")));
-  return loadingCard(t("issues"), ruleTable, (known) =>
+  return loadingCard(t("issues"), () => Promise.all([ruleTable(), ruleWords()]), ([known, words]) =>
     h(
       "ul",
       { class: "plain" },
       codes.map((code) => {
         const rule = known.get(code);
-        return h("li", {}, h("span", { class: "tag" }, rule ? t(`severity:${rule.severity}`) : code), " ", h("code", {}, code), rule ? `: ${rule.action}` : "");
+        return h("li", {}, h("span", { class: "tag" }, rule ? t(`severity:${rule.severity}`) : code), " ", h("code", {}, code), rule ? `: ${words(rule)}` : "");
       }),
     ),
   );

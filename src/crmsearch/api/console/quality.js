@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { app } from "./app.js";
 import { fill, h, meter, table } from "./dom.js";
 import { fieldLabel, number, t, valueText } from "./labels.js";
+import { ruleWords } from "./rules.js";
 import { state } from "./state.js";
 
 const KEPT_RUNS = 20;
@@ -52,8 +53,8 @@ function listOf(runs) {
   return h("section", { class: "card wide" }, h("h3", {}, t("runs")), table(t("runs"), heads, rows));
 }
 
-function report(run) {
-  return h("div", { class: "cards" }, funnel(run), inputs(run), reasons(run), completeness(run));
+async function report(run) {
+  return h("div", { class: "cards" }, funnel(run), inputs(run), reasons(run, await ruleWords()), completeness(run));
 }
 
 function funnel(run) {
@@ -74,10 +75,10 @@ function inputs(run) {
   return h("section", { class: "card" }, h("h3", {}, t("table")), table(t("table"), heads, rows));
 }
 
-function reasons(run) {
+function reasons(run, words) {
   const rows = run.reasons.slice(0, MOST_REASONS).map((each) => [
     h("span", {}, h("code", {}, each.code), " ", h("span", { class: each.severity === "reject" ? "tag approximate" : "tag" }, t(`severity:${each.severity}`))),
-    h("span", {}, each.action),
+    h("span", {}, words(each)),
     number(each.rows),
     h("span", { class: "samples" }, each.samples.map((sample) => h("code", {}, sample))),
   ]);
