@@ -61,7 +61,10 @@ async function showPage() {
   } else {
     scrollTo(0, 0);
     try {
-      await (await PAGES[shown][1]()).show(view);
+      const wanted = shown;
+      const module = await PAGES[wanted][1]();
+      if (shown !== wanted) return; // another page was opened while this one was loaded
+      await module.show(view);
       if (before && before !== shown) (view.querySelector("h2") ?? view).focus({ preventScroll: true });
     } catch (error) {
       if (!("status" in error)) console.error(error);

@@ -5,6 +5,7 @@ import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
 import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
 import { ruleTable, ruleWords } from "./rules.js";
+import { state } from "./state.js";
 
 const GROUPS = ["identity", "contact", "work", "relationship", "commerce", "service", "marketing", "mined", "quality"];
 const CONTACT = new Set(["emails", "phones", "address", "postcode", "location", "birth_date", "national_id"]);
@@ -21,7 +22,9 @@ export async function show(place) {
     return;
   }
   try {
-    draw(place, back, await ofCustomer(id), null);
+    const customer = await ofCustomer(id);
+    // The reader may have gone on before the answer came.
+    if (state.page === "customer" && history.state?.customer === id) draw(place, back, customer, null);
   } catch (error) {
     place.replaceChildren(back, error.status === 404 ? nobody() : problemNotice(error, () => show(place)));
   }
