@@ -121,9 +121,13 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Host names the API answers to, separated by commas (against DNS rebinding); loopback names always work")
     ] = ""
     cursor_key: Annotated[
-        Secret, Meta(description="Signs cursors, 16 characters or more; on several machines the same. When empty, one is made and kept")
+        Secret,
+        Meta(
+            description="Signs cursors and seals sessions, 16 characters or more; on all machines the same. If empty, one is made and kept"
+        ),
     ] = Secret()
     cursor_ttl_s: Annotated[int, Meta(gt=0, description="How long the cursor of a page leads to the next, in seconds")] = 24 * 3600
+    session_ttl_s: Annotated[int, Meta(gt=0, description="How long one stays signed in to the console, in seconds")] = 8 * 3600
     small_group: Annotated[
         int, Meta(ge=1, description="Customers below which a group is shown only to those who may see personal data; 1 shows all")
     ] = 5

@@ -1,73 +1,25 @@
 """The console in a real browser over a real API: what an agent does, and what the page must never do."""
 
+import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
-from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `pip install playwright`")
-from playwright.sync_api import Browser, Page, Route, expect  # noqa: E402
+from playwright.sync_api import Page, Route, expect  # noqa: E402
+
+from crmsearch.cleaning.rules import RULES  # noqa: E402
+from tests.e2e.conftest import PageMaker, expect_total, total_of  # noqa: E402
 
 CONSOLE = Path(__file__).parents[2] / "src" / "crmsearch" / "api" / "console"
-MAX_PAGE_BYTES = 72_000  # the whole page, so that it stays quick on a slow line
-PageMaker = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, api_url: str) -> Iterator[PageMaker]:
-    """Opens the console; at the end no page may have complained or asked anyone but the API."""
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    contexts = []
-
-    def open_(fragment: str = "", *, ready: bool = True, **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.goto(f"{api_url.rstrip('/')}/{fragment}")
-        if ready:
-            expect(page.locator(".hit").first).to_be_visible()
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert hosts == {urlsplit(api_url).netloc}
-
-
-@pytest.fixture
-def bare_page(browser: Browser) -> Iterator[Page]:
-    """A page whose API answers are made up, errors among them."""
-    context = browser.new_context(locale="en-US")
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture(scope="session")
-def search(api_url: str) -> Callable[..., dict[str, Any]]:
-    def search_(**body: Any) -> dict[str, Any]:
-        response = httpx.post(f"{api_url.rstrip('/')}/v1/customers/search", json=body, timeout=30)
-        response.raise_for_status()
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    return search_
-
-
-@pytest.fixture(scope="session")
-def everyone(search: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    return search(size=100, facets=["city"])
+MAX_PAGE_BYTES = 150_000  # of the first page, compressed, so that it stays quick on a slow line
 
 
 @pytest.fixture(scope="session")
@@ -77,29 +29,45 @@ def common_name(everyone: dict[str, Any]) -> str:
     return Counter(name for name in names if re.fullmatch("[A-Za-z]{3,}", name)).most_common(1)[0][0]
 
 
-def total_of(page: Page) -> int:
-    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
-    return int(re.sub(r"\D", "", page.locator("#total").inner_text().split("customer")[0]))
+def _modules(name: str) -> set[str]:
+    """A module and all that it imports at its start, as a browser loads them."""
+    text = (CONSOLE / name).read_text(encoding="utf-8")
+    return {name}.union(*(_modules(each) for each in re.findall(r'^import .* from "\./([^"]+)";', text, re.MULTILINE)))
 
 
-def expect_total(page: Page, total: int) -> None:
-    expect(page.locator("#total")).to_contain_text(re.compile(rf"(^|\s){total:,} customers?\b"))
-
-
-def test_page_is_small_and_refers_only_to_its_own_files(api_url: str) -> None:
+def test_the_first_page_is_small_and_refers_only_to_its_own_files(open_page: PageMaker, api_url: str) -> None:
     html = httpx.get(api_url).text
     files = {path.name: path.read_text(encoding="utf-8") for path in CONSOLE.iterdir() if path.is_file()}
-    references = set(re.findall(r'(?:src|href)="([^"#]+)"', html)) | {
-        reference for name, text in files.items() if name.endswith(".js") for reference in re.findall(r'from "\./([^"]+)"', text)
-    }
-    assert references - {"/schema"} <= files.keys()
-    for name in references:
-        assert httpx.get(f"{api_url.rstrip('/')}/{name.lstrip('/')}", follow_redirects=True).status_code == 200
+    references = set(re.findall(r'(?:src|href)="([^"#]+)"', html)) - {"/schema"}
+    for name in references | set(re.findall(r'(?:from|import\() ?"\./([^"]+)"', "".join(files.values()))):
+        assert name in files
+        assert httpx.get(f"{api_url.rstrip('/')}/{name}").status_code == 200
     assert re.search(r"<style|style=|<script>|\son\w+=", html) is None
     for name, text in files.items():
         assert "://" not in text.replace("http://www.w3.org/2000/svg", ""), name
         assert "innerHTML" not in text, name
-    assert sum(len(text.encode()) for text in files.values()) < MAX_PAGE_BYTES
+
+    first = (references | {"index.html"}) | _modules("console.js")
+    page = open_page()
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+    own = {Path(urlsplit(name).path).name for name in loaded if "/v1/" not in name}
+    assert own <= first
+    assert "charts.js" not in own
+    assert sum(len(gzip.compress(files[name].encode())) for name in first) < MAX_PAGE_BYTES
+    assert max(text.count("\n") for name, text in files.items() if name.endswith(".js") and not name.startswith("words")) <= 350
+
+
+def test_both_languages_have_the_same_words() -> None:
+    keys = [
+        re.findall(r'^  "?([\w:-]+)"?:', (CONSOLE / f"words.{name}.js").read_text(encoding="utf-8"), re.MULTILINE) for name in ("en", "zh")
+    ]
+    assert sorted(keys[0]) == sorted(keys[1])
+    assert len(set(keys[0])) == len(keys[0]) > 200
+
+
+def test_every_cleaning_rule_is_told_in_chinese_too() -> None:
+    text = (CONSOLE / "rules.zh.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  (\w+):", text, re.MULTILINE) == list(RULES)
 
 
 def test_hits_appear_while_typing_and_the_text_stays_out_of_the_address(
@@ -304,35 +272,16 @@ def test_keyboard_alone_reaches_a_customer(open_page: PageMaker, everyone: dict[
     expect(page.locator(".hit-name").first).to_be_focused()
     name = page.locator(".hit-name").first.inner_text()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_be_visible()
-    expect(page.locator("#detail-name")).to_have_text(name)
+    expect(page.locator("#customer-name")).to_have_text(name)
+    expect(page.locator("#customer-name")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#customer-name")).to_have_count(0)
     expect(page.locator(".hit-name").first).to_be_focused()
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#q")).to_have_value("")
     expect_total(page, everyone["total"])
-
-
-def test_detail_shows_every_known_field_by_group_and_conceals_the_identity_number(
-    open_page: PageMaker, search: Callable[..., dict[str, Any]]
-) -> None:
-    hit = search(filters=[{"field": "national_id", "exists": True}], size=1)["hits"][0]
-    page = open_page()
-    page.locator("#q").fill(hit["id"])
-    expect(page.locator(".hit")).to_have_count(1)
-    page.locator(".hit").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading", name="Contact")).to_be_visible()
-    labels = {row["name"]: row["label"] for row in httpx.get(page.url.split("#")[0] + "v1/fields").json()}
-    assert set(dialog.locator("dt").all_inner_texts()) == {labels[name] for name in hit["customer"]}
-    assert hit["customer"]["national_id"] not in dialog.inner_text()
-    dialog.get_by_role("button", name="Show").click()
-    expect(dialog).to_contain_text(hit["customer"]["national_id"])
-    dialog.get_by_role("button", name="Close").click()
-    expect(dialog).to_be_hidden()
 
 
 def test_language_follows_the_browser_can_be_switched_and_is_remembered(open_page: PageMaker) -> None:
@@ -345,98 +294,6 @@ def test_language_follows_the_browser_can_be_switched_and_is_remembered(open_pag
     page.reload()
     expect(page.locator('[data-facet="city"] legend')).to_have_text("City")
     expect(page.locator("html")).to_have_attribute("lang", "en")
-
-
-def test_statistics_are_those_of_the_api(open_page: PageMaker, api_url: str) -> None:
-    answer = httpx.post(f"{api_url.rstrip('/')}/v1/stats", json={"fields": ["age"], "by": "city", "size": 8}, timeout=30).json()
-    page = open_page()
-    page.get_by_text("Age by city").click()
-    figures = [row["fields"]["age"] for row in [answer, *answer["groups"]]]
-    expected = [
-        [f"{row['n']:,}", *(f"{row[name]:,.1f}" for name in ("mean", "median", "variance", "std_deviation"))]
-        for row in figures
-        if row["n"] > 1
-    ]
-    rows = page.locator("#stats-body tbody tr:first-child")
-    expect(rows).to_have_count(len(figures))
-    shown = [row.locator("td").all_inner_texts() for row in rows.all()]
-    # Halves may be rounded up by the one and to even by the other.
-    numbers = [[float(cell.replace(",", "")) for cell in row] for row in shown if "–" not in row]
-    assert numbers == [pytest.approx([float(cell.replace(",", "")) for cell in row], abs=0.11) for row in expected]
-    expect(page.locator("#stats-body .tag")).to_have_text("exact")
-
-
-def drawn(api_url: str, chart: str, lang: str = "en", **body: Any) -> ET.Element:
-    """The chart as the API answers it."""
-    url, headers = f"{api_url.rstrip('/')}/v1/stats?chart={chart}&lang={lang}", {"Accept": "image/svg+xml"}
-    return ET.fromstring(httpx.post(url, json={"size": 12, **body}, headers=headers, timeout=30).raise_for_status().text)
-
-
-def expect_chart(page: Page, expected: ET.Element) -> None:
-    title, words = (expected.findtext(f"{{http://www.w3.org/2000/svg}}{name}") for name in ("title", "desc"))
-    image = page.locator("#figures").get_by_role("img", name=title or "", exact=True)
-    expect(image.locator("desc")).to_have_text(words or "")
-    expect(image.locator("text").first).to_be_visible()
-
-
-def test_figures_are_the_charts_of_the_api_for_the_customers_found(open_page: PageMaker, api_url: str, everyone: dict[str, Any]) -> None:
-    page = open_page()
-    page.locator("#figures summary").first.focus()
-    page.keyboard.press("Enter")
-    expect_chart(page, drawn(api_url, "histogram", fields=["age"]))
-    page.locator("#figures-chart").select_option("box")
-    expect_chart(page, drawn(api_url, "box", fields=["age"]))
-    page.locator("#figures-by").select_option(label="Gender")
-    expect_chart(page, drawn(api_url, "box", fields=["age"], by="gender"))
-    page.locator("#figures-field").select_option(label="City")
-    expect_chart(page, drawn(api_url, "heatmap", fields=["city"], by="gender"))
-    page.get_by_text("In words").click()
-    expect(page.locator("#figures details p")).to_be_visible()
-
-    city = everyone["facets"][0]["buckets"][0]["value"]
-    page.locator('[data-facet="city"]').get_by_label(city).check()
-    chosen = [{"field": "city", "in": [city]}]
-    expect_chart(page, drawn(api_url, "heatmap", fields=["city"], by="gender", filters=chosen))
-    page.get_by_role("button", name="中文").click()
-    expect_chart(page, drawn(api_url, "heatmap", "zh", fields=["city"], by="gender", filters=chosen))
-
-
-def test_every_field_that_is_offered_has_every_chart_that_is_offered(open_page: PageMaker) -> None:
-    page = open_page()
-    page.locator("#figures summary").first.click()
-    names = page.locator("#figures-field option").evaluate_all("options => options.map((each) => each.value)")
-    assert len(names) > 30
-    for name in names:
-        with page.expect_response("**/v1/stats?*") as answer:
-            page.locator("#figures-field").select_option("age" if name == "revenue" else "revenue")
-            page.locator("#figures-field").select_option(name)
-        assert answer.value.status == 200, name
-    for by in ("", "gender"):
-        for field in ("age", "city"):
-            page.locator("#figures-field").select_option(field)
-            page.locator("#figures-by").select_option(by)
-            for kind in page.locator("#figures-chart option").evaluate_all("options => options.map((each) => each.value)"):
-                with page.expect_response(f"**/v1/stats?chart={kind}&*") as answer:
-                    page.locator("#figures-chart").select_option(kind)
-                assert answer.value.status == 200, (field, by, kind)
-
-
-def test_figures_that_are_withheld_say_why(bare_page: Page, api_url: str) -> None:
-    problem = {"title": "Too few customers", "status": 403, "detail": "fewer than 5 customers", "code": "small_group", "request_id": "r-9"}
-    bare_page.route(
-        "**/v1/stats?*", lambda route: route.fulfill(status=403, content_type="application/problem+json", body=json.dumps(problem))
-    )
-    bare_page.goto(api_url)
-    expect(bare_page.locator(".hit").first).to_be_visible()
-    bare_page.locator("#figures summary").first.click()
-    expect(bare_page.locator("#figures").get_by_role("alert")).to_contain_text("fewer than 5 customers")
-
-
-def test_figures_fit_a_phone(open_page: PageMaker) -> None:
-    page = open_page(viewport={"width": 360, "height": 740})
-    page.locator("#figures summary").first.click()
-    expect(page.locator(".chart svg")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_search_without_hits_says_what_to_do(open_page: PageMaker) -> None:
@@ -472,28 +329,6 @@ def test_error_is_shown_with_its_request_id_and_can_be_retried(bare_page: Page, 
     expect(bare_page.locator(".hit").first).to_be_visible()
 
 
-@pytest.mark.parametrize("way", ["form", "fragment"])
-def test_key_is_asked_for_or_taken_from_the_fragment_and_sent_as_a_header(bare_page: Page, api_url: str, way: str) -> None:
-    def answer(route: Route) -> None:
-        if route.request.headers.get("authorization") == "Bearer k+e/y=":
-            route.continue_()
-        else:
-            route.fulfill(status=401, content_type="application/problem+json", body='{"title": "Unauthorized"}')
-
-    bare_page.route("**/v1/**", answer)
-    bare_page.goto(f"{api_url.rstrip('/')}/" + ("#key=k+e/y=" if way == "fragment" else ""))
-    if way == "form":
-        bare_page.get_by_label("Key").fill("wrong")
-        bare_page.get_by_role("button", name="Continue").click()
-        expect(bare_page.get_by_text("This key was not accepted")).to_be_visible()
-        bare_page.get_by_label("Key").fill("k+e/y=")
-        bare_page.keyboard.press("Enter")
-    expect(bare_page.locator(".hit").first).to_be_visible()
-    assert "key" not in bare_page.url
-    bare_page.locator("#figures summary").first.click()
-    expect(bare_page.locator("#figures").get_by_role("img", name="Age")).to_be_visible()
-
-
 def test_markup_in_a_customers_data_stays_text(bare_page: Page, api_url: str) -> None:
     evil = '<img src=x onerror="document.title=1">'
     customer = {"customer_id": "c1", "name": evil, "company": evil, "tags": [evil], "emails": [evil], "city": evil}
@@ -512,6 +347,10 @@ def test_markup_in_a_customers_data_stays_text(bare_page: Page, api_url: str) ->
     answer["facets"] = [{**facet, "other_count": 0, "missing_count": 0, "error_bound": 0}]
     bare_page.route("**/v1/customers/search", lambda route: route.fulfill(json=answer))
     bare_page.route("**/v1/customers/c1", lambda route: route.fulfill(json=customer))
+    lineage = {"customer_id": "c1", "merged_count": 1, "match_confidence": None, "records": [{"record": evil, "links": [evil]}]}
+    bare_page.route("**/v1/customers/c1/lineage", lambda route: route.fulfill(json=lineage))
+    alike = {"id": "c2", "score": 0.5, "customer": customer, "reasons": [evil], "parts": []}
+    bare_page.route("**/v1/customers/c1/similar?*", lambda route: route.fulfill(json={"similar": [alike]}))
     bare_page.goto(api_url)
     name = bare_page.locator(".hit-name")
     expect(name).to_have_text("<img src=x> &lt; O'Brien " + evil)
@@ -520,8 +359,9 @@ def test_markup_in_a_customers_data_stays_text(bare_page: Page, api_url: str) ->
     expect(bare_page.locator(".lacks")).to_have_text(f"lacks: {evil}")
     expect(bare_page.locator("#total")).to_contain_text("at least 10,000 customers")
     name.click()
-    expect(bare_page.locator("#detail-name")).to_have_text(evil)
-    assert bare_page.locator("#page img, #detail img").count() == 0
+    expect(bare_page.locator("#customer-name")).to_have_text(evil)
+    expect(bare_page.locator("#view")).to_contain_text("50% alike")
+    assert bare_page.locator("#page img, #view img").count() == 0
     assert bare_page.title() == "crmsearch"
 
 
@@ -543,18 +383,6 @@ def test_an_outdated_answer_is_never_shown(bare_page: Page, api_url: str, common
         bare_page.locator("#q").fill(common_name)
     expect(bare_page.locator(".hit-name mark").first).to_have_text(re.compile(re.escape(common_name), re.IGNORECASE))
     assert len(held) == 1
-
-
-@pytest.mark.parametrize("width", [360, 768, 1280, 1920, 2560])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_layout_fits_and_follows_the_colour_scheme(open_page: PageMaker, tmp_path: Path, width: int, scheme: str) -> None:
-    page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    red, green, blue = (int(part) for part in re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
-    assert (red + green + blue > 380) == (scheme == "light")
-    shot = tmp_path / f"console-{width}-{scheme}.png"
-    page.screenshot(path=shot)
-    assert shot.stat().st_size > 10_000
 
 
 def test_filters_unfold_on_a_phone(open_page: PageMaker) -> None:

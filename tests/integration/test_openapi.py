@@ -62,7 +62,10 @@ def _document() -> schemathesis.BaseSchema:
     Where it says text for a name of a field or for an id, those there are are put in; else hardly a request would get beyond them.
     """
     unused: Any = object()
-    with TestClient(create_app(unused, None, unused, unused, unused, rights=unused, events=unused), base_url="http://127.0.0.1") as client:
+    with TestClient(
+        create_app(unused, None, unused, unused, unused, rights=unused, events=unused, key_store=unused, lifecycle=unused),
+        base_url="http://127.0.0.1",
+    ) as client:
         document = client.get("/schema/openapi.json").json()
     sorts = [sign + name for name in _names("sortable") for sign in ("", "-")]
     named: dict[str, dict[str, list[str]]] = {

@@ -19,14 +19,16 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from crmsearch import __version__
-from crmsearch.api.access import make_access_guard, make_request_check, provide_may_see_personal
+from crmsearch.api.access import Door, make_access_guard, make_request_check, provide_may_see_personal
 from crmsearch.api.audit import audit_router
 from crmsearch.api.audited import make_audited, provide_disclosure
 from crmsearch.api.bodies import StrictRequest
 from crmsearch.api.customers import customers_router
+from crmsearch.api.generations import generations_router
 from crmsearch.api.health import live, ready
 from crmsearch.api.insights import insights_router
 from crmsearch.api.issuer import Issuer
+from crmsearch.api.keys import keys_router
 from crmsearch.api.limits import Buckets, make_spend
 from crmsearch.api.metrics import metrics_router, note_audit
 from crmsearch.api.middleware import observed
@@ -34,12 +36,13 @@ from crmsearch.api.openapi import JsonPage, SwaggerPage
 from crmsearch.api.problems import EXCEPTION_HANDLERS
 from crmsearch.api.rights import rights_router
 from crmsearch.api.routing import decoded_parameters, routed
-from crmsearch.api.runs import runs_router
+from crmsearch.api.runs import list_rules, runs_router
 from crmsearch.api.segments import segments_router
+from crmsearch.api.session import session_router
 from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.api.viewed import Viewed, list_purposes, provide_view
 from crmsearch.api.writes import writes_router
-from crmsearch.indexing.access import KeyReader
+from crmsearch.indexing.access import KeyReader, KeyStore
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.indexing.audit_reader import AuditReader
 from crmsearch.indexing.client import make_async_client, make_client
@@ -51,6 +54,7 @@ from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import cursor_key, privacy_key, reference_key
 from crmsearch.logs import configure_logging
+from crmsearch.privacy.session import Sessions
 from crmsearch.rights import Rights
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.insight_service import InsightService
@@ -86,15 +90,20 @@ def create_app(
     events: AuditReader | None = None,
     buckets: Buckets | None = None,
     issuer: Issuer | None = None,
+    key_store: KeyStore | None = None,
+    lifecycle: Lifecycle | None = None,
 ) -> Litestar:
     """The API and console over any backend; runs, segments with insights, writes and rights are there if they have a store; ``keys``
     are those of its callers. What is shown of customers is recorded in ``trail``, and read from ``events``; ``buckets`` keep
-    callers to their limits, and tokens of ``issuer`` are taken in the place of keys.
+    callers to their limits, and tokens of ``issuer`` are taken in the place of keys. Keys are made in ``key_store``, and generations are
+    those of ``lifecycle``.
 
-    Without a key for them in the settings, cursors are good as long as this application lives.
+    Without a key for them in the settings, cursors and sessions are good as long as this application lives.
     """
     settings = settings or ApiSettings()
-    cursors = Cursors(settings.cursor_key or secrets.token_urlsafe(32), settings.cursor_ttl_s, time.time)
+    own_key = settings.cursor_key or secrets.token_urlsafe(32)
+    cursors = Cursors(own_key, settings.cursor_ttl_s, time.time)
+    door = Door(settings.key, keys, Sessions(own_key, settings.session_ttl_s, time.time), trail, buckets, issuer)
     resolver = Resolver(segments, clock)
     service = SearchService(backend, cursors, resolver, settings.small_group)
     segment_service = SegmentService(backend, segments, service, resolver, settings.small_group) if segments else None
@@ -121,12 +130,21 @@ def create_app(
     async def provide_rights(view: Viewed) -> Rights | None:
         return rights if rights is None or view.rows is None else rights.within(view.rows)
 
+    async def provide_key_store() -> KeyStore | None:
+        return key_store
+
+    async def provide_lifecycle() -> Lifecycle | None:
+        return lifecycle
+
+    async def provide_door() -> Door:
+        return door
+
     async def provide_events() -> AuditReader | None:
         return events
 
     # Before the first key is made, which the document cannot know of, none is needed: the empty requirement says so.
     security: list[dict[str, list[str]]] = [{"key": []}] if settings.key or issuer else [{"key": []}, {}]
-    guard = make_access_guard(settings.key, keys, trail, buckets, issuer)
+    guard = make_access_guard(door, trail, buckets)
     version_1 = Router(
         path="/v1",
         route_handlers=[
@@ -134,11 +152,14 @@ def create_app(
             stats_router,
             list_fields,
             list_purposes,
+            list_rules,
             *([runs_router] if runs else []),
             *([segments_router, insights_router] if segments else []),
             *([writes_router] if writes else []),
             *([rights_router] if rights else []),
             *([audit_router] if events else []),
+            *([keys_router] if key_store else []),
+            *([generations_router] if lifecycle else []),
         ],
         middleware=[*([make_audited(trail)] if trail else []), decoded_parameters],
         guards=[guard],
@@ -158,6 +179,7 @@ def create_app(
         route_handlers=[
             version_1,
             guarded,
+            session_router,
             live,
             ready,
             create_static_files_router("/assets/swagger", [_SWAGGER], include_in_schema=False, name="swagger"),
@@ -167,6 +189,9 @@ def create_app(
             "service": Provide(provide_whole_service),
             "runs": Provide(provide_runs),
             "events": Provide(provide_events),
+            "door": Provide(provide_door),
+            "key_store": Provide(provide_key_store),
+            "lifecycle": Provide(provide_lifecycle),
             "may_see_personal": Provide(provide_may_see_personal),
             "spend": Provide(make_spend(buckets)),
         },
@@ -225,6 +250,8 @@ def create_app_from_env() -> Litestar:
         events=AuditReader(client, settings.elasticsearch),
         buckets=buckets,
         issuer=Issuer(settings.oidc) if settings.oidc.issuer else None,
+        key_store=KeyStore(slow_client, settings.elasticsearch),
+        lifecycle=lifecycle,
     )
     app.on_shutdown += [client.close, slow_client.close, buckets.close]
     return app

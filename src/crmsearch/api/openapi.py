@@ -35,11 +35,11 @@ _PROBLEMS = {
     504: "Elasticsearch did not answer in time; `Retry-After` says when to try again",
 }
 _GUARDED = ("/v1/", "/metrics")
-_WITHOUT_ELASTICSEARCH = {"/v1/fields", "/health/live"}
+_WITHOUT_ELASTICSEARCH = {"/v1/fields", "/v1/rules", "/health/live"}
 _ALSO_FILES = {"/v1/audit"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
-_CONFLICTING = {"PutCustomer", "WriteCustomers", "ErasePerson"}
-_NAMED_BY_QUERY = {"/v1/segments/compare"}
+_CONFLICTING = {"PutCustomer", "WriteCustomers", "ErasePerson", "MakeKey"}
+_MISSING_WITHOUT_NAME = {"/v1/segments/compare", "/v1/generations/rollback"}
 _VARY = {"description": "`Accept`, which asks for JSON or for a chart", "schema": {"type": "string"}}
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -84,7 +84,7 @@ def _operation(path: str, operation: Document) -> Document:
     statuses = [
         400,
         *([401, 403, 429] if path.startswith(_GUARDED) else []),
-        *([404] if ("{" in path and not has_body) or path in _NAMED_BY_QUERY else []),
+        *([404] if ("{" in path and not has_body) or path in _MISSING_WITHOUT_NAME else []),
         *([409] if is_versioned or operation["operationId"] in _CONFLICTING else []),
         *([412] if is_versioned else []),
         *([413, 415] if has_body else []),

@@ -62,16 +62,17 @@ ROLES: dict[str, Role] = {
                 # `monitor` is for `crmsearch serve`, which lists generations to see whether it knows their contract.
                 # Single writes go into the live generation, which no `create_index` lets it make.
                 # An erasure deletes documents, of all kept generations and of their records, while it holds the writers' lock.
-                Grant(_CUSTOMERS, ("read", "index", "delete", "view_index_metadata", "monitor", "maintenance")),
+                # Going back to the base before moves the alias; `manage`, which holds that too, would let it delete generations.
+                Grant(_CUSTOMERS, ("read", "index", "delete", "view_index_metadata", "monitor", "maintenance", "indices:admin/aliases")),
                 Grant(("records-2*",), ("read", "delete", "view_index_metadata", "maintenance")),
                 # Each write carries what analysts see of the customer, which the API itself has no need to read.
-                Grant(("customers-analytics*",), ("index", "delete", "view_index_metadata", "maintenance")),
+                Grant(("customers-analytics*",), ("index", "delete", "view_index_metadata", "maintenance", "indices:admin/aliases")),
                 Grant(("segments",), ("read", "index", "create_index", "view_index_metadata")),
                 Grant(("writes",), ("read", "index", "delete", "create_index", "view_index_metadata", "maintenance")),
                 Grant(("suppressions", "locks"), ("read", "write", "manage")),
-                # The use of a key is noted; making one takes more than the API has.
-                Grant(("keys",), ("read", "index", "view_index_metadata")),
-                Grant(("runs",), ("read",)),
+                # Keys are made and revoked, their use is noted; of a run it is noted that its result went live again.
+                Grant(("keys",), ("read", "index", "manage")),
+                Grant(("runs",), ("read", "index")),
                 # Events are added and never changed: nobody has the privilege to index or delete here.
                 Grant(("audit",), ("read", "create_doc", "create_index", "view_index_metadata")),
             ),

@@ -45,6 +45,7 @@ Scope = Literal[
     "keys:write",
     "audit:read",
     "rights:write",
+    "index:write",
 ]
 Role = Literal["agent", "app", "analyst", "admin", "custom"]
 
@@ -59,6 +60,7 @@ SCOPES: dict[Scope, str] = {
     "keys:write": "make, list and revoke keys",
     "audit:read": "read who has seen what",
     "rights:write": "answer a person's requests: everything that is held of them, and erasure",
+    "index:write": "go back to the customer base before the live one",
 }
 ROLES: dict[Role, tuple[Scope, ...]] = {
     "agent": ("customers:read", "statistics:read", "segments:write"),
@@ -69,7 +71,7 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 }
 """What a role may do; ``custom`` is for keys that name their scopes."""
 
-OF_EVERYBODY: frozenset[Scope] = frozenset({"runs:read", "metrics:read", "keys:write", "audit:read"})
+OF_EVERYBODY: frozenset[Scope] = frozenset({"runs:read", "metrics:read", "keys:write", "audit:read", "index:write"})
 """What no key may do that sees some customers only: it tells of all of them at once."""
 
 _LONGEST_NAME = 100

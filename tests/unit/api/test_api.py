@@ -398,6 +398,8 @@ def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
         "/v1/stats/crosstab",
         "/v1/fields",
         "/v1/purposes",
+        "/v1/rules",
+        "/v1/session",
         "/health/live",
         "/health/ready",
         "/metrics",

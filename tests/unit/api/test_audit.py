@@ -18,7 +18,7 @@ from crmsearch.errors import BackendTimeoutError
 from crmsearch.indexing import audit
 from crmsearch.indexing.audit_reader import AuditFilter, AuditPage
 from crmsearch.indexing.writes import Written
-from crmsearch.privacy.access import Role
+from crmsearch.privacy.access import KeyRecord, Role
 from crmsearch.privacy.alerts import HourOfKey
 from crmsearch.privacy.audit import DEFAULT_PURPOSES, Action, Event, verify
 from crmsearch.privacy.policy import PurposeName
@@ -64,6 +64,34 @@ class Writes:
         return {name: Written(document | {"customer_id": name}, False) for name, document in documents.items()}
 
 
+class KeyStore:
+    """Makes and revokes keys that are nowhere."""
+
+    def __init__(self) -> None:
+        self.records: list[KeyRecord] = []
+
+    def all(self) -> list[KeyRecord]:
+        return self.records
+
+    def add(self, record: KeyRecord) -> None:
+        self.records.append(record)
+
+    def revoke(self, prefix: str, now: datetime) -> KeyRecord:
+        return KeyRecord(prefix=prefix, name="", role="agent", scopes=[], hash="", created_at="", revoked_at=now.isoformat())
+
+
+class Generations:
+    """Goes back, and says so."""
+
+    def rollback(self) -> tuple[str, str]:
+        return "crm-customers-2", "crm-customers-1"
+
+
+class Runs:
+    def note_promoted(self, index: str, before: str | None) -> None:
+        assert (index, before) == ("crm-customers-1", "crm-customers-2")
+
+
 class Events:
     """Reads what is on the shelf."""
 
@@ -91,6 +119,7 @@ class Service:
         self.shelf, self.keys, self.backend, self.writes = Shelf(), Keys(), Backend(), Writes()
         events, writes, keys = Events(self.shelf), self.writes, self.keys
         stores: dict[str, Any] = {"segments": MemoryStore(), "writes": writes, "keys": keys, "events": events}
+        stores |= {"key_store": KeyStore(), "lifecycle": Generations(), "runs": Runs()}
         self.events = events
         trail = make_trail(self.shelf, room=room)
         self.app = create_app(self.backend, ApiSettings(allowed_hosts=HOST), trail=trail, **stores)
@@ -112,7 +141,11 @@ def service() -> Service:
 
 def _handlers() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for route in Service().app.routes:
-        for handler in route.route_handlers if isinstance(route, HTTPRoute) and route.path.startswith(("/v1/", "/metrics")) else []:
+        for handler in (
+            route.route_handlers
+            if isinstance(route, HTTPRoute) and route.path.startswith(("/v1/", "/metrics")) and route.path != "/v1/session"
+            else []
+        ):
             for method in handler.http_methods - {"OPTIONS"}:
                 yield method, route.path, dict(handler.opt)
 
@@ -141,6 +174,10 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None, Action, list[str]]] = [
     ("POST", "/v1/customers/batch", {"customers": [{"customer_id": "C8", "name": SECRET}]}, "batch", ["C8"]),
     ("GET", "/v1/audit", None, "audit", []),
     ("GET", "/v1/audit/alerts", None, "audit", []),
+    ("GET", "/v1/keys", None, "keys", []),
+    ("POST", "/v1/keys", {"role": "agent", "name": SECRET}, "key_create", []),
+    ("DELETE", "/v1/keys/0123456789ab", None, "key_revoke", []),
+    ("POST", "/v1/generations/rollback", None, "rollback", []),
 ]
 
 
@@ -156,7 +193,7 @@ def test_no_route_of_customers_is_without_an_action() -> None:
         for method, path, *_ in REQUESTS
     }
     assert {(method, path) for method, path, opt in HANDLERS if "audit" in opt} == {
-        (method, path.replace("churn-high", "{name:str}")) for method, path in asked
+        (method, path.replace("churn-high", "{name:str}").replace("0123456789ab", "{prefix:str}")) for method, path in asked
     }
 
 
@@ -171,10 +208,20 @@ def test_every_route_is_recorded_with_whom_it_has_shown_and_without_what_was_typ
     (record,) = service.keys.records.values()
     for event in events:
         assert (event.key, event.name, event.role, event.client) == (record.prefix, "test", "admin", "testclient")
-        assert (event.status, event.purpose, event.stated, event.cut) == (200, "administration", False, False)
+        assert (event.status, event.purpose, event.stated, event.cut) == (
+            201 if event.action == "key_create" else 200,
+            "administration",
+            False,
+            False,
+        )
     assert events[0].shape == ["word latin 8", "word digits 11", "word filter city", "filter city in 1", "size 20"]
     assert events[4].shape == ["ids 1", "emails 1", "phones 1"]
     assert events[10].shape == ["segment churn-high"]
+    assert [event.shape[0].split()[0] for event in events if event.action in {"key_create", "key_revoke", "rollback"}] == [
+        "key",
+        "key",
+        "generation",
+    ]
     kept = json.dumps(list(service.shelf.documents.values()), ensure_ascii=False)
     assert not [word for word in TYPED if word in kept]
     assert key not in kept

@@ -1,256 +1,88 @@
-// The page: reads what the user does, asks the API, and puts the answers in their places.
+// The shell: who is signed in, which page is shown, language, colours and the keys that work everywhere. Pages but the first load when asked for.
 
-import { Problem, computeStats, drawStats, forgetKey, getCustomer, hasKey, keepKey, listFields, searchCustomers } from "./api.js";
-import { fieldLabel, isChinese, locale, number, setFields, switchLanguage, t } from "./labels.js";
-import { chartFigure, chip, chipText, detailPanel, emptyNotice, facetBlock, h, hitCard, keyNotice, problemNotice, stageNotice, statsTable } from "./render.js";
-import { dropFilter, readFragment, setRange, state, toggleValue, wholeRange, writeFragment } from "./state.js";
+import { Problem, getSession, get, post, signIn, signOut } from "./api.js";
+import { app, may } from "./app.js";
+import { $, askIn, h, problemNotice } from "./dom.js";
+import { isChinese, locale, setFields, switchLanguage, t } from "./labels.js";
+import { forgetRecent } from "./saved.js";
+import * as search from "./search.js";
+import { readFragment, state, takeKey, writeFragment } from "./state.js";
 
-const FACETS = ["city", "gender", "lifecycle", "industry", "source_system", "tags", "kind"];
-const SORTS = ["name", "-last_activity_at", "-revenue"];
-const SIZE = 20; // hits in one answer: about two screens
-const PAUSE_MS = 120; // after the last letter; shorter asks for every letter, longer is felt
-const STATS_PAUSE_MS = 400; // statistics follow once the hits have settled
-const AGE_PAUSE_MS = 400;
-const OWN_PAGES = 5; // pages that scrolling loads by itself; then the button waits, so that the end of the page stays within reach
-const STATS_GROUPS = 8;
-const CHART_GROUPS = 12;
-// The charts that fit numbers, and everything else; alone, and in groups.
-const CHARTS = { true: [["histogram", "box", "line"], ["bars", "box", "line"]], false: [["bars"], ["heatmap", "bars"]] };
-const WIDE = matchMedia("(min-width: 1400px)");
+// Each page with a scope that opens it, and the module that shows it.
+const PAGES = {
+  search: [["customers:read"]],
+  segments: [["statistics:read"], () => import("./segments.js")],
+  statistics: [["statistics:read"], () => import("./statistics.js")],
+  quality: [["runs:read"], () => import("./quality.js")],
+  admin: [["keys:write", "audit:read", "index:write"], () => import("./admin.js")],
+  customer: [["customers:read"], () => import("./customer.js")],
+};
+const THEME = "crmsearch.theme";
+const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-const $ = (id) => document.getElementById(id);
 const box = $("q");
-const hits = $("hits");
+const view = $("view");
+let shown = ""; // the page
+let over = false; // the session ended while the page was open
 
-let fields = new Map();
-let answer = null; // the last first page
-let last = null; // the last problem
-let asked = null; // AbortController of the search under way
-let nextCursor = null;
-let pages = 0;
-let loading = false; // a further page is on its way
-let agesTyped = false; // the ages being typed have their entry in the history, where the next step takes its place
-let focusFirst = false; // Enter was pressed: go to the first hit when it is there
-let statsBy = "city";
-let chosen = { field: "age", by: "", chart: "histogram" }; // the figure that is shown
-let detailAsked = null;
-let shownCustomer = null;
-const expanded = new Set();
+const mayOpen = (page) => PAGES[page]?.[0].some(may) ?? false;
 
-const searchSoon = delayed(search, PAUSE_MS);
-const stats = panel("stats", askStats);
-const figures = panel("figures", askFigure);
-const panelsSoon = delayed(() => [stats, figures].forEach((each) => each.load()), STATS_PAUSE_MS);
-const agesSoon = delayed(applyAges, AGE_PAUSE_MS);
+// Pages
 
-function delayed(action, pause) {
-  let timer = 0;
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(action, pause);
-  };
-  soon.now = () => {
-    clearTimeout(timer);
-    action();
-  };
-  return soon;
-}
+app.go = (page, more = {}) => {
+  state.page = page;
+  writeFragment(false, more);
+  showPage();
+};
 
-// Searching
+app.openCustomer = (id) => {
+  state.page = "customer";
+  writeFragment(false, {}, { customer: id });
+  showPage();
+};
 
-function request(cursor) {
-  const body = { q: box.value, filters: state.filters, facets: facetNames(), sort: state.sort ? [state.sort] : [], size: SIZE };
-  return cursor ? { ...body, cursor } : body;
-}
+app.back = () => (history.state?.customer && shown === "customer" ? history.back() : app.go("search"));
 
-function facetNames() {
-  return FACETS.filter((name) => fields.get(name)?.facet);
-}
-
-async function search() {
-  asked?.abort();
-  const mine = (asked = new AbortController());
-  state.q = box.value;
-  loading = false;
-  setBusy(true);
-  try {
-    const found = await searchCustomers(request(), mine.signal);
-    if (asked !== mine) return;
-    [answer, last, nextCursor, pages] = [found, null, found.next_cursor, 1];
-    showAnswer();
-    panelsSoon();
-  } catch (error) {
-    if (asked === mine) fail(error);
-  } finally {
-    if (asked === mine) setBusy(false);
-  }
-}
-
-function searchFor(text) {
-  box.value = text;
-  box.focus();
-  searchSoon.now();
-}
-
-async function loadMore() {
-  if (!nextCursor || loading) return;
-  loading = true;
-  $("more-problem").replaceChildren();
-  const mine = asked;
-  setBusy(true);
-  try {
-    const found = await searchCustomers(request(nextCursor), mine.signal);
-    if (asked !== mine) return;
-    nextCursor = found.next_cursor;
-    pages += 1;
-    answer.hits.push(...found.hits);
-    hits.append(...found.hits.map((hit) => hitCard(hit, openDetail)));
-    showMore();
-  } catch (error) {
-    if (asked !== mine || error.name === "AbortError") return;
-    // A cursor ends when a new load of the data takes over: the first page of the new one is the way on.
-    if (error.code === "invalid_cursor") search();
-    else if (error.status === 401) fail(error);
-    else $("more-problem").replaceChildren(problemNotice(error, loadMore));
-  } finally {
-    if (asked === mine) {
-      loading = false;
-      setBusy(false);
+async function showPage() {
+  if (!mayOpen(state.page)) state.page = Object.keys(PAGES).find(mayOpen) ?? "";
+  const before = shown;
+  shown = state.page;
+  $("page").hidden = shown !== "search";
+  view.hidden = shown === "search";
+  showTabs();
+  document.title = shown === "search" || shown === "customer" ? "crmsearch" : `${t(`page:${shown}`)} · crmsearch`;
+  if (shown === "") {
+    view.replaceChildren(h("p", { class: "notice" }, t("nothingAllowed")));
+  } else if (shown === "search") {
+    view.replaceChildren();
+    search.showState();
+    if (before === "customer" && $("hits").childElementCount) search.focusOpened();
+    else search.searchSoon.now();
+  } else {
+    scrollTo(0, 0);
+    try {
+      const wanted = shown;
+      const module = await PAGES[wanted][1]();
+      if (shown !== wanted) return; // another page was opened while this one was loaded
+      await module.show(view);
+      if (before && before !== shown) (view.querySelector("h2") ?? view).focus({ preventScroll: true });
+    } catch (error) {
+      if (!("status" in error)) console.error(error);
+      view.replaceChildren(problemNotice(error, showPage));
     }
   }
 }
 
-function setBusy(busy) {
-  $("results").setAttribute("aria-busy", String(busy));
-  if (busy && !answer && !last) $("total").textContent = t("loading");
-}
-
-function fail(error) {
-  if (error.name === "AbortError") return;
-  last = error instanceof Problem ? error : new Problem({ title: t("problem"), detail: String(error.message ?? error) });
-  if (!(error instanceof Problem)) console.error(error);
-  answer = null;
-  nextCursor = null;
-  for (const each of [stats, figures]) each.clear();
-  for (const place of [hits, $("total"), $("stage"), $("more-problem")]) place.replaceChildren();
-  $("more").hidden = true;
-  if (last.status === 401) askKey();
-  else $("message").replaceChildren(problemNotice(last, start));
-}
-
-function askKey() {
-  const wrong = hasKey();
-  forgetKey();
-  $("page").classList.add("locked");
-  $("message").replaceChildren(
-    keyNotice(wrong, (key) => {
-      keepKey(key);
-      start();
-    }),
+function showTabs() {
+  const tabs = Object.keys(PAGES).filter((page) => page !== "customer" && mayOpen(page));
+  const current = shown === "customer" ? "search" : shown;
+  $("tabs").replaceChildren(
+    ...tabs.map((page) => h("button", { class: "tab", "aria-current": page === current ? "page" : undefined, onclick: () => app.go(page) }, t(`page:${page}`))),
   );
-  $("key").focus();
+  $("search-form").hidden = !mayOpen("search");
 }
 
-// Showing
-
-function showAnswer() {
-  $("page").classList.remove("locked");
-  $("more-problem").replaceChildren();
-  const text = number(answer.total);
-  const total = t("total", answer.total, answer.total_relation === "gte" ? t("atLeast", text) : text);
-  $("total").replaceChildren(total, " ", h("span", { class: "took" }, t("took", number(answer.took_ms))));
-  $("stage").className = `stage ${answer.stage}`;
-  $("stage").replaceChildren(...(answer.stage !== "precise" && answer.hits.length ? stageNotice(answer, searchFor) : []));
-  hits.replaceChildren(...answer.hits.map((hit) => hitCard(hit, openDetail)));
-  $("message").replaceChildren(...(answer.hits.length ? [] : [emptyNotice(state.filters.length > 0, clearFilters)]));
-  showMore();
-  showFacets();
-  showChips();
-  if (focusFirst) hits.querySelector(".hit-name")?.focus();
-  focusFirst = false;
-}
-
-function showMore() {
-  const button = $("more");
-  button.hidden = !nextCursor;
-  // Watching anew makes the observer report again when the button is still in sight.
-  watcher.unobserve(button);
-  if (nextCursor && pages < OWN_PAGES) watcher.observe(button);
-}
-
-const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && loadMore(), { rootMargin: "300px" });
-
-function showFacets() {
-  const focus = document.activeElement?.dataset ?? {};
-  const actions = {
-    toggle: (field, value, on) => {
-      toggleValue(field, value, on);
-      changed();
-    },
-    expand: (field) => {
-      if (!expanded.delete(field)) expanded.add(field);
-      showFacets();
-    },
-  };
-  const blocks = answer.facets.filter((facet) => facet.buckets.length).map((facet) => facetBlock(facet, expanded.has(facet.field), actions));
-  $("facets").replaceChildren(...blocks);
-  // The nodes are new; the keyboard stays where it was.
-  const same = ({ dataset }) => dataset.field === focus.field && dataset.value === focus.value;
-  if (focus.field) [...$("facets").querySelectorAll("[data-field]")].find(same)?.focus();
-}
-
-function showChips() {
-  const chips = state.filters.flatMap((filter) =>
-    (filter.in ?? filter.not_in ?? [undefined]).map((value) => {
-      const one = value === undefined ? filter : { field: filter.field, [filter.in ? "in" : "not_in"]: [value] };
-      return chip(chipText(one), () => {
-        dropFilter(filter, value);
-        showAges();
-        changed();
-        ($("chips").querySelector("button") ?? box).focus();
-      });
-    }),
-  );
-  $("filters-count").textContent = number(chips.length);
-  $("filters-count").hidden = chips.length === 0;
-  if (chips.length > 1) chips.push(h("li", {}, h("button", { class: "link", onclick: clearFilters }, t("clearAll"))));
-  $("chips").replaceChildren(...chips);
-}
-
-function showSorts() {
-  const options = SORTS.filter((sort) => fields.get(sort.replace("-", ""))?.sortable);
-  if (state.sort && !options.includes(state.sort)) options.push(state.sort);
-  const nodes = ["", ...options].map((sort) => {
-    const own = SORTS.includes(sort) ? t(`sort:${sort}`) : `${fieldLabel(sort.replace("-", ""))} ${sort.startsWith("-") ? "↓" : "↑"}`;
-    return new Option(sort ? own : t("relevance"), sort, false, sort === state.sort);
-  });
-  $("sort").replaceChildren(...nodes);
-}
-
-function showGroupings() {
-  $("stats-by").replaceChildren(...facetNames().map((name) => new Option(fieldLabel(name), name, false, name === statsBy)));
-  $("stats-title").textContent = t("stats", fieldLabel(statsBy));
-  showChoices();
-}
-
-function showChoices() {
-  const drawn = [...fields.values()].filter((field) => field.statistic || field.facet);
-  const groups = facetNames().filter((name) => name !== chosen.field);
-  if (!groups.includes(chosen.by)) chosen.by = "";
-  const charts = CHARTS[fields.get(chosen.field)?.statistic === true][chosen.by ? 1 : 0];
-  if (!charts.includes(chosen.chart)) chosen.chart = charts[0];
-  const fill = (name, values, word) => $(`figures-${name}`).replaceChildren(...values.map((value) => new Option(word(value), value, false, value === chosen[name])));
-  fill("field", drawn.map((field) => field.name), fieldLabel);
-  fill("by", ["", ...groups], (name) => (name ? fieldLabel(name) : t("noGroups")));
-  fill("chart", charts, (name) => t(`chart:${name}`));
-}
-
-function showAges() {
-  const { gte, lte } = wholeRange("age");
-  $("age-from").value = gte ?? "";
-  $("age-to").value = lte ?? "";
-  $("age-problem").textContent = "";
-}
+// Language and colours
 
 function showWords() {
   document.documentElement.lang = locale();
@@ -262,261 +94,177 @@ function showWords() {
   }
   $("language").textContent = isChinese() ? "English" : "中文";
   $("language").lang = isChinese() ? "en" : "zh-CN";
+  const { state: signed, name, role } = app.session ?? {};
+  $("me").hidden = !app.session || signed === "signed_out";
+  $("me").textContent = signed === "open" ? t("openToAll") : `${name || app.session?.prefix} · ${t(`role:${role}`)}`;
+  $("sign-out").hidden = signed !== "signed_in";
 }
 
-function showAll() {
-  showWords();
-  showSorts();
-  showGroupings();
-  showChips();
-  if (answer) showAnswer();
-  else if (last) fail(last);
-  stats.show();
-  figures.load(); // its words come from the API
-  if (shownCustomer) $("detail").replaceChildren(...detailPanel(shownCustomer, [...fields.values()], closeDetail));
+function showTheme() {
+  const wanted = localStorage.getItem(THEME) ?? (DARK.matches ? "dark" : "light");
+  document.documentElement.dataset.theme = wanted;
 }
 
-// Filters
+// Signing in and out
 
-function changed(replace = false) {
-  writeFragment(replace);
-  showChips();
-  searchSoon.now();
+function lock(problem) {
+  shown = "";
+  $("page").hidden = true;
+  view.hidden = false;
+  $("search-form").hidden = true;
+  $("tabs").replaceChildren();
+  const input = h("input", { type: "password", id: "key", required: true, autocomplete: "off", spellcheck: "false", "aria-describedby": "key-help" });
+  const form = h(
+    "form",
+    {
+      class: "notice",
+      onsubmit: (event) => {
+        event.preventDefault();
+        enter(input.value);
+      },
+    },
+    h("h2", {}, t("signInTitle")),
+    h("p", { id: "key-help" }, t("signInText")),
+    over ? h("p", { role: "status" }, t("sessionOver")) : null,
+    problem ? h("p", { class: "field-problem", role: "alert" }, problem.status === 401 ? t("keyWrong") : (problem.detail ?? t("unreachableText"))) : null,
+    h("label", { for: "key" }, t("keyLabel")),
+    h("div", { class: "range" }, input, h("button", { type: "submit", class: "primary" }, t("signInGo"))),
+  );
+  view.replaceChildren(form);
+  input.focus();
 }
 
-function clearFilters() {
-  state.filters = [];
-  showAges();
-  changed();
-  box.focus();
-}
-
-function applyAges() {
-  const [from, to] = [$("age-from"), $("age-to")];
-  const bad = [from, to].filter((input) => !input.validity.valid);
-  const [gte, lte] = [from, to].map((input) => (input.value === "" ? undefined : Number(input.value)));
-  const crossed = gte !== undefined && lte !== undefined && gte > lte;
-  for (const input of [from, to]) input.setAttribute("aria-invalid", String(bad.includes(input) || crossed));
-  $("age-problem").textContent = bad.length ? t("ageWhole") : crossed ? t("ageOrder") : "";
-  if (bad.length || crossed) return;
-  const before = wholeRange("age");
-  if (before.gte === gte && before.lte === lte) return;
-  setRange("age", gte, lte);
-  changed(agesTyped);
-  agesTyped = true;
-}
-
-// Statistics and figures of the customers found: asked for only while their panel is open
-
-function panel(name, ask) {
-  const place = () => $(`${name}-body`);
-  let asked = null;
-  let render = null; // shows the last answer, in the language of the moment
-  const show = () => render && place().replaceChildren(...render());
-  const clear = () => {
-    asked?.abort();
-    render = null;
-    place().replaceChildren();
-  };
-  const load = async () => {
-    if (!$(name).open || !answer) return;
-    asked?.abort();
-    const mine = (asked = new AbortController());
-    place().setAttribute("aria-busy", "true");
-    try {
-      const found = await ask(mine.signal);
-      if (asked !== mine) return;
-      render = found;
-      show();
-    } catch (error) {
-      if (error.name === "AbortError" || asked !== mine) return;
-      render = null;
-      place().replaceChildren(problemNotice(error, load));
-    } finally {
-      if (asked === mine) place().setAttribute("aria-busy", "false");
-    }
-  };
-  return { load, show, clear };
-}
-
-async function askStats(signal) {
-  const by = statsBy;
-  const found = await computeStats({ fields: ["age"], q: state.q, filters: state.filters, by, size: STATS_GROUPS }, signal);
-  return () => statsTable(found, by);
-}
-
-async function askFigure(signal) {
-  const { field, by, chart } = chosen;
-  const body = { fields: [field], q: state.q, filters: state.filters, size: CHART_GROUPS, ...(by && { by }) };
-  const text = await drawStats(body, { chart, lang: isChinese() ? "zh" : "en" }, signal);
-  return () => chartFigure(text);
-}
-
-// One customer
-
-async function openDetail(id) {
-  const panel = $("detail");
-  detailAsked?.abort();
-  const mine = (detailAsked = new AbortController());
+async function enter(key) {
   try {
-    shownCustomer = await getCustomer(id, mine.signal);
-    panel.replaceChildren(...detailPanel(shownCustomer, [...fields.values()], closeDetail));
+    await signIn(key.trim());
+    over = false;
+    await start();
   } catch (error) {
-    if (error.name === "AbortError") return;
-    if (error.status === 401) {
-      fail(error);
+    if (!(error instanceof Problem)) throw error;
+    lock(error);
+  }
+}
+
+async function leave() {
+  await signOut();
+  forgetRecent();
+  search.forget();
+  app.session = null;
+  history.replaceState(null, "", location.pathname);
+  readFragment(app.fields);
+  showWords();
+  lock();
+}
+
+async function start() {
+  try {
+    app.session = await getSession();
+    showWords();
+    if (app.session.state === "signed_out") {
+      lock();
       return;
     }
-    const notice = problemNotice(error, () => {
-      closeDetail();
-      openDetail(id);
-    });
-    notice.querySelector("h2").id = "detail-name";
-    panel.replaceChildren(notice);
+    app.fields = setFields(await get("fields"));
+    readFragment(app.fields);
+    if (mayOpen("search")) search.begin();
+    if (!(await openReference())) await showPage();
+    if (shown === "search") box.focus();
+  } catch (error) {
+    if (!("status" in error)) console.error(error);
+    view.hidden = false;
+    view.replaceChildren(problemNotice(error, start));
   }
-  if (!panel.open) panel.showModal();
-  panel.querySelector(".detail-body")?.focus();
 }
 
-function closeDetail() {
-  $("detail").close();
+// #ref=… names a customer without telling who it is; what stands behind it is asked of the API.
+async function openReference() {
+  const { ref } = state.more;
+  if (!ref || !mayOpen("search")) return false;
+  let id = null;
+  try {
+    id = (await post("customers/lookup", { refs: [ref] })).customers[0]?.customer_id;
+  } catch (error) {
+    if (![400, 404].includes(error.status)) throw error;
+  }
+  state.page = "customer";
+  writeFragment(true, {}, { customer: id ?? "" });
+  await showPage();
+  return true;
 }
 
 // Keyboard
 
+function showHelp() {
+  askIn(t("help"), h("dl", {}, t("helpKeys").map(([keys, does]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, does)])));
+}
+
 function onKey(event) {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || $("detail").open) return;
-  const editable = event.target.closest("input, select, textarea");
-  const names = [...hits.querySelectorAll(".hit-name")];
-  const at = names.indexOf(document.activeElement);
-  if (event.key === "/" && !(editable && editable.type !== "checkbox")) {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || $("dialog").open) return;
+  const editable = event.target.closest("input:not([type=checkbox]), select, textarea");
+  if (event.key === "/" && !editable && mayOpen("search")) {
     event.preventDefault();
     box.focus();
     box.select();
-  } else if (event.key === "Escape" && event.target === box && box.value) {
-    event.preventDefault();
-    box.value = "";
-    searchSoon.now();
-  } else if (event.key === "Escape" && at >= 0) {
-    box.focus();
-  } else if (event.key === "ArrowDown" && (event.target === box || at >= 0)) {
-    event.preventDefault();
-    reach(names[at + 1]);
-    if (at + 1 >= names.length - 1) loadMore();
-  } else if (event.key === "ArrowUp" && at >= 0) {
-    event.preventDefault();
-    reach(names[at - 1] ?? box);
-  } else if (at >= 0 && event.key.length === 1 && event.key !== " ") {
-    box.focus(); // typing goes on in the box
+  } else if (event.key === "?" && !editable) {
+    showHelp();
+  } else if (event.key === "Escape" && shown === "customer") {
+    app.back();
+  } else if (shown === "search") {
+    search.onSearchKey(event);
   }
 }
 
-function reach(node) {
-  node?.focus({ preventScroll: true });
-  (node?.closest(".hit") ?? node)?.scrollIntoView({ block: "nearest" });
-}
-
-// Beginning
-
-async function start() {
-  try {
-    if (!fields.size) {
-      setBusy(true);
-      fields = setFields(await listFields());
-      readFragment(fields);
-      showSorts();
-      showGroupings();
-      showAges();
-      showChips();
-    }
-    last = null;
-    await search();
-  } catch (error) {
-    setBusy(false);
-    fail(error);
-  }
-}
-
-function takeKey() {
-  const key = readFragment(null);
-  if (!key) return false;
-  keepKey(key);
-  const rest = location.hash.slice(1).split("&").filter((part) => !part.startsWith("key=")).join("&");
-  history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
-  return true;
-}
-
-function onMove() {
-  const unlocked = takeKey();
-  agesTyped = false;
-  if (fields.size) {
-    readFragment(fields);
-    showSorts();
-    showAges();
-    showChips();
-    search();
-  } else if (unlocked) start();
-}
-
-function adaptWidth() {
-  $("stats").open = WIDE.matches;
-}
-
-box.addEventListener("input", (event) => event.isComposing || searchSoon());
-box.addEventListener("compositionend", () => searchSoon());
+const typed = () => {
+  if (shown !== "search") app.go("search");
+  search.searchSoon();
+};
+box.addEventListener("input", (event) => event.isComposing || typed());
+box.addEventListener("compositionend", typed);
 $("search-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  focusFirst = true;
-  searchSoon.now();
-});
-
-$("sort").addEventListener("change", () => {
-  state.sort = $("sort").value;
-  changed();
-});
-$("age-from").addEventListener("input", agesSoon);
-$("age-to").addEventListener("input", agesSoon);
-$("ages").addEventListener("change", () => agesSoon.now());
-$("ages").addEventListener("focusin", (event) => {
-  if (!$("ages").contains(event.relatedTarget)) agesTyped = false;
-});
-$("more").addEventListener("click", loadMore);
-$("stats").addEventListener("toggle", stats.load);
-$("figures").addEventListener("toggle", figures.load);
-for (const name of ["field", "by", "chart"]) {
-  $(`figures-${name}`).addEventListener("change", (event) => {
-    chosen = { ...chosen, [name]: event.target.value };
-    showChoices();
-    figures.load();
-  });
-}
-$("stats-by").addEventListener("change", () => {
-  statsBy = $("stats-by").value;
-  showGroupings();
-  stats.load();
-});
-$("filters-toggle").addEventListener("click", () => {
-  const open = $("filters").classList.toggle("open");
-  $("filters-toggle").setAttribute("aria-expanded", String(open));
+  if (shown !== "search") app.go("search");
+  search.submit();
 });
 $("language").addEventListener("click", () => {
   switchLanguage();
-  showAll();
+  showWords();
+  if (app.session?.state === "signed_out" || !app.session) lock();
+  else {
+    search.showWords();
+    if (shown === "search") showTabs();
+    else showPage();
+  }
 });
+$("theme").addEventListener("click", () => {
+  localStorage.setItem(THEME, document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+  showTheme();
+});
+$("help").addEventListener("click", showHelp);
+$("sign-out").addEventListener("click", leave);
 $("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment is the state's
-  $("results").focus();
-});
-$("detail").addEventListener("click", (event) => event.target === $("detail") && closeDetail());
-$("detail").addEventListener("close", () => {
-  shownCustomer = null;
-  $("detail").replaceChildren();
+  (shown === "search" ? $("results") : view).focus();
 });
 document.addEventListener("keydown", onKey);
-window.addEventListener("popstate", onMove);
-WIDE.addEventListener("change", adaptWidth);
+addEventListener("popstate", () => {
+  const key = takeKey();
+  if (key) enter(key);
+  else if (app.session && app.session.state !== "signed_out") {
+    readFragment(app.fields);
+    showPage();
+  }
+});
+addEventListener("signedout", () => {
+  if (app.session === null) return;
+  app.session = null;
+  over = true;
+  showWords();
+  lock();
+});
+DARK.addEventListener("change", showTheme);
 
+showTheme();
 showWords();
-adaptWidth();
-takeKey();
-start();
+const key = takeKey();
+if (key) enter(key);
+else start();

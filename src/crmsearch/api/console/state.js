@@ -1,7 +1,7 @@
-// What is asked for: the text, the filters, the order. Filters and order live in the location's fragment, so that a view can be
+// What is asked for: the page, the text, the filters, the order. All but the text live in the location's fragment, so that a view can be
 // bookmarked or sent on; the text never does, since it is a customer's name or number.
 
-export const state = { q: "", filters: [], sort: "" };
+export const state = { q: "", filters: [], sort: "", page: "search", more: {} };
 
 const RANGED = new Set(["integer", "double", "date"]);
 const NUMERIC = new Set(["integer", "double"]);
@@ -15,15 +15,17 @@ export function toggleValue(field, value, on) {
   else if (found) dropFilter(found, value);
 }
 
-// The range of a field of whole numbers, both ends included.
-export function wholeRange(field) {
+// The range of a field, both ends included where its values are whole numbers; else as it was asked for.
+export function rangeEnds(field, isWhole) {
   const { gte, gt, lte, lt } = rangeOf(field) ?? {};
-  const whole = (value, step) => (Number.isInteger(value) ? value + step : undefined);
-  return { gte: whole(gte, 0) ?? whole(gt, 1), lte: whole(lte, 0) ?? whole(lt, -1) };
+  const moved = (value, step) => (isWhole && Number.isInteger(value) ? value + step : isWhole ? undefined : value);
+  return { from: moved(gte, 0) ?? moved(gt, 1), to: moved(lte, 0) ?? moved(lt, -1) };
 }
 
-export function setRange(field, gte, lte) {
-  replaceFilter(rangeOf(field), gte === undefined && lte === undefined ? null : { field, gte, lte });
+// Bounds by name, such as { gte: 20, lt: 40 }; without any, the range goes.
+export function setRange(field, bounds) {
+  const given = Object.fromEntries(Object.entries(bounds).filter(([, value]) => value !== undefined));
+  replaceFilter(rangeOf(field), Object.keys(given).length ? { field, ...given } : null);
 }
 
 function rangeOf(field) {
@@ -42,30 +44,39 @@ function replaceFilter(old, filter) {
   state.filters.splice(at < 0 ? state.filters.length : at, at < 0 ? 0 : 1, ...(filter ? [filter] : []));
 }
 
-// The fragment: #f=city:北京|上海&f=age:20..39&sort=-revenue, each filter in the string form that the API and the command line use.
+// The fragment: #page=statistics&f=city:北京|上海&f=age:20..39&sort=-revenue, each filter in the string form that the API and the command
+// line use. Pages add parts of their own, such as the name of a segment; the id of a customer is kept beside it, in the history's state.
 
-export function writeFragment(replace) {
-  const parts = state.filters.map((each) => `f=${encodeURIComponent(formatFilter(each))}`);
+export function writeFragment(replace, more = state.more, kept = null) {
+  state.more = more;
+  const parts = Object.entries({ ...(state.page !== "search" && { page: state.page }), ...more }).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  parts.push(...state.filters.map((each) => `f=${encodeURIComponent(formatFilter(each))}`));
   if (state.sort) parts.push(`sort=${encodeURIComponent(state.sort)}`);
   const fragment = parts.length ? `#${parts.join("&")}` : "";
-  if (fragment !== location.hash) history[replace ? "replaceState" : "pushState"](null, "", location.pathname + fragment);
+  if (fragment !== location.hash || kept) history[replace ? "replaceState" : "pushState"](kept, "", location.pathname + fragment);
 }
 
 // Takes the state from the fragment. Nothing of it is left out: what makes no sense is the API's to refuse, with its reason.
-// Returns the key if the fragment carried one.
 export function readFragment(fields) {
-  const filters = [];
-  let key = null;
-  let sort = "";
+  const found = { filters: [], sort: "", page: "search", more: {} };
   for (const part of location.hash.slice(1).split("&")) {
     const at = part.indexOf("=");
     const [name, value] = [part.slice(0, at), decoded(part.slice(at + 1))];
-    if (name === "key") key = value;
-    if (name === "sort") sort = value;
-    if (name === "f" && value && fields) filters.push(parseFilter(value, fields));
+    if (name === "f" && value) found.filters.push(parseFilter(value, fields));
+    else if (name === "sort" || name === "page") found[name] = value;
+    else if (name) found.more[name] = value;
   }
-  if (fields) Object.assign(state, { filters, sort });
-  return key;
+  Object.assign(state, found);
+}
+
+// A key that came with the address, as `crmsearch demo` may print it; it is taken out at once.
+export function takeKey() {
+  const parts = location.hash.slice(1).split("&");
+  const key = parts.find((part) => part.startsWith("key="));
+  if (!key) return null;
+  const rest = parts.filter((part) => part !== key).join("&");
+  history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
+  return decoded(key.slice(4));
 }
 
 function decoded(text) {
@@ -76,7 +87,7 @@ function decoded(text) {
   }
 }
 
-function formatFilter(filter) {
+export function formatFilter(filter) {
   const { field, segment, not_segment: others, in: among, not_in: without, exists, gte, gt, lte, lt } = filter;
   if (segment !== undefined) return `segment:${segment}`;
   if (others !== undefined) return `-segment:${others}`;
@@ -86,7 +97,7 @@ function formatFilter(filter) {
   return `${field}:${gt === undefined ? (gte ?? "") : `${gt}<`}..${lt === undefined ? (lte ?? "") : `<${lt}`}`;
 }
 
-function parseFilter(text, fields) {
+export function parseFilter(text, fields) {
   const [, minus, name, rest = ""] = /^(-?)([^:]*):?([^]*)$/.exec(text);
   if (name === "segment") return minus ? { not_segment: rest } : { segment: rest };
   if (rest === "*") return { field: name, exists: !minus };

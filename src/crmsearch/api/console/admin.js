@@ -1,0 +1,94 @@
+// Administration: health, keys, customer bases. The audit trail is a part of its own.
+
+import { get, post, remove } from "./api.js";
+import { may } from "./app.js";
+import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
+import { auditCard } from "./audit.js";
+import { number, t, valueText } from "./labels.js";
+
+const ROLES = ["agent", "app", "analyst", "admin"];
+const when = (text) => (text ? valueText("created_at", text) : t("never"));
+
+export function show(place) {
+  const parts = [h("h2", { tabindex: "-1" }, t("page:admin")), health()];
+  if (may("keys:write")) parts.push(loading("apiKeys", () => get("keys"), keys));
+  if (may("runs:read")) parts.push(loading("generations", () => get("generations"), generations));
+  if (may("audit:read")) parts.push(auditCard());
+  place.replaceChildren(h("div", { class: "cards" }, parts.slice(1)));
+  place.prepend(parts[0]);
+}
+
+// A card that asks anew after every change made in it.
+function loading(name, ask, showAnswer) {
+  const body = h("div", {});
+  const again = () => fill(body, ask, (answer) => showAnswer(answer, again, body));
+  again();
+  return h("section", { class: "card wide", id: name }, h("h3", {}, t(name)), body);
+}
+
+function health() {
+  const body = h("p", { role: "status" });
+  fill(body, async () => {
+    const answer = await fetch("health/ready", { cache: "no-store" });
+    return answer.ok ? t("healthy") : ((await answer.json().catch(() => ({}))).detail ?? t("unreachableText"));
+  }, (words) => words);
+  return h("section", { class: "card" }, h("h3", {}, t("health")), body);
+}
+
+// Keys
+
+function keys({ keys: all }, again, place) {
+  const told = (action) => () => action().then(again, (error) => place.prepend(problemNotice(error)));
+  const revoke = async (key) => {
+    if (await askIn(t("revokeSure", key.name || key.prefix), [], t("revoke"), { danger: true })) await remove(`keys/${key.prefix}`);
+  };
+  const rows = all.map((key) => [
+    h("span", {}, h("code", {}, key.prefix), key.name ? ` ${key.name}` : ""),
+    t(`role:${key.role}`),
+    h("span", { class: key.state === "good" ? "tag exact" : "tag" }, t(`keystate:${key.state}`)),
+    when(key.created_at),
+    when(key.expires_at),
+    when(key.last_used_at),
+    key.state === "good" ? h("button", { class: "link", onclick: told(() => revoke(key)) }, t("revoke")) : "",
+  ]);
+  const heads = [[t("keyPrefix")], [t("role")], [t("state")], [t("made")], [t("expires")], [t("lastUsed")], [""]];
+  return [h("button", { class: "primary", onclick: told(makeKey) }, t("newKey")), all.length ? table(t("apiKeys"), heads, rows) : null];
+}
+
+async function makeKey() {
+  const given = await askIn(
+    t("newKey"),
+    [
+      labelled(t("name"), h("input", { name: "name", maxlength: 100, autocomplete: "off" })),
+      labelled(t("role"), h("select", { name: "role" }, ROLES.map((role) => new Option(t(`role:${role}`), role)))),
+      labelled(t("expires"), h("input", { name: "expires_at", type: "date" })),
+    ],
+    t("newKey"),
+  );
+  if (!given) return;
+  const { key } = await post("keys", { name: given.name, role: given.role, ...(given.expires_at && { expires_at: given.expires_at }) });
+  await askIn(t("keyMade"), [h("p", {}, t("keyOnce")), h("p", {}, h("code", { id: "made-key" }, key), " ", copyButton(key, t("keyMade")))]);
+}
+
+// Customer bases
+
+function generations({ generations: all, loading: holder }, again, place) {
+  const back = async () => {
+    if (!(await askIn(t("rollback"), [h("p", {}, t("rollbackSure"))], t("rollback"), { danger: true }))) return;
+    await post("generations/rollback");
+    await again();
+  };
+  const rows = all.map((each) => [
+    h("code", {}, each.index),
+    each.live ? h("span", { class: "tag exact" }, t("live")) : each.complete ? "" : h("span", { class: "tag" }, t("incomplete")),
+    number(each.documents),
+    number(each.size_bytes / 1e6, 1),
+    when(each.created_at),
+  ]);
+  const earlier = all.slice(all.findIndex((each) => each.live) + 1).some((each) => each.complete);
+  return [
+    holder ? h("p", { class: "note" }, t("loadingNow", holder)) : null,
+    table(t("generations"), [[t("name")], [""], [t("documents"), true], [t("megabytes"), true], [t("created")]], rows),
+    may("index:write") && earlier ? h("button", { class: "quiet danger", onclick: () => back().catch((error) => place.prepend(problemNotice(error))) }, t("rollback")) : null,
+  ];
+}

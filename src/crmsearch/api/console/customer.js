@@ -1,0 +1,210 @@
+// One customer on one page: who, figures against others, quality, where the records come from, look-alikes, a person's rights.
+
+import { get, ofCustomer, post, remove, saveFile } from "./api.js";
+import { app, may } from "./app.js";
+import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
+import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
+import { ruleTable, ruleWords } from "./rules.js";
+import { state } from "./state.js";
+
+const GROUPS = ["identity", "contact", "work", "relationship", "commerce", "service", "marketing", "mined", "quality"];
+const CONTACT = new Set(["emails", "phones", "address", "postcode", "location", "birth_date", "national_id"]);
+const COPIED = new Set(["customer_id", "emails", "phones", "address", "national_id"]);
+const ELSEWHERE = new Set(["quality_issues", "source_records", "merge_reasons"]);
+const FIGURES = ["age", "revenue", "order_count", "average_order_value", "recency_days", "ticket_count", "average_resolution_hours", "satisfaction", "campaigns_converted", "churn_risk"];
+const MOMENTS = ["created_at", "first_order_at", "last_order_at", "last_ticket_at", "last_activity_at", "updated_at"];
+
+export async function show(place) {
+  const id = history.state?.customer;
+  const back = h("button", { class: "quiet back", onclick: app.back }, `← ${t("back")}`);
+  if (!id) {
+    place.replaceChildren(back, nobody());
+    return;
+  }
+  try {
+    const customer = await ofCustomer(id);
+    // The reader may have gone on before the answer came.
+    if (state.page === "customer" && history.state?.customer === id) draw(place, back, customer, null);
+  } catch (error) {
+    place.replaceChildren(back, error.status === 404 ? nobody() : problemNotice(error, () => show(place)));
+  }
+}
+
+function nobody() {
+  return h("div", { class: "notice", role: "alert" }, h("h2", { tabindex: "-1" }, t("noCustomer")), h("p", {}, t("noCustomerText")));
+}
+
+// `purpose` is what the contact data was asked for, or null as long as it is masked.
+function draw(place, back, customer, purpose) {
+  const title = h("h2", { id: "customer-name", tabindex: "-1" }, customer.name ?? customer.company ?? t("noName"));
+  const reveal = h("button", { class: "primary", onclick: () => revealContact(place, back, customer.customer_id) }, t("revealAll"));
+  const head = h(
+    "header",
+    { class: "customer-head" },
+    h("div", {}, title, h("p", { class: "note" }, customer.customer_id, " ", copyButton(customer.customer_id, fieldLabel("customer_id")))),
+    purpose ? h("p", { class: "tag exact", role: "status" }, t("revealed", purposeText(purpose))) : reveal,
+  );
+  const cards = h("div", { class: "cards masonry" }, GROUPS.map((group) => groupCard(group, customer, purpose)));
+  place.replaceChildren(back, head, cards);
+  cards.append(figuresCard(customer), issuesCard(customer), timelineCard(customer), lineageCard(customer), similarCard(customer));
+  if (may("rights:write")) cards.append(rightsCard(customer));
+  title.focus({ preventScroll: true });
+}
+
+const card = (title, ...parts) => h("section", { class: "card" }, h("h3", {}, title), parts);
+
+function loadingCard(title, ask, showAnswer, wide = false) {
+  const body = h("div", {});
+  fill(body, ask, showAnswer);
+  const node = card(title, body);
+  node.classList.toggle("wide", wide);
+  return node;
+}
+
+// Who: fields by group
+
+function groupCard(group, customer, purpose) {
+  const members = [...app.fields.values()].filter((field) => field.group === group && !ELSEWHERE.has(field.name));
+  const known = members.filter(({ name }) => customer[name] !== undefined && customer[name] !== null && customer[name].length !== 0);
+  if (!known.length) return null;
+  return card(t(`group:${group}`), h("dl", {}, known.map((field) => [h("dt", {}, fieldLabel(field.name)), h("dd", {}, valueOf(field, customer[field.name], purpose))])));
+}
+
+function valueOf(field, value, purpose) {
+  const isWhole = !CONTACT.has(field.name) || Boolean(purpose?.reveals.includes(field.name));
+  const values = (Array.isArray(value) ? value : [value]).map((each) => item(field, each, isWhole));
+  return values.length === 1 ? values : h("ul", {}, values.map((each) => h("li", {}, each)));
+}
+
+function item(field, value, isWhole) {
+  const text = valueText(field.name, value);
+  const copy = COPIED.has(field.name) && isWhole ? [" ", copyButton(String(value), fieldLabel(field.name))] : [];
+  if (field.name === "phones" && isWhole) return [h("a", { href: `tel:${value}` }, text), copy];
+  if (field.name === "emails" && isWhole) return [h("a", { href: `mailto:${encodeURIComponent(value).replace("%40", "@")}` }, text), copy];
+  if (field.name === "tags") return h("span", { class: "tag" }, text);
+  return [["customer_id", "run_id"].includes(field.name) ? h("code", {}, text) : text, copy];
+}
+
+let purposes = null; // of the service, each with its labels
+
+async function knownPurposes() {
+  purposes ??= (await get("purposes")).purposes.filter((each) => each.reveals.length);
+  return purposes;
+}
+
+const purposeText = ({ label, label_zh: chinese }) => (isChinese() ? chinese : label);
+
+async function revealContact(place, back, id) {
+  const all = await knownPurposes();
+  const choice = h("select", { name: "purpose" }, all.map((each) => new Option(purposeText(each), each.name)));
+  const given = await askIn(t("revealTitle"), [h("p", { class: "note" }, t("revealText")), labelled(t("purpose"), choice)], t("revealAll"));
+  if (!given) return;
+  const purpose = all.find((each) => each.name === given.purpose);
+  try {
+    draw(place, back, await ofCustomer(id, "", { purpose: purpose.name }), purpose);
+  } catch (error) {
+    place.append(problemNotice(error));
+  }
+}
+
+// Figures against the median of the customer's own RFM segment
+
+function figuresCard(customer) {
+  const names = FIGURES.filter((name) => app.fields.get(name)?.statistic && typeof customer[name] === "number");
+  const filters = customer.rfm_segment ? [{ field: "rfm_segment", in: [customer.rfm_segment] }] : [];
+  const ask = () => (names.length ? post("stats", { fields: names, filters }) : null);
+  return loadingCard(t("against"), ask, (answer) => {
+    if (!answer) return h("p", { class: "note" }, t("notKnown"));
+    const rows = names.map((name) => {
+      const { median } = answer.fields[name];
+      const by = median ? (customer[name] - median) / Math.abs(median) : null;
+      const change = by === null ? "–" : `${by > 0 ? "▲ +" : by < 0 ? "▼ −" : ""}${number(Math.abs(100 * by))} %`;
+      return [fieldLabel(name), valueText(name, customer[name]), median === null ? "–" : valueText(name, median), change];
+    });
+    const heads = [[t("field")], [t("value"), true], [t("typical"), true], [t("difference"), true]];
+    return [h("p", { class: "note" }, filters.length ? t("againstText", valueText("rfm_segment", customer.rfm_segment)) : t("againstAll")), table(t("against"), heads, rows)];
+  }, true);
+}
+
+function issuesCard(customer) {
+  const codes = customer.quality_issues ?? [];
+  if (!codes.length) return card(t("issues"), h("p", { class: "note" }, t("noIssues")));
+  return loadingCard(t("issues"), () => Promise.all([ruleTable(), ruleWords()]), ([known, words]) =>
+    h(
+      "ul",
+      { class: "plain" },
+      codes.map((code) => {
+        const rule = known.get(code);
+        return h("li", {}, h("span", { class: "tag" }, rule ? t(`severity:${rule.severity}`) : code), " ", h("code", {}, code), rule ? `: ${words(rule)}` : "");
+      }),
+    ),
+  );
+}
+
+function timelineCard(customer) {
+  const known = MOMENTS.filter((name) => customer[name]).sort((a, b) => (customer[a] < customer[b] ? -1 : 1));
+  const more = { first_order_at: [], last_order_at: ["order_count", "revenue"], last_ticket_at: ["last_ticket_subject"] };
+  const entries = known.map((name) =>
+    h(
+      "li",
+      {},
+      h("time", { datetime: customer[name] }, valueText(name, customer[name])),
+      h("strong", {}, fieldLabel(name)),
+      (more[name] ?? []).filter((other) => customer[other] !== undefined).map((other) => h("span", { class: "note" }, `${fieldLabel(other)}: ${valueText(other, customer[other])}`)),
+    ),
+  );
+  return card(t("timeline"), h("ol", { class: "timeline" }, entries));
+}
+
+function lineageCard(customer) {
+  return loadingCard(t("lineage"), () => ofCustomer(customer.customer_id, "/lineage"), ({ records, match_confidence: confidence }) => [
+    records.length > 1 ? h("p", { class: "note" }, `${fieldLabel("merged_count")}: ${number(records.length)} · ${fieldLabel("match_confidence")}: ${confidence === null ? "–" : valueText("match_confidence", confidence)}`) : h("p", { class: "note" }, t("lineageAlone")),
+    h("ul", { class: "plain" }, records.map(({ record, links }) => h("li", {}, h("code", {}, record), h("ul", { class: "note" }, links.map((link) => h("li", {}, link)))))),
+  ], true);
+}
+
+function similarCard(customer) {
+  return loadingCard(t("similar"), () => ofCustomer(customer.customer_id, "/similar?size=5"), ({ similar }) =>
+    similar.length
+      ? h(
+          "ol",
+          { class: "plain" },
+          similar.map(({ id, score, customer: other, reasons }) =>
+            h(
+              "li",
+              {},
+              h("button", { class: "link", onclick: () => app.openCustomer(id) }, other.name ?? other.company ?? t("noName")),
+              ` ${t("likeness", valueText("churn_risk", score))}`,
+              h("p", { class: "note" }, reasons.slice(0, 4).join(" · ")),
+            ),
+          ),
+        )
+      : h("p", { class: "note" }, t("similarNone")),
+  );
+}
+
+function rightsCard(customer) {
+  const id = customer.customer_id;
+  const outcome = h("div", { role: "status" });
+  const path = `customers/${encodeURIComponent(id)}`;
+  const takeOut = async () => {
+    const everything = await post(`${path}/export`, undefined, { purpose: "privacy_request" });
+    saveFile(new Blob([JSON.stringify(everything, null, 2)], { type: "application/json" }), "person.json");
+  };
+  const erase = async () => {
+    const given = await askIn(t("eraseTitle"), [h("p", {}, t("eraseText")), labelled(fieldLabel("customer_id"), h("input", { name: "id", required: true, autocomplete: "off" }))], t("rightsErase"), { danger: true });
+    if (!given) return;
+    if (given.id.trim() !== id) {
+      outcome.replaceChildren(h("p", { class: "field-problem" }, t("eraseWrong")));
+      return;
+    }
+    const certificate = await remove(path);
+    outcome.replaceChildren(h("p", {}, t("erased")), h("details", {}, h("summary", {}, t("certificate")), h("pre", {}, JSON.stringify(certificate, null, 2))));
+  };
+  const told = (action) => () => action().catch((error) => outcome.replaceChildren(problemNotice(error)));
+  return card(
+    t("rights"),
+    h("div", { class: "actions" }, h("button", { class: "quiet", onclick: told(takeOut) }, t("rightsExport")), h("button", { class: "quiet danger", onclick: told(erase) }, t("rightsErase"))),
+    outcome,
+  );
+}
