@@ -88,7 +88,7 @@ function item(field, value, isWhole) {
 let purposes = null; // of the service, each with its labels
 
 async function knownPurposes() {
-  purposes ??= (await get("purposes")).purposes.filter((each) => each.reveals.length);
+  purposes ??= (await get("purposes")).purposes.filter((each) => each.reveals.some((name) => CONTACT.has(name)));
   return purposes;
 }
 
