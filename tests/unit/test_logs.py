@@ -37,7 +37,8 @@ class Lines(logging.Handler):
 def lines() -> Iterator[list[dict[str, Any]]]:
     handler, logger = Lines(), logging.getLogger("crmsearch")
     logger.addHandler(handler)
-    before, logger.level = logger.level, logging.INFO
+    before = logger.level
+    logger.setLevel(logging.INFO)
     # A process does one load; that of the tests may have done some before.
     run_of_others = RUN_ID.set("")
     yield handler.found
