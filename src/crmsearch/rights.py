@@ -141,8 +141,9 @@ class Rights:
         held = self._erasure.find(customer_id)
         if self._rule is not None:
             live = self._lifecycle.live()
-            document = held.customers.get(live, {}).get(customer_id) if live else None
-            if document is None or not self._rule.holds(document):
+            documents = held.customers.get(live, {}) if live else {}
+            # All of them: a customer may be there whose records bear the id of another.
+            if customer_id not in documents or not all(map(self._rule.holds, documents.values())):
                 raise NotFoundError("nothing is held of a customer of this id")
         return held
 

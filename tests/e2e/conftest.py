@@ -89,15 +89,15 @@ def everyone(search: Callable[..., dict[str, Any]]) -> dict[str, Any]:
 def locked(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     """An API of its own, over few customers and two generations of them."""
     state = str(tmp_path_factory.mktemp("state"))
-    with own_prefix(node_settings, "locked") as (settings, lifecycle):
+    at_home = msgspec.structs.replace(
+        node_settings,
+        paths=msgspec.structs.replace(node_settings.paths, state_dir=state),
+        api=msgspec.structs.replace(node_settings.api, key=Secret("the key of the settings")),
+    )
+    with own_prefix(at_home, "locked") as (own, lifecycle):
         for count in (9, 12):
             people = [{"customer_id": f"L{number}", "name": f"Ada Byron {number}", "phones": ["+442071234567"]} for number in range(count)]
             lifecycle.promote(put_documents(lifecycle, people))
-        own = msgspec.structs.replace(
-            settings,
-            paths=msgspec.structs.replace(settings.paths, state_dir=state),
-            api=msgspec.structs.replace(settings.api, key=Secret("the key of the settings")),
-        )
         url = start_api(own, any_port=True).url
         with httpx.Client(base_url=url, headers={"Authorization": "Bearer the key of the settings"}, timeout=30) as api:
             made = {role: api.post("/v1/keys", json={"role": role, "name": f"e2e {role}"}).json() for role in ("agent", "analyst", "admin")}

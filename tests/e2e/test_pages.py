@@ -386,8 +386,9 @@ def test_quality_is_that_of_the_run(open_page: PageMaker, api_url: str) -> None:
     report = httpx.get(f"{api_url.rstrip('/')}/v1/runs/{run['run_id']}", timeout=30).json()
     page = open_page("#page=quality", ready=False)
     settled(page)
-    funnel = page.locator(".funnel dd").all_inner_texts()
-    assert funnel[:4] == [f"{run[name]:,}" for name in ("rows_read", "indexed", "merged", "quarantined")]
+    funnel = dict(zip(page.locator(".funnel dt").all_inner_texts(), page.locator(".funnel dd").all_inner_texts(), strict=True))
+    words = {"Read": "rows_read", "Indexed": "indexed", "Merged": "merged", "Quarantined": "quarantined"}
+    assert {word: funnel.get(word, "0") for word in words} == {word: f"{run[name]:,}" for word, name in words.items()}
     reasons = page.get_by_role("region", name="Rules applied").locator("tbody tr")
     expect(reasons.first).to_contain_text(report["reasons"][0]["code"])
     expect(reasons.first).to_contain_text(report["reasons"][0]["action"])

@@ -18,7 +18,7 @@ from litestar.types import Guard
 from crmsearch.api.audited import client_of, open_disclosure, record_refusal
 from crmsearch.api.issuer import Issuer
 from crmsearch.api.limits import Buckets, spend
-from crmsearch.errors import ForbiddenError, InvalidRequestError, UnauthorizedError
+from crmsearch.errors import ForbiddenError, InvalidRequestError, NotFoundError, UnauthorizedError
 from crmsearch.indexing.access import KeyReader
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.privacy.access import ANYBODY, SETTINGS, Caller, Scope, check_scope, read_caller, split_key
@@ -159,10 +159,17 @@ def _check_own_page(connection: Connection) -> None:
     headers = connection.headers
     elsewhere = headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
     origin = headers.get("origin")
-    if elsewhere or (origin is not None and urlsplit(origin).netloc != headers.get("host")):
+    if elsewhere or (origin is not None and _place(origin) != headers.get("host")):
         raise ForbiddenError("a session is for the console's own page; show a key from elsewhere")
     if connection.scope.get("method") not in _SAFE and OWN_PAGE not in headers:
         raise ForbiddenError(f"with a session, send the header {OWN_PAGE} too, which no page of another site can")
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # a bracket that does not close
+        return ""
 
 
 def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
@@ -173,6 +180,8 @@ def make_request_check(settings: ApiSettings) -> Callable[[Request[Any, Any, Any
     # A coroutine, since Litestar would hand a plain function to a thread at every request.
     async def check(request: Request[Any, Any, Any]) -> None:
         # A page of another site that resolves to this machine (DNS rebinding) sends its own name, and is refused.
+        if "\0" in request.scope["path"]:
+            raise NotFoundError("there is nothing under this path")  # which no file system could even be asked for
         host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]").lower()
         if host not in hosts:
             raise InvalidRequestError("this host name is not served; name it in CRMSEARCH_API_ALLOWED_HOSTS if it should be")

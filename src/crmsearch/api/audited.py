@@ -18,8 +18,8 @@ from litestar.types import ASGIApp, Message, Middleware, Receive, Scope, Send
 from crmsearch.api.viewed import Viewed
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.privacy.access import Caller
-from crmsearch.privacy.audit import DEFAULT_PURPOSES, MAX_IDS, Act, Action
-from crmsearch.privacy.policy import PurposeName, revealed
+from crmsearch.privacy.audit import MAX_IDS, Act, Action
+from crmsearch.privacy.policy import ROLE_PURPOSES, PurposeName, revealed
 from crmsearch.privacy.shape import shape_of
 
 __all__ = ["Disclosed", "Disclosure", "client_of", "make_audited", "open_disclosure", "provide_disclosure", "record_refusal"]
@@ -77,7 +77,7 @@ class Disclosure:
             name=caller.name,
             role=caller.role,
             client=client,
-            purpose=self.purpose or DEFAULT_PURPOSES[caller.role],
+            purpose=self.purpose or ROLE_PURPOSES[caller.role],
             stated=self.purpose is not None,
             action=action,
             status=status,

@@ -35,6 +35,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state: ``open`` as long as there is no key at all, so that everybody may do everything.
         prefix: of the key.
+        rows: filters that hold for all customers that they may see; without any these are all.
         ends_at: when the session by cookie is over; ``None`` for who shows a key.
         purposes: what ``X-Purpose`` may be; ``GET /v1/purposes`` tells what each shows.
     """
@@ -44,6 +45,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     role: Role | None = None
     prefix: str | None = None
     scopes: list[str] = []
+    rows: list[str] = []
     ends_at: str | None = None
     purposes: list[str] = []
 
@@ -97,6 +99,7 @@ def _session(caller: Caller, ends_at: str | None) -> Session:
         role=caller.role,
         prefix=caller.prefix,
         scopes=sorted(caller.scopes),
+        rows=list(caller.rows),
         ends_at=ends_at,
         purposes=list(purposes_of(caller)),
     )

@@ -98,6 +98,8 @@ class SegmentStore:
         await self._client.index(index=self.index, id=f"{version.name}@{version.version}", document=_document(version, current=False))
 
     async def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        if not (names := [name for name in names if name]):  # Elasticsearch refuses to look for a document without an id
+            return {}
         try:
             return await read_by_id(self._client, self.index, names, self._settings.timeout_s)
         except IndexNotReadyError:

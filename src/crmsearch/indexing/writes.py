@@ -126,7 +126,9 @@ class WriteStore:
         }
         before = {name: each["_source"] for name, each in current.items()}
         whole = {name: with_write(before.get(name), write) for name, write in writes.items()}
-        refused = _refused(self._rule, before, whole) if self._rule is not None else {}
+        refused = _of_others(await self._homes(live.index, documents.keys() - before.keys()), self._rule)
+        if self._rule is not None:
+            refused |= _refused(self._rule, before, {name: each for name, each in whole.items() if name not in refused})
         keep = [
             line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, msgspec.to_builtins(each))
         ]
@@ -137,6 +139,16 @@ class WriteStore:
         if await self._live() != live:
             return {}
         return {**refused, **{name: Written(whole[name], name not in current) for name in made}}
+
+    async def _homes(self, index: str, names: Collection[str]) -> dict[str, Document]:
+        """The customers that records of these names are merged into, by the name of the record."""
+        if not names:
+            return {}
+        query = {"bool": {"filter": {"terms": {"source_records": sorted(names)}}}}
+        async with exchange(self._timeout_s):
+            answer = await self._client.search(index=index, query=query, size=len(names), allow_partial_search_results=False)
+        found = [hit["_source"] for hit in answer["hits"]["hits"]]
+        return {record: each for each in found for record in each["source_records"] if record in names}
 
     async def _without_erased(
         self, written: dict[str, Written | CrmSearchError], documents: Mapping[str, Document]
@@ -194,6 +206,16 @@ def _put_customer(live: _Live, write: Write, customer: Document) -> list[Documen
     if live.mirror is not None:
         lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
     return lines
+
+
+def _of_others(homes: Mapping[str, Document], rule: RowRule | None) -> dict[str, CrmSearchError]:
+    """Why nobody is made under these names: they are those of records of somebody who is there, and may be seen or not."""
+    return {
+        name: NotFoundError("there is no customer with this id")
+        if rule is not None and not rule.holds(home)
+        else ConflictError("this is the id of a record that was merged into another customer; look it up, and write to that one")
+        for name, home in homes.items()
+    }
 
 
 def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, Document]) -> dict[str, CrmSearchError]:

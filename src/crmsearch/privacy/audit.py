@@ -18,7 +18,6 @@ from crmsearch.privacy.policy import PurposeName
 
 __all__ = [
     "ACTIONS",
-    "DEFAULT_PURPOSES",
     "MAX_IDS",
     "Act",
     "Action",
@@ -82,15 +81,6 @@ ACTIONS: dict[Action, str] = {
     "end": "the service: the last event of a chain",
 }
 """What events tell of; the last two are the service's own."""
-
-DEFAULT_PURPOSES: dict[Role, PurposeName] = {
-    "agent": "support",
-    "app": "sales",
-    "analyst": "analysis",
-    "admin": "administration",
-    "custom": "administration",
-}
-"""What is taken for the purpose of a role that states none."""
 
 MAX_IDS = 1_000  # of one event: a page of an export; a longer list would make a trail of the customer base itself
 START = "0" * 64  # what the first event of a chain has in the place of a hash before it

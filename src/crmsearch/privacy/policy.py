@@ -27,6 +27,7 @@ from crmsearch.privacy.masks import (
 __all__ = [
     "POLICY",
     "PURPOSES",
+    "ROLE_PURPOSES",
     "WHOLE",
     "Policy",
     "Purpose",
@@ -35,6 +36,7 @@ __all__ = [
     "masks_by_default",
     "purposes_of",
     "revealed",
+    "sees_everything",
     "sight_of",
 ]
 
@@ -158,13 +160,14 @@ PURPOSES: dict[PurposeName, Purpose] = {
 }
 """What ``X-Purpose`` may say."""
 
-_BY_ROLE: dict[Role, PurposeName] = {
+ROLE_PURPOSES: dict[Role, PurposeName] = {
     "agent": "browse",
     "app": "administration",
     "analyst": "analysis",
     "admin": "administration",
     "custom": "browse",
 }
+"""What a role sees customers for that states no purpose."""
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -212,7 +215,7 @@ def _sight(purpose: Purpose, stated: PurposeName | None) -> Sight:
 
 
 _STATED: dict[PurposeName, Sight] = {name: _sight(each, name) for name, each in PURPOSES.items()}
-_UNSTATED: dict[Role, Sight] = {role: _sight(PURPOSES[name], None) for role, name in _BY_ROLE.items()}
+_UNSTATED: dict[Role, Sight] = {role: _sight(PURPOSES[name], None) for role, name in ROLE_PURPOSES.items()}
 
 
 def sight_of(caller: Caller, stated: str | None) -> Sight:
@@ -230,6 +233,11 @@ def sight_of(caller: Caller, stated: str | None) -> Sight:
     if needs not in caller.scopes:
         raise ForbiddenError(f"the purpose {stated} is for those who may: {SCOPES[needs]} ({needs})")
     return _STATED[stated]
+
+
+def sees_everything(role: Role) -> bool:
+    """Whether nothing is withheld from a role that states no purpose."""
+    return not _UNSTATED[role].withheld
 
 
 def masks_by_default(role: Role, field: str) -> bool:

@@ -71,14 +71,15 @@ class InsightService:
 
     async def _meaning(self, grouping: Grouping, may_see_personal: bool) -> Meaning:
         check_grouping(grouping)
-        if not may_see_personal:
+        by_personal = may_see_personal and self._view.figures_by_personal
+        if not by_personal:
             await self._resolver.check_impersonal(grouping.q, grouping.filters, [grouping.by])
-        check_masked(self._view.sight, grouping.q, grouping.filters, [grouping.by])
+        check_masked(self._view.sight, grouping.q, grouping.filters, [grouping.by], {})
         filters = await find_population(self._backend.search, self._resolver, grouping.q, grouping.filters)
         if grouping.by != BY_SEGMENT:
             return Meaning(filters=filters)
         segments = BUILT_IN | await self._store.all()
-        if not may_see_personal:
+        if not by_personal:
             segments = {name: each for name, each in segments.items() if is_impersonal(each, segments)}
         # A segment that cannot be resolved has no members to speak of; the list of segments says why.
         clauses, _ = members_of_all(segments.values(), segments, self._resolver.today())

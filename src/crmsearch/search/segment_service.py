@@ -83,7 +83,7 @@ class SegmentService:
                 otherwise, and nothing may be asked by what only personal data tells.
         """
         everything = BUILT_IN | await self._store.all()
-        everything = {name: each for name, each in everything.items() if _is_shown(each, everything, may_see_personal)}
+        everything = {name: each for name, each in everything.items() if _is_shown(each, everything, self._by_personal(may_see_personal))}
         answer, views = await self._counted(everything.values(), everything, may_see_personal)
         return SegmentList(population=answer["hits"]["total"]["value"], segments=views, took_ms=answer["took"])
 
@@ -110,13 +110,13 @@ class SegmentService:
         """
         check_definition(name, definition)
         _refuse_built_in(name, "changed")
-        if not may_see_personal:
+        if not self._by_personal(may_see_personal):
             await self._resolver.check_impersonal(definition.q, definition.filters, ())
-        check_masked(self._view.sight, definition.q, definition.filters, [])
+        check_masked(self._view.sight, definition.q, definition.filters, [], {})
         stored = await self._store.current(name)
         before = _living(stored)
         saved = await self._store.all()
-        if before is not None and not _is_shown(before, BUILT_IN | saved, may_see_personal):
+        if before is not None and not _is_shown(before, BUILT_IN | saved, self._by_personal(may_see_personal)):
             raise ForbiddenError("a segment of this name is not for your role to change; choose another name")
         check_precondition(name, before.version if before else None, if_match, if_none_match)
         if before is None and len(saved) >= MAX_SEGMENTS:
@@ -152,11 +152,11 @@ class SegmentService:
         before = _living(stored)
         saved = await self._store.all()
         pool = BUILT_IN | saved
-        if before is None or not _is_shown(before, pool, may_see_personal):
+        if before is None or not _is_shown(before, pool, self._by_personal(may_see_personal)):
             raise _unknown()
         check_precondition(name, before.version, if_match or "*", None)
         if users := [each for each in saved.values() if name in used_segments(each.filters)]:
-            named = [each.name for each in users if _is_shown(each, pool, may_see_personal)]
+            named = [each.name for each in users if _is_shown(each, pool, self._by_personal(may_see_personal))]
             others = ["others that are not shown to your role"] if len(named) < len(users) else []
             raise ConflictError(f"segment {name} is used by {', '.join([*named, *others])}; change or delete these first")
         gone = msgspec.structs.replace(before, version=before.version + 1, updated_at=self._now())
@@ -245,13 +245,16 @@ class SegmentService:
     async def _find(self, name: str, may_see_personal: bool = True) -> tuple[Segment, dict[str, Segment]]:
         """A segment, and all that it leads to with it; one that goes by personal data is not there for who may not see such data."""
         pool = await self._resolver.segments([name])
-        if name not in pool or not _is_shown(pool[name], pool, may_see_personal):
+        if name not in pool or not _is_shown(pool[name], pool, self._by_personal(may_see_personal)):
             raise _unknown()
         return pool[name], pool
 
     def _members(self, segment: Segment, pool: Mapping[str, Segment]) -> Body:
         check_nesting(segment.filters, pool, [segment.name])
         return build_members(segment, pool, self._resolver.today())
+
+    def _by_personal(self, may_see_personal: bool) -> bool:
+        return may_see_personal and self._view.figures_by_personal
 
     def _smallest(self, may_see_personal: bool) -> int | None:
         return None if may_see_personal else self._small_group
@@ -278,9 +281,9 @@ def _refuse_built_in(name: str, what: str) -> None:
         raise ConflictError(f"segment {name} is built in, so it cannot be {what}; save one of another name that uses it")
 
 
-def _is_shown(segment: Segment, pool: Mapping[str, Segment], may_see_personal: bool) -> bool:
-    """Whether a caller may know of a segment; one that goes by personal data is not there for who may not see such data."""
-    return may_see_personal or is_impersonal(segment, pool)
+def _is_shown(segment: Segment, pool: Mapping[str, Segment], by_personal: bool) -> bool:
+    """Whether a caller may know of a segment; one that goes by personal data is not there for who may not ask by such data."""
+    return by_personal or is_impersonal(segment, pool)
 
 
 def _unknown() -> CrmSearchError:

@@ -1,5 +1,7 @@
 """What one request may see of the customer base: which customers, and what of them. Pure but for the edge that it confines."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -9,6 +11,7 @@ from crmsearch.privacy.policy import WHOLE, Sight
 from crmsearch.search.cursor import Position
 from crmsearch.search.filters import Filter
 from crmsearch.search.rows import RowRule, confined, released
+from crmsearch.search.segments import Segment
 from crmsearch.search.text import parse_text
 
 __all__ = ["EVERYTHING", "ConfinedBackend", "SearchBackend", "View", "check_masked"]
@@ -37,10 +40,15 @@ class SearchBackend(Protocol):
 
 
 class View(msgspec.Struct, frozen=True):
-    """The customers that the rule leaves, all of them without one, and of these what the sight shows."""
+    """The customers that the rule leaves, all of them without one, and of these what the sight shows.
+
+    ``figures_by_personal`` says whether figures may be asked by personal data. They are not in the audit trail, so it is for those whose
+    role sees everything, whatever purpose is stated: a count of one customer tells whether a condition holds for them.
+    """
 
     sight: Sight = WHOLE
     rows: RowRule | None = None
+    figures_by_personal: bool = True
 
     def of(self, backend: SearchBackend) -> SearchBackend:
         """The backend as far as it may be seen."""
@@ -72,21 +80,35 @@ class ConfinedBackend:
         await self._backend.check()
 
 
-def check_masked(sight: Sight, q: str, filters: list[Filter], names: list[str]) -> None:
+def check_masked(sight: Sight, q: str, filters: Sequence[Filter], names: list[str], segments: Mapping[str, Segment]) -> None:
     """Raise ``ForbiddenError`` if a question would tell what the sight does not show.
 
-    A customer names their phone, so that a masked field may be asked by a value, as the audit trail records. A range, or many values at
-    once, would find it out.
+    A customer names their phone, so that a masked field may be asked by a value, as the audit trail records. A range, or several values
+    at once, in whatever places of the question, would find it out.
 
     Args:
         sight: of the caller.
         q: its text, checked.
         filters: of it, checked.
         names: fields that it is ordered, grouped, counted or computed by.
+        segments: all that the filters lead to, as far as they are there.
     """
     if not sight.withheld:
         return
     sight.check_question(names)
-    for each in [*filters, *parse_text(q).filters]:
-        if each.field in sight.withheld and (each.bounds or len(each.in_ or each.not_in or ()) > 1):
-            raise ForbiddenError(f"you see {each.field} masked, so ask by one value of it; ranges and lists of values would find it out")
+    asked: Counter[str] = Counter()
+    for each in _conditions(q, filters, segments):
+        if each.field in sight.withheld:
+            asked[each.field] += 1
+            if each.bounds or len(each.in_ or each.not_in or ()) > 1 or asked[each.field] > 1:
+                raise ForbiddenError(
+                    f"you see {each.field} masked, so ask once by one value of it; ranges and several values would find it out"
+                )
+
+
+def _conditions(q: str, filters: Sequence[Filter], segments: Mapping[str, Segment]) -> list[Filter]:
+    """All filters of a question: its own, those in its text, and those of the segments that it leads to."""
+    found = [*filters, *parse_text(q).filters]
+    for each in segments.values():
+        found += [*each.filters, *parse_text(each.q).filters]
+    return found

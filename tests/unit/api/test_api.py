@@ -382,6 +382,11 @@ def test_pages_ask_nothing_of_other_hosts(client: TestClient[Litestar]) -> None:
         assert client.get(asset).status_code == 200, asset
 
 
+def test_a_path_that_no_file_can_have_is_not_found(client: TestClient[Litestar]) -> None:
+    answer = client.get("/%00")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_openapi_describes_every_route(client: TestClient[Litestar]) -> None:
     document = client.get("/schema/openapi.json").json()
     assert set(document["paths"]) == {

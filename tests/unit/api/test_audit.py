@@ -20,8 +20,8 @@ from crmsearch.indexing.audit_reader import AuditFilter, AuditPage
 from crmsearch.indexing.writes import Written
 from crmsearch.privacy.access import KeyRecord, Role
 from crmsearch.privacy.alerts import HourOfKey
-from crmsearch.privacy.audit import DEFAULT_PURPOSES, Action, Event, verify
-from crmsearch.privacy.policy import PurposeName
+from crmsearch.privacy.audit import Action, Event, verify
+from crmsearch.privacy.policy import ROLE_PURPOSES, PurposeName
 from crmsearch.processes import wait_until
 from crmsearch.settings import ApiSettings
 from tests.keys import Keys, bearer
@@ -273,7 +273,7 @@ def test_the_purpose_is_told_or_that_of_the_role(service: Service, role: Role) -
     if role == "analyst":
         assert [event.action for event in service.shelf.events] == ["refused", "refused"]
     else:
-        assert [(event.purpose, event.stated) for event in service.shelf.events] == [("marketing", True), (DEFAULT_PURPOSES[role], False)]
+        assert [(event.purpose, event.stated) for event in service.shelf.events] == [("marketing", True), (ROLE_PURPOSES[role], False)]
 
 
 def test_the_event_says_what_a_purpose_has_shown_beyond_the_role(service: Service) -> None:

@@ -123,6 +123,7 @@ def test_the_key_of_the_settings_signs_in_and_a_key_in_the_header_counts_before_
         ("GET", {"Sec-Fetch-Site": "same-site"}, 403),
         ("GET", {"Sec-Fetch-Site": "cross-site"}, 403),
         ("GET", {"Origin": f"http://{HOST}:8080"}, 403),
+        ("GET", {"Origin": "http://[::1"}, 403),
         ("POST", {}, 403),
         ("POST", {"Origin": "http://evil.test", **OWN}, 403),
         ("POST", {"Origin": f"http://{HOST}"}, 403),

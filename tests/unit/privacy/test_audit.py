@@ -19,7 +19,6 @@ from crmsearch.privacy.access import ROLES
 from crmsearch.privacy.alerts import ALERTS, HourOfKey, find_alerts
 from crmsearch.privacy.audit import (
     ACTIONS,
-    DEFAULT_PURPOSES,
     Act,
     Action,
     Chain,
@@ -30,7 +29,7 @@ from crmsearch.privacy.audit import (
     parse_moment,
     verify,
 )
-from crmsearch.privacy.policy import PurposeName
+from crmsearch.privacy.policy import ROLE_PURPOSES, PurposeName
 from crmsearch.privacy.shape import MAX_PARTS, shape_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -159,8 +158,8 @@ def test_moments() -> None:
 
 def test_the_tables_are_whole() -> None:
     assert set(ACTIONS) == set(get_args(Action))
-    assert set(DEFAULT_PURPOSES) == set(ROLES)
-    assert set(DEFAULT_PURPOSES.values()) <= set(get_args(PurposeName))
+    assert set(ROLE_PURPOSES) == set(ROLES)
+    assert set(ROLE_PURPOSES.values()) <= set(get_args(PurposeName))
 
 
 # -- shapes

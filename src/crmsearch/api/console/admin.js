@@ -44,14 +44,15 @@ function keys({ keys: all }, again, place) {
   };
   const rows = all.map((key) => [
     h("span", {}, h("code", {}, key.prefix), key.name ? ` ${key.name}` : ""),
-    t(`role:${key.role}`),
+    [t(`role:${key.role}`), key.role === "custom" ? h("p", { class: "note" }, key.scopes.join(", ")) : null],
+    key.rows.length ? h("code", {}, key.rows.join(" ")) : t("allCustomers"),
     h("span", { class: key.state === "good" ? "tag exact" : "tag" }, t(`keystate:${key.state}`)),
     when(key.created_at),
     when(key.expires_at),
-    when(key.last_used_at),
+    key.last_used_at ? when(key.last_used_at) : t("notYet"),
     key.state === "good" ? h("button", { class: "link", onclick: told(() => revoke(key)) }, t("revoke")) : "",
   ]);
-  const heads = [[t("keyPrefix")], [t("role")], [t("state")], [t("made")], [t("expires")], [t("lastUsed")], [""]];
+  const heads = [[t("keyPrefix")], [t("role")], [t("customers")], [t("state")], [t("made")], [t("expires")], [t("lastUsed")], [""]];
   return [h("button", { class: "primary", onclick: told(makeKey) }, t("newKey")), all.length ? table(t("apiKeys"), heads, rows) : null];
 }
 
@@ -61,12 +62,14 @@ async function makeKey() {
     [
       labelled(t("name"), h("input", { name: "name", maxlength: 100, autocomplete: "off" })),
       labelled(t("role"), h("select", { name: "role" }, ROLES.map((role) => new Option(t(`role:${role}`), role)))),
+      labelled(t("onlyCustomers"), h("input", { name: "rows", autocomplete: "off", placeholder: "country:CN|HK -tags:vip" })),
       labelled(t("expires"), h("input", { name: "expires_at", type: "date" })),
     ],
     t("newKey"),
   );
   if (!given) return;
-  const { key } = await post("keys", { name: given.name, role: given.role, ...(given.expires_at && { expires_at: given.expires_at }) });
+  const rows = given.rows.split(" ").filter(Boolean);
+  const { key } = await post("keys", { name: given.name, role: given.role, rows, ...(given.expires_at && { expires_at: given.expires_at }) });
   await askIn(t("keyMade"), [h("p", {}, t("keyOnce")), h("p", {}, h("code", { id: "made-key" }, key), " ", copyButton(key, t("keyMade")))]);
 }
 

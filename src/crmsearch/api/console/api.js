@@ -28,8 +28,8 @@ export const ofCustomer = (id, part = "", options = {}) => call("GET", `customer
 export const draw = (method, path, body, signal) => call(method, path, { body, signal, accept: SVG });
 
 // A file of the API, handed to the reader as a download. Through a request of ours, since a link could not send our header.
-export async function download(method, path, name, body) {
-  const response = await request(method, path, { body, accept: "*/*" });
+export async function download(method, path, name, { body, purpose } = {}) {
+  const response = await request(method, path, { body, purpose, accept: "*/*" });
   saveFile(await response.blob(), name);
 }
 

@@ -96,7 +96,7 @@ function showWords() {
   $("language").lang = isChinese() ? "en" : "zh-CN";
   const { state: signed, name, role } = app.session ?? {};
   $("me").hidden = !app.session || signed === "signed_out";
-  $("me").textContent = signed === "open" ? t("openToAll") : `${name || app.session?.prefix} · ${t(`role:${role}`)}`;
+  $("me").textContent = signed === "open" ? t("openToAll") : [name || app.session?.prefix, t(`role:${role}`), ...(app.session?.rows ?? [])].join(" · ");
   $("sign-out").hidden = signed !== "signed_in";
 }
 

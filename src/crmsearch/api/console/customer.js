@@ -3,12 +3,12 @@
 import { get, ofCustomer, post, remove, saveFile } from "./api.js";
 import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
-import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
+import { fieldLabel, number, t, valueText } from "./labels.js";
 import { ruleTable, ruleWords } from "./rules.js";
+import { CONTACT, askPurpose, purposeText, reveals } from "./purposes.js";
 import { state } from "./state.js";
 
 const GROUPS = ["identity", "contact", "work", "relationship", "commerce", "service", "marketing", "mined", "quality"];
-const CONTACT = new Set(["emails", "phones", "address", "postcode", "location", "birth_date", "national_id"]);
 const COPIED = new Set(["customer_id", "emails", "phones", "address", "national_id"]);
 const ELSEWHERE = new Set(["quality_issues", "source_records", "merge_reasons"]);
 const FIGURES = ["age", "revenue", "order_count", "average_order_value", "recency_days", "ticket_count", "average_resolution_hours", "satisfaction", "campaigns_converted", "churn_risk"];
@@ -85,21 +85,9 @@ function item(field, value, isWhole) {
   return [["customer_id", "run_id"].includes(field.name) ? h("code", {}, text) : text, copy];
 }
 
-let purposes = null; // of the service, each with its labels
-
-async function knownPurposes() {
-  purposes ??= (await get("purposes")).purposes.filter((each) => each.reveals.some((name) => CONTACT.has(name)));
-  return purposes;
-}
-
-const purposeText = ({ label, label_zh: chinese }) => (isChinese() ? chinese : label);
-
 async function revealContact(place, back, id) {
-  const all = await knownPurposes();
-  const choice = h("select", { name: "purpose" }, all.map((each) => new Option(purposeText(each), each.name)));
-  const given = await askIn(t("revealTitle"), [h("p", { class: "note" }, t("revealText")), labelled(t("purpose"), choice)], t("revealAll"));
-  if (!given) return;
-  const purpose = all.find((each) => each.name === given.purpose);
+  const purpose = await askPurpose(t("revealTitle"), t("revealAll"), reveals);
+  if (!purpose) return;
   try {
     draw(place, back, await ofCustomer(id, "", { purpose: purpose.name }), purpose);
   } catch (error) {

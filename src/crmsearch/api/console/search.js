@@ -6,6 +6,7 @@ import { $, delayed, h, problemNotice } from "./dom.js";
 import { facetBlock, filterChips, rangeFacet } from "./facets.js";
 import { emptyNotice, hitCard, stageNotice } from "./hits.js";
 import { fieldLabel, number, t } from "./labels.js";
+import { askPurpose } from "./purposes.js";
 import { noteRecent, savedList } from "./saved.js";
 import { dropFilter, state, toggleValue, writeFragment } from "./state.js";
 
@@ -179,11 +180,16 @@ function showSorts() {
 
 function showActions() {
   const definition = () => ({ q: state.q, filters: state.filters });
-  const toFile = (event) => {
-    event.target.disabled = true;
-    download("POST", "customers/export", "customers.csv", { ...definition(), sort: state.sort ? [state.sort] : [], format: "csv" })
+  const write = async () => {
+    const purpose = await askPurpose(t("exportCsv"), t("exportCsv"));
+    const body = { ...definition(), sort: state.sort ? [state.sort] : [], format: "csv" };
+    if (purpose) await download("POST", "customers/export", "customers.csv", { body, purpose: purpose.name });
+  };
+  const toFile = ({ target }) => {
+    target.disabled = true;
+    write()
       .catch((error) => $("more-problem").replaceChildren(problemNotice(error)))
-      .finally(() => (event.target.disabled = false));
+      .finally(() => (target.disabled = false));
   };
   $("actions").replaceChildren(
     ...[

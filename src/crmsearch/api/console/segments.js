@@ -4,6 +4,7 @@ import { download, draw, get, post, put, remove } from "./api.js";
 import { app, may } from "./app.js";
 import { askIn, delayed, fill, h, labelled, meter, problemNotice, select, table } from "./dom.js";
 import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
+import { askPurpose } from "./purposes.js";
 import { filterBar } from "./statistics.js";
 import { state } from "./state.js";
 
@@ -46,9 +47,13 @@ function actionsOf(each) {
     await remove(`segments/${each.name}`, { headers: { "If-Match": `"${each.version}"` } });
     app.go("segments");
   };
+  const toFile = async () => {
+    const purpose = await askPurpose(t("exportCsv"), t("exportCsv"));
+    if (purpose) await download("GET", `segments/${each.name}/export?format=csv`, `${each.name}.csv`, { purpose: purpose.name });
+  };
   return [
     may("customers:read") ? h("button", { class: "link", onclick: members }, t("showMembers")) : null,
-    may("customers:export") ? h("button", { class: "link", onclick: () => download("GET", `segments/${each.name}/export?format=csv`, `${each.name}.csv`) }, t("exportCsv")) : null,
+    may("customers:export") ? h("button", { class: "link", onclick: toFile }, t("exportCsv")) : null,
     each.built_in ? h("span", { class: "tag" }, t("builtIn")) : may("segments:write") ? h("button", { class: "link", onclick: drop }, t("delete")) : null,
   ].filter(Boolean);
 }
