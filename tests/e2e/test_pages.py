@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `pip install playwright`")
-from playwright.sync_api import Page, expect  # noqa: E402
+from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
 from tests.conftest import Loaded  # noqa: E402
 from tests.e2e.conftest import Locked, PageMaker, expect_accessible, expect_total, keep_screenshot, settled  # noqa: E402
@@ -37,6 +37,16 @@ def _open_customer(page: Page, **_: Any) -> None:
 
 def _read(path: Any) -> list[list[str]]:
     return list(csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8-sig"))))
+
+
+def _exported(page: Page, button: Locator, purpose: str) -> list[list[str]]:
+    """The rows of a file for a purpose."""
+    button.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Purpose").select_option(purpose)
+    with page.expect_download() as file:
+        dialog.get_by_role("button", name="Export CSV").click()
+    return _read(file.value.path())
 
 
 # Every page, in both languages and colours, at three sizes
@@ -236,11 +246,13 @@ def test_searches_are_saved_in_this_browser_and_recent_ones_can_be_forgotten(ope
 
 def test_what_is_found_is_exported(open_page: PageMaker, search: Callable[..., dict[str, Any]]) -> None:
     page = open_page("#f=lifecycle:lead")
-    with page.expect_download() as file:
-        page.get_by_role("button", name="Export CSV").click()
-    rows = _read(file.value.path())
+    rows = _exported(page, page.get_by_role("button", name="Export CSV"), "browse")
     assert len(rows) - 1 == search(size=0, filters=[{"field": "lifecycle", "in": ["lead"]}])["total"]
-    assert "customer_id" in rows[0]
+    emails = [row[rows[0].index("emails")] for row in rows[1:]]
+    assert any(emails)
+    assert all("***@" in each for each in emails if each)
+    whole = _exported(page, page.get_by_role("button", name="Export CSV"), "marketing")
+    assert not any("***" in row[whole[0].index("emails")] for row in whole[1:])
 
 
 def test_help_tells_the_keys(open_page: PageMaker) -> None:
@@ -361,9 +373,8 @@ def test_a_segment_is_built_saved_compared_and_deleted(open_page: PageMaker, sea
     profile.get_by_label("Compare with").select_option(label="Churn risk: high")
     expect(page.locator("#profile").get_by_role("heading", name="Overlap")).to_be_visible()
     settled(page)
-    with page.expect_download() as file:
-        page.locator("tr", has_text="Women, 30 to 49").get_by_role("button", name="Export CSV").click()
-    assert len(_read(file.value.path())) == total + 1
+    button = page.locator("tr", has_text="Women, 30 to 49").get_by_role("button", name="Export CSV")
+    assert len(_exported(page, button, "marketing")) == total + 1
     page.locator("tr", has_text="Women, 30 to 49").get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator("tr", has_text="Women, 30 to 49")).to_have_count(0)

@@ -181,7 +181,8 @@ def test_a_full_load_keeps_what_apps_have_written(api: Api, own: tuple[Settings,
     _, lifecycle = own
     _put(api, "C1", name="Ada King", city="Berlin")
     _put(api, "N1", name="Nora Vale")
-    _put(api, "C9", name="Gone Elsewhere")  # a record of C2, to which it was not known by its own id
+    refused = api.put("/v1/customers/C9", json={"name": "Gone Elsewhere"})  # a record that is part of C2
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     lifecycle.promote(put_documents(lifecycle, [{**ADA, "order_count": 5}, BOB], FEBRUARY))
     ada = api.get("/v1/customers/C1").json()
     assert (ada["name"], ada["city"], ada["order_count"]) == ("Ada King", "Berlin", 5)

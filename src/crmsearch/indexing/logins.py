@@ -64,8 +64,8 @@ ROLES: dict[str, Role] = {
                 # `monitor` is for `crmsearch serve`, which lists generations to see whether it knows their contract.
                 # Single writes go into the live generation, which no `create_index` lets it make.
                 # An erasure deletes documents, of all kept generations and of their records, while it holds the writers' lock.
-                # Going back to the base before moves the alias. Elasticsearch has no narrower right than that over aliases, which can take an
-                # index out as well as `delete` can take its documents.
+                # Going back to the base before moves the alias. Elasticsearch has no narrower right than that over aliases, which can
+                # take an index out as well as `delete` can take its documents.
                 Grant(_CUSTOMERS, ("read", "index", "delete", "view_index_metadata", "monitor", "maintenance", "indices:admin/aliases")),
                 Grant(("records-2*",), ("read", "delete", "view_index_metadata", "maintenance")),
                 # Each write carries what analysts see of the customer, which the API itself has no need to read.
