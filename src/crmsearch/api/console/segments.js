@@ -114,7 +114,7 @@ function showDetail(place, segments, name, other) {
   const title = found ? labelOf(found) : name;
   const against = segments.find((each) => each.name === other);
   const names = ["", ...segments.map((each) => each.name).filter((each) => each !== name)];
-  const worded = (each) => (each ? labelOf(segments.find((one) => one.name === each)) : t("noGroups"));
+  const worded = (each) => (each ? labelOf(segments.find((one) => one.name === each)) : t("everyone"));
   const choose = labelled(t("compareWith"), select(names, worded, other ?? "", (value) => app.go("segments", { segment: name, ...(value && { with: value }) })));
   const body = h("div", {});
   const picture = h("div", {});

@@ -60,6 +60,7 @@ export default {
   field: "Field",
   chart: "Chart",
   noGroups: "None",
+  everyone: "Everyone",
   inWords: "In words",
   "chart:histogram": "Histogram",
   "chart:bars": "Bars",

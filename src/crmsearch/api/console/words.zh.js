@@ -60,6 +60,7 @@ export default {
   field: "字段",
   chart: "图形",
   noGroups: "不分组",
+  everyone: "全部客户",
   inWords: "文字说明",
   "chart:histogram": "直方图",
   "chart:bars": "条形图",
