@@ -218,6 +218,8 @@ _KNOWN_FAILURES = {
     "index_not_found_exception": "the index does not exist",
     "circuit_breaking_exception": "Elasticsearch is overloaded",
     "es_rejected_execution_exception": "Elasticsearch is overloaded",
+    "returned [429|": "Elasticsearch is overloaded",
+    "returned [503|": "Elasticsearch is overloaded or not ready",
     "resource_not_found": "the index does not exist",
     # The connector does not say why a node did not do.
     "EsHadoopNoNodesLeftException": "Elasticsearch cannot be reached, or presents another certificate than it did before the write",
@@ -235,6 +237,9 @@ _PASSING = (
     "circuit_breaking_exception",
     "HTTP 429",
     "HTTP 503",
+    # So the connector tells what its own questions before a write were answered, such as whether the index is there.
+    "returned [429|",
+    "returned [503|",
     "EsHadoopNoNodesLeftException",
     "Connection error",
     "Cannot detect ES version",

@@ -23,7 +23,7 @@ from spark.pipeline import run
 from spark.progress import Progress
 from spark.resolve import Resolution, resolve
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
-from spark.write import connector_options, to_elasticsearch, with_references, with_search_forms
+from spark.write import _PASSING, _write_failure, connector_options, to_elasticsearch, with_references, with_search_forms
 
 SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rome\nn/a,n/a,Rome\nshort\n"
 
@@ -220,3 +220,16 @@ def test_documents_that_are_not_one_for_each_customer_fail_the_run(
     with pytest.raises(CountMismatchError, match="of 0 ids for 2 customers"):
         run(spark, job, from_env(), Progress(machine=False))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "EsHadoopInvalidRequest: [HEAD] on [crm-customers-2026] failed; server[127.0.0.1:9200] returned [429|Too Many Requests:]",
+        "EsHadoopInvalidRequest: [GET] on [_cluster/health] failed; server[127.0.0.1:9200] returned [503|Service Unavailable:]",
+        "EsHadoopRemoteException: circuit_breaking_exception: [parent] Data too large",
+    ],
+)
+def test_an_overload_passes_whatever_request_it_refuses(words: str) -> None:
+    assert any(mark in words for mark in _PASSING)
+    assert "overloaded" in _write_failure(words)
