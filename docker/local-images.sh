@@ -19,8 +19,8 @@ export DOCKER_BUILDKIT=1
 exists() { $docker image inspect "$1" > /dev/null 2>&1; }
 
 if ! exists crmsearch-base:$tag; then
-    debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm "$work/root" \
-        "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >&2
+    # shellcheck disable=SC2086 - without a mirror debootstrap takes its own
+    debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm "$work/root" ${DEBIAN_MIRROR:-} >&2
     rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
     tar -C "$work/root" -c . | $docker import --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' - crmsearch-base:$tag >&2
 fi
