@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from crmsearch.settings import SparkSettings, StorageSettings
@@ -41,13 +42,22 @@ def make_session(settings: SparkSettings, name: str, storage: StorageSettings = 
     )
     if jars := ",".join(filter(None, (settings.connector_jar, storage.jars))):
         builder = builder.config("spark.jars", jars)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     for side in ("driver", "executor"):
-        builder = builder.config(f"spark.{side}.extraJavaOptions", "-Duser.timezone=UTC")
+        name = f"spark.{side}.extraJavaOptions"
+        given = _submitted_conf().get(name, "") if submitted else ""
+        builder = builder.config(name, f"{given} -Duser.timezone=UTC".strip())
     # Under spark-submit the JVM is there already, and what is set here would win over its --master.
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if not submitted:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_heap)
     session = builder.getOrCreate()
     # By hand, since under spark-submit the JVM has started with a configuration of its own.
     jvm: Any = session._jvm
     jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure(jvm.java.net.URI(LOG4J.as_uri()))
     return session
+
+
+def _submitted_conf() -> SparkConf:
+    """What spark-submit was told, which what is set here would replace; the logging configuration of executors is among it."""
+    SparkContext._ensure_initialized()
+    return SparkConf()
