@@ -15,15 +15,18 @@ from crmsearch.keyfile import reference_key
 from crmsearch.node import connection
 from crmsearch.retention import MOST, Retention, parse_rules
 from crmsearch.rights import Rights
-from crmsearch.settings import from_env
+from crmsearch.settings import Settings, from_env
 
 __all__ = ["erase", "export", "lift", "purge"]
 
 
 def _make_rights() -> Rights:
     settings = connection(from_env())
-    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
-    return Rights(settings, make_lifecycle(settings), make_run_store(settings), erasure)
+    return Rights(settings, make_lifecycle(settings), make_run_store(settings), _make_erasure(settings))
+
+
+def _make_erasure(settings: Settings) -> Erasure:
+    return Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
 
 
 @click.command()
@@ -116,8 +119,7 @@ def purge(rules: tuple[str, ...], most: float, dry_run: bool, yes: bool, as_json
     wanted = parse_rules(";".join(rules) or settings.privacy.retention)
     if not wanted and not settings.privacy.quarantine_days:
         raise ConfigError("there is no rule of retention; set CRMSEARCH_PRIVACY_RETENTION, or name one by --rule")
-    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
-    retention = Retention(settings, make_lifecycle(settings), make_run_store(settings), erasure)
+    retention = Retention(settings, make_lifecycle(settings), make_run_store(settings), _make_erasure(settings))
     if dry_run or not yes:
         due = retention.due(wanted)
         counts = [*((rule, len(ids)) for rule, ids in due.customers.items()), ("rows in quarantine, of so many runs", len(due.quarantine))]
