@@ -65,15 +65,13 @@ spark.worker.cleanup.appDataTtl    86400
 def make_files(root: Path = ROOT) -> list[str]:
     """Make the certificates, passwords and configurations that are missing, and certificates that end soon; tells what was made."""
     made = [name for name in ("elasticsearch", "kibana") if _certify(root, name)]
-    shared = root / "api" / "privacy.key"
     texts: dict[str, Callable[[], str]] = {
         "elastic/password": _secret,
         "elastic/login": lambda: "elastic:" + (root / "elastic" / "password").read_text(encoding="ascii"),
         "elastic/analyst.password": _secret,
         "api/cursor.key": _secret,
         "api/privacy.key": _secret,
-        # One and the same for all: by it loads know who has been erased.
-        "job/privacy.key": lambda: shared.read_text(encoding="ascii").strip(),
+        "api/encryption.keys": _secret,
         "kibana/password": _secret,
         "kibana/kibana.yml": lambda: KIBANA.format(
             password=(root / "kibana" / "password").read_text(encoding="ascii").strip(),
@@ -87,6 +85,12 @@ def make_files(root: Path = ROOT) -> list[str]:
         if not (root / name).exists():
             _write(root / name, text())
             made.append(name)
+    # One and the same for the API and for loads, also after a key was changed.
+    for name in ("privacy.key", "encryption.keys"):
+        text = (root / "api" / name).read_text(encoding="ascii").strip()
+        if _read(root / "job" / name) != text:
+            _write(root / "job" / name, text)
+            made.append(f"job/{name}")
     return made
 
 

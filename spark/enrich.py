@@ -9,12 +9,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from crmsearch.contract import FIELDS, ClusterReport, InputKind, ReasonReport
+from crmsearch.privacy.quarantine import QUARANTINE_COLUMNS
 from spark.frames import kept
 from spark.link import GENERIC, INDEXED, QUARANTINED, Survey, count_rows, survey, with_verdicts
 from spark.mine import cluster_reports, count_segments, with_churn_risk, with_clusters, with_rfm
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from spark.tally import Tally
-from spark.write import QUARANTINE_COLUMNS
 
 __all__ = ["Enriched", "enrich"]
 

@@ -8,7 +8,8 @@ A run that fails because too many rows were rejected has a report too, with its 
         --records-index crm-records-… --analytics-index crm-customers-analytics-…
 
 Where Elasticsearch is and how to log in come from ``CRMSEARCH_ELASTICSEARCH_*`` variables, never from the command line; and from
-``CRMSEARCH_PRIVACY_KEY`` what the references of analysts are made with.
+``CRMSEARCH_PRIVACY_KEY`` and ``CRMSEARCH_ENCRYPTION_KEYS`` (or ``_KEY_FILE``, ``_KEY_COMMAND``) what customers are sealed with, and
+referred to by analysts.
 """
 
 import os

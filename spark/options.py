@@ -73,9 +73,12 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[JobOptions, bool]:
     for kind in _RELATED:
         parser.add_argument(f"--{kind}", action="append", default=[], metavar="[SYSTEM=]PATH", help=f"{kind} of these customers")
     parser.add_argument("--removed", action="append", default=[], metavar="[SYSTEM=]PATH", help="keys of records that are deleted")
-    parser.add_argument("--index", help="existing index to write to; without it nothing is sent to Elasticsearch")
+    parser.add_argument(
+        "--index",
+        help="existing index to write to, without which nothing is sent; needs CRMSEARCH_PRIVACY_KEY and CRMSEARCH_ENCRYPTION_KEYS",
+    )
     parser.add_argument("--records-index", help="existing index of their records, which incremental loads need")
-    parser.add_argument("--analytics-index", help="existing index of the same customers for analysts; needs CRMSEARCH_PRIVACY_KEY")
+    parser.add_argument("--analytics-index", help="existing index of the same customers for analysts")
     parser.add_argument("--rows-out", metavar="FILE", help="only clean, and write the accepted rows of customers here as JSON lines")
     parser.add_argument("--out", help="folder for customers/, quarantine/ and clusters/")
     parser.add_argument("--quarantine", help="folder for the rejected rows alone")

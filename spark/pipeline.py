@@ -15,9 +15,11 @@ from crmsearch.cleaning.headers import PRESETS, HeaderMapping, Recognised, map_h
 from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import InputKind, InputReport, RunReport
 from crmsearch.errors import ConfigError, InputError, InvalidRequestError, TooManyRejectedError
-from crmsearch.privacy.analytics import derive_reference_key
+from crmsearch.keyfile import make_vault
+from crmsearch.privacy.quarantine import QUARANTINE_COLUMNS
 from crmsearch.privacy.suppression import Suppressions
-from crmsearch.settings import Secret, Settings
+from crmsearch.privacy.vault import Vault
+from crmsearch.settings import Settings
 from spark.clean import with_cleaned_records
 from spark.enrich import Enriched, enrich
 from spark.frames import kept
@@ -34,7 +36,6 @@ from spark.storage import reach, translated
 from spark.tally import Tally, as_reasons, check_balance, check_documents, measure_contents, tally_cleaned, tally_resolved, total
 from spark.unpack import Workspace, make_workspace
 from spark.write import (
-    QUARANTINE_COLUMNS,
     analytics_to_elasticsearch,
     hand_over,
     records_to_elasticsearch,
@@ -63,29 +64,33 @@ def run(spark: SparkSession, options: JobOptions, settings: Settings, progress: 
     """Carry out one run.
 
     Raises:
-        ConfigError: there is an index for analysts, and no key that their references are made with.
+        ConfigError: something is to be kept, and no keys that it is sealed with are set.
         InputError: a source cannot be used; nothing has been written.
         TooManyRejectedError: more rows of one kind are in quarantine than ``options.max_rejected`` allows; it bears what the report has
             until then.
         JobError: Elasticsearch refused documents, or the counts do not add up; the index must not be promoted.
     """
     options = _reached(spark, options, settings)
-    _reference_key(options, settings)
+    vault = _vault(options, settings)
     with make_workspace(spark, settings) as workspace:
         with progress.stage("inspect", spark):
             inputs = [each for named in options.inputs for each in _inspect(spark, named, options, workspace)]
             if twice := [path for path, count in Counter(each.source.path for each in inputs).items() if count > 1]:
                 raise InputError(f"{', '.join(twice)}: named twice in one run")
-        return _run(spark, inputs, options, settings, progress)
+        return _run(spark, inputs, options, settings, vault, progress)
 
 
-def _reference_key(options: JobOptions, settings: Settings) -> Secret | None:
-    """What the references for analysts are made with, if there is an index for them."""
-    if options.analytics_index is None:
+def _vault(options: JobOptions, settings: Settings) -> Vault | None:
+    """What seals whatever is kept; ``None`` where nothing is, but files for whoever asked for them.
+
+    A key of this machine's own will not do here: the job may run on any.
+    """
+    if not any((options.index, options.analytics_index, options.records_index, options.quarantine, options.rows_out)):
         return None
-    if not settings.privacy.key:
-        raise ConfigError("--analytics-index needs CRMSEARCH_PRIVACY_KEY, which is that of every machine")
-    return derive_reference_key(settings.privacy.key)
+    given = settings.encryption
+    if not settings.privacy.key or not (given.keys or given.key_file or given.key_command):
+        raise ConfigError("set CRMSEARCH_PRIVACY_KEY and CRMSEARCH_ENCRYPTION_KEYS (or _KEY_FILE, _KEY_COMMAND) to those of every machine")
+    return make_vault(settings)
 
 
 def _reached(spark: SparkSession, options: JobOptions, settings: Settings) -> JobOptions:
@@ -94,7 +99,9 @@ def _reached(spark: SparkSession, options: JobOptions, settings: Settings) -> Jo
     return msgspec.structs.replace(options, **{name: reach(spark, place, settings.storage) for name, place in places.items() if place})
 
 
-def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, settings: Settings, progress: Progress) -> RunReport:
+def _run(
+    spark: SparkSession, inputs: Sequence[Input], options: JobOptions, settings: Settings, vault: Vault | None, progress: Progress
+) -> RunReport:
     customers = [each for each in inputs if each.recognised.kind == "customers"]
     if not customers:
         raise InputError("none of the files holds customers; name one before --orders, --tickets and --campaigns")
@@ -108,9 +115,9 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
             raise InputError(f"{', '.join(each.source.path for each in customers)}: there is a header but no row")
         report = _cleaning_report(options, inputs, tallies, count_rules(cleaned))
     rejected = _quarantine_of(cleaned)
-    _check_rejected("customers", report, rejected, options, progress)
+    _check_rejected("customers", report, rejected, options, vault, progress)
     if options.rows_out is not None:
-        return _handed_over(spark, cleaned, rejected, report, options, progress)
+        return _handed_over(spark, cleaned, rejected, report, options, vault, progress)
     with progress.stage("resolve", spark):
         standing = cleaned.where((F.size("rejections") == 0) & ~F.col("removed"))
         resolution = resolve(standing, options.run_id, _iso(options.began_at))
@@ -122,7 +129,7 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         tallies |= {source: tally for (_, source), tally in enriched.tallies.items()}
         report = _enriched_report(report, inputs, tallies, resolution, enriched)
     for kind in related:
-        _check_rejected(kind, report, rejected, options, progress)
+        _check_rejected(kind, report, rejected, options, vault, progress)
     with progress.stage("profile", spark):
         check_balance(tallies)
         golden = kept(enriched.golden.select(*DOCUMENT_COLUMNS))
@@ -133,39 +140,46 @@ def _run(spark: SparkSession, inputs: Sequence[Input], options: JobOptions, sett
         )
     if options.quarantine is not None:
         with progress.stage("quarantine", spark), translated(options.quarantine):
-            write_quarantine(rejected, options.quarantine)
+            write_quarantine(rejected, options.quarantine, vault)
     if options.out is not None:
         with progress.stage("write files", spark), translated(options.out):
             to_files(golden, _clusters(resolution.records, cleaned), rejected, options.out)
-    reference_key, refused = _reference_key(options, settings), list[Refusal]()
-    if options.index is not None:
+    refused: list[Refusal] = []
+    if options.index is not None and vault is not None:
         with progress.stage("index", spark, documents=report.indexed):
-            refused = to_elasticsearch(golden, options.index, settings, reference_key)
+            refused = to_elasticsearch(golden, options.index, settings, vault, for_analysts=options.analytics_index is not None)
             if refused:
-                report = _without_refused(refused, report, golden, resolution.records, options)
-    if options.analytics_index is not None and reference_key is not None:
+                report = _without_refused(refused, report, golden, resolution.records, options, vault)
+    if options.analytics_index is not None and vault is not None:
         with progress.stage("analytics", spark):
             taken = golden.where(~F.col("customer_id").isin([each.customer_id for each in refused]))
-            analytics_to_elasticsearch(taken, options.analytics_index, settings, reference_key)
-    if options.records_index is not None:
+            analytics_to_elasticsearch(taken, options.analytics_index, settings, vault)
+    if options.records_index is not None and vault is not None:
         with progress.stage("records", spark):
-            stored = with_stored_form(resolution.leaders, resolution.hot, int(options.began_at.timestamp() * 1000))
+            stored = with_stored_form(resolution.leaders, resolution.hot, int(options.began_at.timestamp() * 1000), vault)
             records_to_elasticsearch(stored, options.records_index, settings)
     return msgspec.structs.replace(report, seconds=dict(progress.seconds))
 
 
 def _handed_over(
-    spark: SparkSession, cleaned: DataFrame, rejected: DataFrame, report: RunReport, options: JobOptions, progress: Progress
+    spark: SparkSession,
+    cleaned: DataFrame,
+    rejected: DataFrame,
+    report: RunReport,
+    options: JobOptions,
+    vault: Vault | None,
+    progress: Progress,
 ) -> RunReport:
     """The end of a run that only cleans: the accepted rows go to the caller, who finds out what they change."""
     assert options.rows_out is not None
+    assert vault is not None
     if report.rows_read > MAX_CHANGES:
         raise InputError(f"{report.rows_read:,} rows are too many for an incremental load, which takes {MAX_CHANGES:,}; load all in full")
     if options.quarantine is not None and report.quarantined:
         with progress.stage("quarantine", spark), translated(options.quarantine):
-            write_quarantine(rejected, options.quarantine)
+            write_quarantine(rejected, options.quarantine, vault)
     with progress.stage("hand over", spark):
-        hand_over(cleaned.where(F.size("rejections") == 0), options.rows_out)
+        hand_over(cleaned.where(F.size("rejections") == 0), options.rows_out, vault)
     return msgspec.structs.replace(report, mode="incremental", seconds=dict(progress.seconds))
 
 
@@ -254,7 +268,7 @@ def _quarantine_of(cleaned: DataFrame) -> DataFrame:
 
 
 def _without_refused(
-    refused: Sequence[Refusal], report: RunReport, golden: DataFrame, records: DataFrame, options: JobOptions
+    refused: Sequence[Refusal], report: RunReport, golden: DataFrame, records: DataFrame, options: JobOptions, vault: Vault
 ) -> RunReport:
     """The report with the customers whom Elasticsearch does not take moved to quarantine, each with all its records."""
     reasons = {each.customer_id: each.reason for each in refused}
@@ -272,7 +286,7 @@ def _without_refused(
             .withColumnRenamed("quality_issues", "issues")
         )
         with translated(options.quarantine):
-            write_quarantine(set_aside, options.quarantine, mode="append")
+            write_quarantine(set_aside, options.quarantine, vault, mode="append")
     counts = tally_resolved({each.path: Tally() for each in report.inputs}, rows)
     inputs = [
         msgspec.structs.replace(
@@ -303,14 +317,16 @@ def _clusters(records: DataFrame, cleaned: DataFrame) -> DataFrame:
     return clusters.unionByName(alone.withColumn("cluster_id", F.concat(F.lit("rejected:"), "record_id"))).distinct()
 
 
-def _check_rejected(kind: InputKind, report: RunReport, rejected: DataFrame, options: JobOptions, progress: Progress) -> None:
+def _check_rejected(
+    kind: InputKind, report: RunReport, rejected: DataFrame, options: JobOptions, vault: Vault | None, progress: Progress
+) -> None:
     rows = [each for each in report.inputs if each.kind == kind]
     read, quarantined = sum(each.rows_read for each in rows), sum(each.quarantined for each in rows)
     if options.max_rejected is None or quarantined <= options.max_rejected * read:
         return
     where = ""
     if folder := options.quarantine or (f"{options.out}/quarantine" if options.out else None):
-        write_quarantine(rejected, folder)
+        write_quarantine(rejected, folder, vault)
         where = f"; the rows and their reasons are in {folder}"
     failure = (
         f"{quarantined:,} of {read:,} rows of {kind} ({quarantined / read:.1%}) were rejected, more than the "

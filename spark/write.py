@@ -4,8 +4,9 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
 import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import cloudpickle
@@ -13,9 +14,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from crmsearch.cleaning.forms import FORMS, search_forms
+from crmsearch.cleaning.forms import FORMS
 from crmsearch.errors import BackendUnavailableError, JobError
 from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF, customer_ref
+from crmsearch.privacy.quarantine import QUARANTINE_COLUMNS, seal_row
+from crmsearch.privacy.vault import SEALED_FIELDS, Vault
 from crmsearch.refusals import missing_privilege
 from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings
 from spark.refused import Refusal, find_refused
@@ -23,15 +26,14 @@ from spark.schemas import ANALYTICS_ARROW, DOCUMENT_COLUMNS, INDEXED_ARROW
 from spark.truststore import trust_options
 
 __all__ = [
-    "QUARANTINE_COLUMNS",
     "analytics_to_elasticsearch",
+    "as_indexed",
     "connector_options",
     "hand_over",
     "records_to_elasticsearch",
     "to_elasticsearch",
     "to_files",
     "with_references",
-    "with_search_forms",
     "write_quarantine",
 ]
 
@@ -41,14 +43,13 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-u
 # Names only: the functions of the table are cached ones, which cannot travel.
 _FORM_NAMES = list(FORMS)
 _FORM_FIELDS = list(dict.fromkeys(field for form in FORMS.values() for field in form.fields))
+_SEALED_AT = {name: DOCUMENT_COLUMNS.index(name) for name in SEALED_FIELDS}
 
 _LONGEST_PAUSE_S = 10.0
 # What the id of a document is; that of a record is not among its fields.
 _CUSTOMERS = {"es.mapping.id": "customer_id"}
 _ANALYTICS = {"es.mapping.id": CUSTOMER_REF}
 _RECORDS = {"es.mapping.id": "record_id", "es.mapping.exclude": "record_id"}
-
-QUARANTINE_COLUMNS = ("run_id", "source", "kind", "reasons", "issues", "source_key", "raw")
 
 
 def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> dict[str, str]:
@@ -87,10 +88,10 @@ def connector_options(settings: ElasticsearchSettings, spark: SparkSettings) -> 
     return options
 
 
-def to_elasticsearch(documents: DataFrame, index: str, settings: Settings, reference_key: Secret | None = None) -> list[Refusal]:
-    """Bulk-index every document into ``index``, or fail; returns the few that Elasticsearch refuses for what they hold.
+def to_elasticsearch(documents: DataFrame, index: str, settings: Settings, vault: Vault, *, for_analysts: bool = False) -> list[Refusal]:
+    """Bulk-index every document into ``index``, sealed, or fail; returns the few that Elasticsearch refuses for what they hold.
 
-    With a key they bear the references by which analysts speak of them.
+    Where there is an index for analysts, they bear the references by which analysts speak of them.
 
     The connector itself sends those documents of a batch again that an overloaded Elasticsearch did not take. Where it refuses the whole
     request, or is away for a moment, all is written again after a pause: what is there already is replaced by the same.
@@ -100,18 +101,18 @@ def to_elasticsearch(documents: DataFrame, index: str, settings: Settings, refer
     """
 
     def write(part: DataFrame) -> str | None:
-        return _save(with_search_forms(part, reference_key), index, settings, _CUSTOMERS)
+        return _save(as_indexed(part, vault, for_analysts=for_analysts), index, settings, _CUSTOMERS)
 
     return find_refused(documents, write) if write(documents) else []
 
 
-def analytics_to_elasticsearch(documents: DataFrame, index: str, settings: Settings, reference_key: Secret) -> None:
+def analytics_to_elasticsearch(documents: DataFrame, index: str, settings: Settings, vault: Vault) -> None:
     """Bulk-index what analysts see of every customer into the index beside that of the customers, or fail.
 
     Raises:
         JobError: as with the customers; also if a document is refused, since it holds nothing that was not taken there.
     """
-    if _save(with_references(documents, reference_key), index, settings, _ANALYTICS):
+    if _save(with_references(documents, vault.reference_key), index, settings, _ANALYTICS):
         raise JobError("Elasticsearch refused to index a customer for analysts, which is a defect of the mapping")
 
 
@@ -155,16 +156,21 @@ def _save(documents: DataFrame, index: str, settings: Settings, mapping: dict[st
     return None
 
 
-def with_search_forms(documents: DataFrame, reference_key: Secret | None = None) -> DataFrame:
-    """Customers as they are indexed, with the forms that searches look up; computed last, since nothing else reads them."""
+def as_indexed(documents: DataFrame, vault: Vault, *, for_analysts: bool = False) -> DataFrame:
+    """Customers as they are indexed: sealed, with the forms that searches look up. Done last, since nothing else reads either."""
+    reference_key = vault.reference_key if for_analysts else None
 
     def add_forms(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             # Only what forms are made of becomes Python values.
             rows = batch.select(_FORM_FIELDS).to_pylist()
-            found = [search_forms(row) for row in rows]
+            found = [vault.forms(row) for row in rows]
             forms = [pa.array([row.get(name) for row in found], pa.string()) for name in _FORM_NAMES]
-            yield pa.RecordBatch.from_arrays([*batch.columns, *forms, _references(batch, reference_key)], schema=INDEXED_ARROW)
+            sealed = [vault.seal({name: row[name] for name in _SEALED_AT}, row["customer_id"]) for row in rows]
+            columns = list(batch.columns)
+            for name, at in _SEALED_AT.items():
+                columns[at] = pa.array([row[name] for row in sealed], columns[at].type)
+            yield pa.RecordBatch.from_arrays([*columns, *forms, _references(batch, reference_key)], schema=INDEXED_ARROW)
 
     return documents.select(*DOCUMENT_COLUMNS).mapInArrow(add_forms, from_arrow_schema(INDEXED_ARROW))
 
@@ -186,15 +192,17 @@ def _references(batch: pa.RecordBatch, reference_key: Secret | None) -> pa.Array
     return pa.array([reference_key and customer_ref(name, reference_key) for name in names], pa.string())
 
 
-def hand_over(accepted: DataFrame, path: str) -> None:
-    """The accepted rows of customers as JSON lines, in a file of the driver's machine that only its owner may read.
+def hand_over(accepted: DataFrame, path: str, vault: Vault) -> None:
+    """The accepted rows of customers as JSON lines, sealed, in a file of the driver's machine that only its owner may read.
 
     By the driver and not by the executors, whose disks the caller may not see; an incremental load has not more rows than fit.
     """
     columns = [*DOCUMENT_COLUMNS, "source", "source_key", "fingerprint", "withdrawn", "removed"]
     rows = accepted.select(F.to_json(F.struct(*columns)).alias("row")).collect()
     with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.writelines(f"{row['row']}\n" for row in rows)
+        for row in rows:
+            document = msgspec.json.decode(row["row"])
+            file.write(f"{msgspec.json.encode(vault.seal(document, document['fingerprint'])).decode()}\n")
 
 
 def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: str) -> None:
@@ -204,9 +212,23 @@ def to_files(golden: DataFrame, clusters: DataFrame, rejected: DataFrame, out: s
     clusters.coalesce(1).write.mode("overwrite").option("header", "true").csv(f"{out}/clusters")
 
 
-def write_quarantine(rejected: DataFrame, out: str, mode: str = "overwrite") -> None:
-    """Rejected rows of every kind as Parquet: their reasons, and ``raw``, the row as read (JSON by header)."""
-    rejected.select(*QUARANTINE_COLUMNS).write.mode(mode).parquet(out)
+def write_quarantine(rejected: DataFrame, out: str, vault: Vault | None = None, mode: str = "overwrite") -> None:
+    """Rejected rows of every kind as Parquet: their reasons, and ``raw``, the row as read (JSON by header).
+
+    With a vault, the row and its key are sealed (``crmsearch.quarantine`` opens them).
+    """
+    rows = rejected.select(*QUARANTINE_COLUMNS)
+    if vault is not None:
+        rows = rows.mapInArrow(_make_sealer(vault), rows.schema)
+    rows.write.mode(mode).parquet(out)
+
+
+def _make_sealer(vault: Vault) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def seal(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield pa.RecordBatch.from_pylist([seal_row(row, vault) for row in batch.to_pylist()], schema=batch.schema)
+
+    return seal
 
 
 _KNOWN_FAILURES = {

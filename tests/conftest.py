@@ -23,7 +23,7 @@ from crmsearch.contract import RunReport
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.jobs import connector_jar, job_environment
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
@@ -95,7 +95,7 @@ def update_bodies(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def lifecycle(node_settings: Settings) -> Iterator[Lifecycle]:
     client = make_client(node_settings.elasticsearch)
-    yield Lifecycle(client, node_settings.elasticsearch, reference_key(node_settings))
+    yield Lifecycle(client, node_settings.elasticsearch, make_vault(node_settings))
     client.close()
 
 

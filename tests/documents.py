@@ -14,7 +14,7 @@ from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import analytics_alias, analytics_index, records_index
 from crmsearch.indexing.runs import RunStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.privacy.analytics import CUSTOMER_REF
 from crmsearch.settings import Settings
 
@@ -27,7 +27,7 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
     target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"{settings.elasticsearch.index_prefix}_{word}")
     settings = msgspec.structs.replace(settings, elasticsearch=target)
     with make_client(target) as client:
-        lifecycle = Lifecycle(client, target, reference_key(settings))
+        lifecycle = Lifecycle(client, target, make_vault(settings))
         try:
             yield settings, lifecycle
         finally:
@@ -49,9 +49,15 @@ def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], beg
     """Make a generation of these documents, verified but not promoted; one without an id is numbered."""
     index = lifecycle.create(began_at)
     customers = {each["customer_id"]: each for each in ({"customer_id": f"N{number}", **given} for number, given in enumerate(documents))}
-    write_customers(lifecycle._client, index, lifecycle.analytics(index).mirror(), 1, customers.items())
+    write_customers(lifecycle._client, index, lifecycle.analytics(index).mirror(), lifecycle._vault, 1, customers.items())
     lifecycle.finish(index, len(customers), for_analysts=True)
     return index
+
+
+def open_documents(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:
+    """The customers that an index holds, as they were before they were sealed, by id; those that are refreshed."""
+    hits = lifecycle._client.search(index=index, size=10_000)["hits"]["hits"]
+    return {hit["_id"]: lifecycle._vault.open(hit["_source"], hit["_id"]) for hit in hits}
 
 
 def check_in_step(lifecycle: Lifecycle) -> None:

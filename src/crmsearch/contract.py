@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 CONTRACT_VERSION = 1
-FORMS_VERSION = 1  # of the search forms in the index; one of another version is loaded again, since searches would not find what is there
+FORMS_VERSION = 2  # of the search forms in the index; one of another version is loaded again, since searches would not find what is there
 
 GENDERS = ("female", "male", "other", "unknown")
 KINDS = ("person", "company")
@@ -44,7 +44,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the catalogue.
 
     ``many`` says that the value is a list. ``facet`` fields have counted values, ``statistic`` fields take mean, median and the like,
-    ``analytics`` fields are copied to the index that holds no personal data.
+    ``analytics`` fields are copied to the index that holds no personal data. ``sealed`` ones are encrypted before
+    Elasticsearch gets them, and found by a form of their own.
     """
 
     name: str
@@ -59,10 +60,13 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     statistic: bool = False
     sortable: bool = False
     sensitivity: Sensitivity = "internal"
+    sealed: bool = False
 
     @property
     def path(self) -> str:
         """The Elasticsearch field for exact matches, counts and sorting."""
+        if self.sealed:
+            return f"{self.name}_exact"
         return f"{self.name}.keyword" if self.type == "text" else self.name
 
     @property
@@ -80,6 +84,7 @@ def _field(group: str, name: str, label: str, label_zh: str, type_: FieldType, *
 
 
 _PERSONAL: dict[str, Any] = {"sensitivity": "personal"}
+_SEALED: dict[str, Any] = {**_PERSONAL, "sealed": True}
 _FACET: dict[str, Any] = {"facet": True}
 _STAT: dict[str, Any] = {"statistic": True, "sortable": True}
 _WHEN: dict[str, Any] = {"statistic": True, "sortable": True}
@@ -97,8 +102,8 @@ FIELDS: dict[str, Field] = {
         _field("identity", "age", "Age", "年龄", "integer", **_STAT),
         _field("identity", "kind", "Kind", "类型", "keyword", **_FACET),
         # contact
-        _field("contact", "emails", "E-mail", "电子邮箱", "keyword", many=True, searchable=True, **_PERSONAL),
-        _field("contact", "phones", "Phone", "电话", "keyword", many=True, searchable=True, **_PERSONAL),
+        _field("contact", "emails", "E-mail", "电子邮箱", "keyword", many=True, searchable=True, **_SEALED),
+        _field("contact", "phones", "Phone", "电话", "keyword", many=True, searchable=True, **_SEALED),
         _field("contact", "address", "Address", "地址", "text", searchable=True, **_PERSONAL),
         _field("contact", "district", "District", "区县", "keyword", searchable=True, **_FACET),
         _field("contact", "city", "City", "城市", "keyword", searchable=True, sortable=True, **_FACET),
@@ -106,7 +111,7 @@ FIELDS: dict[str, Field] = {
         _field("contact", "country", "Country", "国家", "keyword", **_FACET),
         _field("contact", "postcode", "Postcode", "邮编", "keyword", searchable=True, **_PERSONAL),
         _field("contact", "location", "Location", "位置", "geo_point", **_PERSONAL),
-        _field("contact", "national_id", "National id", "证件号码", "keyword", sensitivity="sensitive"),
+        _field("contact", "national_id", "National id", "证件号码", "keyword", sensitivity="sensitive", sealed=True),
         # work
         _field("work", "company", "Company", "公司", "text", searchable=True, **_FACET),
         _field("work", "job_title", "Job title", "职位", "text", searchable=True, **_FACET),

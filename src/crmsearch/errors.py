@@ -31,6 +31,7 @@
     │   └── BackendReadOnlyError        503           Elasticsearch has blocked writes (its disk is nearly full)
     ├── ConfigError                     500  exit 2   a setting, an option or the machine is not as needed
     │   ├── JavaNotFoundError                         no suitable Java
+    │   ├── KeyMissingError             503           customers are sealed with a key that is not there
     │   └── PortInUseError                            the wanted port is taken
     ├── InputError                      400  exit 5   a source file cannot be used at all
     ├── JobError                        500  exit 6   the Spark job failed
@@ -73,6 +74,7 @@ __all__ = [
     "IssuerUnavailableError",
     "JavaNotFoundError",
     "JobError",
+    "KeyMissingError",
     "KibanaError",
     "LoadRunningError",
     "LockLostError",
@@ -228,6 +230,10 @@ class ConfigError(CrmSearchError):
 
 class JavaNotFoundError(ConfigError):
     code, title = "java_not_found", "No suitable Java"
+
+
+class KeyMissingError(ConfigError):
+    code, status, title = "key_missing", 503, "Encryption key missing"
 
 
 class PortInUseError(ConfigError):

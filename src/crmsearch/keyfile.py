@@ -2,17 +2,34 @@
 
 import os
 import secrets
+import shlex
+import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from crmsearch.errors import ConfigError
 from crmsearch.privacy.analytics import derive_reference_key
-from crmsearch.settings import Secret, Settings
+from crmsearch.privacy.vault import PREPARED, Vault, parse_ring
+from crmsearch.settings import EncryptionSettings, Secret, Settings
 
-__all__ = ["cursor_key", "privacy_key", "reference_key", "shared_key"]
+__all__ = [
+    "cursor_key",
+    "encryption_ring",
+    "make_vault",
+    "own_ring_file",
+    "prepared_key",
+    "privacy_key",
+    "shared_key",
+    "with_keys",
+    "write_ring",
+]
 
 MIN_KEY = 16  # characters; a shorter one could be found by trying
+_COMMAND_TIMEOUT_S = 30.0  # for a key management service to answer
 
 
 def cursor_key(settings: Settings) -> Secret:
@@ -25,9 +42,79 @@ def privacy_key(settings: Settings) -> Secret:
     return _given_or_shared(settings.privacy.key, "CRMSEARCH_PRIVACY_KEY", settings.paths.state / "privacy.key")
 
 
-def reference_key(settings: Settings) -> Secret:
-    """What the references of customers are made with, which analysts see in the place of ids; raises as ``shared_key``."""
-    return derive_reference_key(privacy_key(settings))
+def make_vault(settings: Settings) -> Vault:
+    """What seals and opens customers: keys of the settings, else the machine's own.
+
+    Raises:
+        ConfigError: there are keys at two places, a place that is named has none, or the machine's own cannot be read or made.
+    """
+    return Vault(encryption_ring(settings), derive_reference_key(privacy_key(settings)))
+
+
+def encryption_ring(settings: Settings) -> tuple[Secret, ...]:
+    """The master keys, the one that seals first; raises as ``make_vault``."""
+    given = settings.encryption
+    places = {name: getattr(given, name) for name in ("keys", "key_file", "key_command") if getattr(given, name)}
+    if len(places) > 1:
+        raise ConfigError(f"{' and '.join(f'CRMSEARCH_ENCRYPTION_{name.upper()}' for name in places)} are set; keep one of them")
+    if not places:
+        path = own_ring_file(settings)
+        shared_key(path, "CRMSEARCH_ENCRYPTION_KEYS")
+        return parse_ring(path.read_text(encoding="ascii"), str(path))
+    ((name, _),) = places.items()
+    return parse_ring(_READERS[name](given), f"CRMSEARCH_ENCRYPTION_{name.upper()}")
+
+
+def with_keys(settings: Settings) -> Settings:
+    """The settings as a job gets them in its environment: with all that it seals and marks with, even if none is set; raises likewise."""
+    encryption = EncryptionSettings(keys=Secret(",".join(encryption_ring(settings))))
+    privacy = msgspec.structs.replace(settings.privacy, key=privacy_key(settings))
+    return msgspec.structs.replace(settings, privacy=privacy, encryption=encryption)
+
+
+def own_ring_file(settings: Settings) -> Path:
+    """Where this machine keeps the master keys, unless the settings say otherwise."""
+    return Path(settings.encryption.key_file) if settings.encryption.key_file else settings.paths.state / "encryption.keys"
+
+
+def write_ring(path: Path, ring: Sequence[Secret], prepared: Secret | None = None) -> None:
+    """Replace the master keys in a file, in one step; a prepared one stands behind the others, with a word before it.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii", delete=False) as draft:  # mode 0600
+            draft.writelines(f"{key}\n" for key in ring)
+            draft.write(f"{PREPARED}{prepared}\n" if prepared else "")
+        Path(draft.name).replace(path)
+    except OSError as error:
+        raise ConfigError(f"the keys in {path} cannot be written ({error.strerror}); change them where they come from") from error
+
+
+def prepared_key(path: Path) -> Secret | None:
+    """The key in a file that is to seal next."""
+    lines = path.read_text(encoding="ascii").splitlines()
+    return next((parse_ring(line, str(path))[0] for line in lines if line.startswith(PREPARED)), None)
+
+
+def _read_file(given: EncryptionSettings) -> str:
+    try:
+        return Path(given.key_file).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"CRMSEARCH_ENCRYPTION_KEY_FILE cannot be read ({type(error).__name__})") from error
+
+
+def _run_command(given: EncryptionSettings) -> str:
+    try:
+        done = subprocess.run(shlex.split(given.key_command), capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        # Neither its output nor the words that follow it: either may hold a secret.
+        raise ConfigError(f"the command of CRMSEARCH_ENCRYPTION_KEY_COMMAND fails ({type(error).__name__})") from None
+    return done.stdout
+
+
+_READERS = {"keys": lambda given: given.keys, "key_file": _read_file, "key_command": _run_command}
 
 
 def _given_or_shared(given: Secret, variable: str, path: Path) -> Secret:

@@ -15,17 +15,18 @@ from typing import Any
 import msgspec
 import phonenumbers
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from crmsearch.errors import NotFoundError
 from crmsearch.indexing.erasure import Erasure, Held
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.suppressions import Certificate
-from crmsearch.keyfile import privacy_key
+from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import OnEvent, writing
 from crmsearch.privacy.access import show_moment
+from crmsearch.privacy.quarantine import open_row
 from crmsearch.privacy.suppression import personal_emails, subject_of
+from crmsearch.quarantine import quarantine_folder, replace_table, tables
 from crmsearch.resolution.rows import record_id
 from crmsearch.search.rows import RowRule
 from crmsearch.settings import Settings
@@ -67,7 +68,8 @@ class Rights:
         self._lifecycle = lifecycle
         self._runs = runs
         self._erasure = erasure
-        self._quarantine = settings.paths.state / "quarantine"
+        self._vault = make_vault(settings)
+        self._quarantine = quarantine_folder(settings)
         self._systems: dict[str, dict[str, str]] = {}
         self._rule: RowRule | None = None
 
@@ -99,7 +101,11 @@ class Rights:
             earlier={index: list(found.values()) for index, found in now.items()},
             records=records,
             written_by_apps=held.writes,
-            quarantine=[row for _, theirs, _ in _quarantined(self._quarantine, self._is_theirs(held)) for row in theirs.to_pylist()],
+            quarantine=[
+                open_row(row, self._vault)
+                for _, theirs, _ in _quarantined(self._quarantine, self._is_theirs(held))
+                for row in theirs.to_pylist()
+            ],
         )
 
     def check(self, customer_id: str) -> None:
@@ -148,7 +154,8 @@ class Rights:
         return held
 
     def _is_theirs(self, held: Held) -> Callable[[Document], bool]:
-        return _recognise(held, self._system_of)
+        recognised = _recognise(held, self._system_of)
+        return lambda row: recognised(open_row(row, self._vault))
 
     def _system_of(self, row: Document) -> str | None:
         """The system that a row of quarantine came from, as the report of its run says; ``None`` if there is no report any more."""
@@ -161,8 +168,7 @@ class Rights:
 
 def _quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> Iterator[tuple[Path, pa.Table, pa.Table]]:
     """The files that hold rows of a person, with these rows and those of everybody else."""
-    for path in sorted(folder.glob("*/*.parquet")):
-        table = parquet.read_table(path)
+    for path, table in tables(folder):
         theirs = [is_theirs(row) for row in table.to_pylist()]
         if any(theirs):
             yield path, table.filter(pa.array(theirs)), table.filter(pa.array([not each for each in theirs]))
@@ -172,10 +178,7 @@ def _erase_quarantined(folder: Path, is_theirs: Callable[[Document], bool]) -> i
     """Remove the rows of a person from the files; returns how many there were."""
     removed = 0
     for path, theirs, kept in _quarantined(folder, is_theirs):
-        draft = path.with_name(f".{path.name}.draft")
-        parquet.write_table(kept, draft)
-        draft.replace(path)
-        path.with_name(f".{path.name}.crc").unlink(missing_ok=True)  # Hadoop's, of the file as it was
+        replace_table(path, kept)
         removed += theirs.num_rows
     return removed
 

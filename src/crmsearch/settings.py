@@ -23,6 +23,7 @@ __all__ = [
     "LOOPBACK",
     "Cloud",
     "ElasticsearchSettings",
+    "EncryptionSettings",
     "KibanaSettings",
     "LogSettings",
     "OidcSettings",
@@ -256,6 +257,19 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
+class EncryptionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    keys: Annotated[
+        Secret,
+        Meta(
+            description="Master keys that e-mail addresses, phones and national ids are encrypted with before Elasticsearch gets them: "
+            "base64 of 32 bytes each, with commas between them, the first one seals; on all machines the same. When neither this nor a "
+            "file or command is set, one is made and kept"
+        ),
+    ] = Secret()
+    key_file: Annotated[str, Meta(description="File that holds them, one a line")] = ""
+    key_command: Annotated[str, Meta(description="Command that prints them, one a line, such as that of a key management service")] = ""
+
+
 class KibanaSettings(msgspec.Struct, frozen=True, kw_only=True):
     username: Annotated[str, Meta(description="Who sets Kibana up, with `CRMSEARCH_KIBANA_PASSWORD`; or `--login-file`")] = ""
     password: Annotated[Secret, Meta(description="Password of that user")] = Secret()
@@ -274,6 +288,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spark: SparkSettings = SparkSettings()
     storage: StorageSettings = StorageSettings()
     privacy: PrivacySettings = PrivacySettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     oidc: OidcSettings = OidcSettings()
     kibana: KibanaSettings = KibanaSettings()
     node: NodeSettings = NodeSettings()

@@ -10,7 +10,7 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, load_changes, load_customers
 from crmsearch.sample import SampleReport
 from crmsearch.settings import Settings
@@ -41,7 +41,7 @@ def measure_incremental(settings: Settings, sample: SampleReport, folder: Path) 
 
 def _load(settings: Settings, options: IngestOptions, *, full: bool = False) -> dict[str, Any]:
     with make_client(settings.elasticsearch) as client, peak_memory() as peak:
-        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
         began = time.perf_counter()
         report = (load_customers if full else load_changes)(settings, lifecycle, RunStore(client, settings.elasticsearch), options)
         spent_s = time.perf_counter() - began

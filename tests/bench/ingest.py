@@ -7,7 +7,7 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, load_customers
 from crmsearch.sample import SampleReport
 from crmsearch.settings import Settings
@@ -25,7 +25,7 @@ def measure_ingest(settings: Settings, sample: SampleReport) -> dict[str, Any]:
     )
     with make_client(settings.elasticsearch) as client, peak_memory() as peak:
         began = time.perf_counter()
-        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
         report = load_customers(settings, lifecycle, RunStore(client, settings.elasticsearch), options)
         spent_s = time.perf_counter() - began
     return {

@@ -26,6 +26,7 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.mappings import build_customers_body
 from crmsearch.jobs import connector_jar, job_environment
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, clean_to_files
 from crmsearch.settings import Settings
 from spark.session import make_session
@@ -51,7 +52,7 @@ def measure_write(settings: Settings, customers_csv: Path, folder: Path) -> dict
         documents = spark.read.parquet(str(folder / "customers")).persist(StorageLevel.MEMORY_AND_DISK)
         assert documents.count() == len(ids)
         sides: dict[str, Callable[[], object]] = {
-            "connector": lambda: to_elasticsearch(documents, _INDEX, settings),
+            "connector": lambda: to_elasticsearch(documents, _INDEX, settings, make_vault(settings)),
             "bulk": lambda: _send(settings, bodies),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -112,7 +113,7 @@ def _bulk_bodies(folder: Path) -> tuple[list[bytes], list[str]]:
 
 
 def _timed_load(client: Elasticsearch, settings: Settings, load: Callable[[], object], expected: int) -> float:
-    client.indices.create(index=_INDEX, **build_customers_body(settings.elasticsearch))
+    client.indices.create(index=_INDEX, **build_customers_body(settings.elasticsearch, make_vault(settings).key_id))
     began = time.perf_counter()
     load()
     spent_s = time.perf_counter() - began

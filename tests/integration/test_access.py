@@ -21,6 +21,7 @@ from crmsearch.indexing.access import KeyReader, KeyStore
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.mappings import build_keys_body
+from crmsearch.keyfile import make_vault
 from crmsearch.processes import free_port, wait_until
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import ApiSettings, Settings, child_environment
@@ -41,7 +42,7 @@ def own(node_settings: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
 def api(own: tuple[Settings, Lifecycle]) -> Iterator[Api]:
     settings = own[0].elasticsearch
     client = make_async_client(settings)
-    app = create_app(ElasticsearchBackend(client, settings.index_prefix, 30.0), keys=KeyReader(client, settings))
+    app = create_app(ElasticsearchBackend(client, settings.index_prefix, 30.0, make_vault(own[0])), keys=KeyReader(client, settings))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
         yield api

@@ -17,7 +17,7 @@ from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import ROLES, Logins
 from crmsearch.indexing.runs import RunStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.privacy.access import SCOPES
 from crmsearch.processes import wait_until
 from crmsearch.search.service import ElasticsearchBackend
@@ -38,11 +38,11 @@ def api(node_settings: Settings) -> Iterator[Api]:
         least = msgspec.structs.replace(settings.elasticsearch, username="", password=Secret(), api_key=key.encoded)
         client, slow = make_async_client(least), make_client(least)
         app = create_app(
-            ElasticsearchBackend(client, least.index_prefix, 30.0),
+            ElasticsearchBackend(client, least.index_prefix, 30.0, make_vault(settings)),
             keys=KeyReader(client, least),
             runs=RunStore(slow, least),
             key_store=KeyStore(slow, least),
-            lifecycle=Lifecycle(slow, least, reference_key(settings)),
+            lifecycle=Lifecycle(slow, least, make_vault(settings)),
         )
         app.on_shutdown += [client.close, slow.close]
         with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:

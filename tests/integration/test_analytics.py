@@ -24,7 +24,7 @@ from crmsearch.indexing.logins import ROLES, Logins
 from crmsearch.indexing.names import analytics_alias, analytics_index
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import privacy_key, reference_key
+from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers, rebuild_customers
 from crmsearch.privacy.analytics import customer_ref
 from crmsearch.resolution.rows import group_rows
@@ -59,7 +59,7 @@ class Installation(msgspec.Struct, frozen=True):
             client = make_async_client(self.settings.elasticsearch)
             try:
                 suppressions = SuppressionReader(client, self.settings.elasticsearch, privacy_key(self.settings))
-                store = WriteStore(client, self.settings.elasticsearch, suppressions, reference_key(self.settings))
+                store = WriteStore(client, self.settings.elasticsearch, suppressions, make_vault(self.settings))
                 await store.write(documents, refresh=True)
             finally:
                 await client.close()
@@ -67,7 +67,7 @@ class Installation(msgspec.Struct, frozen=True):
         _run(written())
 
     def erase(self, customer_id: str) -> dict[str, int]:
-        erasure = Erasure(self.lifecycle._client, self.settings.elasticsearch, reference_key(self.settings))
+        erasure = Erasure(self.lifecycle._client, self.settings.elasticsearch, make_vault(self.settings))
         return Rights(self.settings, self.lifecycle, runs_of(self.lifecycle), erasure).erase(customer_id, "test").removed
 
     def seen(self) -> str:
@@ -194,7 +194,7 @@ def test_who_has_another_key_writes_nothing(own: Installation) -> None:
     index = put_documents(own.lifecycle, [{"customer_id": "A", "city": "London"}])
     own.lifecycle.promote(index)
     other = msgspec.structs.replace(own.settings, privacy=msgspec.structs.replace(own.settings.privacy, key=Secret("another key of tests")))
-    stranger = Installation(other, Lifecycle(own.lifecycle._client, other.elasticsearch, reference_key(other)), own.folder)
+    stranger = Installation(other, Lifecycle(own.lifecycle._client, other.elasticsearch, make_vault(other)), own.folder)
     told = {"source": "a.csv", "source_key": "C", "name": "Cara Ives", "fingerprint": "x"}
     for attempt in (
         lambda: stranger.write({"A": {"name": "Ada Byron"}}),
@@ -233,9 +233,9 @@ def test_an_analyst_reads_this_and_nothing_of_persons(own: Installation) -> None
 
 def test_an_agent_is_led_from_a_reference_to_the_customer(own: Installation) -> None:
     own.lifecycle.promote(put_documents(own.lifecycle, [{"customer_id": "A", "name": "Ada Byron"}, {"customer_id": "B"}]))
-    ref = customer_ref("A", reference_key(own.settings))
+    ref = customer_ref("A", make_vault(own.settings).reference_key)
     client = make_async_client(own.settings.elasticsearch)
-    app: Litestar = create_app(ElasticsearchBackend(client, own.settings.elasticsearch.index_prefix, 30.0))
+    app: Litestar = create_app(ElasticsearchBackend(client, own.settings.elasticsearch.index_prefix, 30.0, make_vault(own.settings)))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1") as api:
         answer = api.post("/v1/customers/lookup", json={"refs": [ref, "a" * 32]}).raise_for_status().json()

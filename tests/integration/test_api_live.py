@@ -15,6 +15,7 @@ from litestar.testing import TestClient
 from crmsearch.api.app import create_app
 from crmsearch.contract import FIELDS
 from crmsearch.indexing.client import make_async_client
+from crmsearch.keyfile import make_vault
 from crmsearch.processes import free_port
 from crmsearch.search.service import ElasticsearchBackend
 from tests.conftest import Loaded
@@ -167,7 +168,7 @@ def test_the_log_tells_neither_what_was_sought_nor_who_was_found(http: httpx.Cli
 def test_a_node_that_is_down_is_a_problem_within_the_timeout(loaded: Loaded, path: str) -> None:
     target = msgspec.structs.replace(loaded.settings.elasticsearch, url=f"http://127.0.0.1:{free_port(29_000)}", timeout_s=2.0)
     client = make_async_client(target)
-    app = create_app(ElasticsearchBackend(client, target.index_prefix, target.timeout_s))
+    app = create_app(ElasticsearchBackend(client, target.index_prefix, target.timeout_s, make_vault(loaded.settings)))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as http:
         answer = http.get(path)
@@ -179,7 +180,7 @@ def test_a_node_that_is_down_is_a_problem_within_the_timeout(loaded: Loaded, pat
 def test_without_any_index_it_is_not_ready(loaded: Loaded) -> None:
     target = msgspec.structs.replace(loaded.settings.elasticsearch, index_prefix="t_never_loaded")
     client = make_async_client(target)
-    app = create_app(ElasticsearchBackend(client, target.index_prefix, target.timeout_s))
+    app = create_app(ElasticsearchBackend(client, target.index_prefix, target.timeout_s, make_vault(loaded.settings)))
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as http:
         assert http.get("/health/live").status_code == 200

@@ -28,6 +28,7 @@ from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import ApiSettings, ElasticsearchSettings, Secret, Settings
 from tests.documents import own_prefix, put_documents
 from tests.keys import bearer
+from tests.vaults import VAULT
 
 CUSTOMERS = [{"customer_id": "C1", "name": "Ada Byron", "city": "London"}, {"customer_id": "C2", "name": "Ada Smith", "city": "Leeds"}]
 
@@ -61,7 +62,7 @@ def _serve(settings: ElasticsearchSettings, key: str) -> tuple[dict[str, Any], s
     """Ask for customers as one process of the API; gives what it then says of the trail, as a page and as a file."""
     client = make_async_client(settings)
     app = create_app(
-        ElasticsearchBackend(client, settings.index_prefix, 30.0),
+        ElasticsearchBackend(client, settings.index_prefix, 30.0, VAULT),
         ApiSettings(),
         keys=KeyReader(client, settings),
         trail=AuditTrail(client, settings),

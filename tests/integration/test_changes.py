@@ -19,7 +19,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.resolution.rows import group_rows
 from crmsearch.sample import AS_OF, make_sample
 from crmsearch.settings import Settings
-from tests.documents import BEGAN_AT, own_prefix
+from tests.documents import BEGAN_AT, open_documents, own_prefix
 
 NOW = "2026-11-01T00:00:00Z"
 Row = dict[str, Any]
@@ -44,13 +44,14 @@ class Base:
         return self.lifecycle.apply(self.index, group_rows(told, NOW), run_id, NOW)
 
     def found(self) -> dict[str, Row]:
-        hits = self.lifecycle._client.search(index=self.index, size=10_000)["hits"]["hits"]
-        return {hit["_id"]: {name: value for name, value in hit["_source"].items() if name not in {"run_id", "indexed_at"}} for hit in hits}
+        found = open_documents(self.lifecycle, self.index)
+        return {key: {name: value for name, value in each.items() if name not in {"run_id", "indexed_at"}} for key, each in found.items()}
 
     def kept(self) -> dict[str, Row]:
         """What is kept of every record, but for when it was written."""
         hits = self.lifecycle._client.search(index=self.lifecycle.records(self.index).index, size=10_000)["hits"]["hits"]
-        return {hit["_id"]: {name: value for name, value in hit["_source"].items() if name != "written_at"} for hit in hits}
+        records = {hit["_id"]: self.lifecycle._vault.open_record(hit["_source"]) for hit in hits}
+        return {key: {name: value for name, value in each.items() if name != "written_at"} for key, each in records.items()}
 
     def put(self, customer_id: str, **figures: Any) -> None:
         self.lifecycle._client.update(index=self.index, id=customer_id, doc=figures, refresh=True)

@@ -30,11 +30,12 @@ from crmsearch.errors import (
 from crmsearch.indexing.client import make_client, translated_errors
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.jobs import run_ingest
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers
+from crmsearch.quarantine import read_rows
 from crmsearch.settings import Secret, Settings
 from tests.conftest import SAMPLE_ROWS, Loaded
-from tests.documents import runs_of
+from tests.documents import open_documents, runs_of
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -73,7 +74,7 @@ def test_the_sample_is_loaded_whole(loaded: Loaded) -> None:
 
 def test_quarantine_holds_every_rejected_row_with_its_reasons(loaded: Loaded) -> None:
     folder = loaded.settings.paths.state / "quarantine" / loaded.report.run_id
-    everything = parquet.read_table(folder).to_pylist()
+    everything = list(read_rows(folder.parent, folder.name, make_vault(loaded.settings)))
     rows = [row for row in everything if row["kind"] == "customers"]
     assert len(rows) == loaded.report.quarantined
     assert len(everything) == sum(each.quarantined for each in loaded.report.inputs)
@@ -144,8 +145,8 @@ def test_the_same_input_gives_the_same_documents(node_settings: Settings, lifecy
 
 
 def _documents(lifecycle: Lifecycle, report: RunReport) -> dict[str, dict[str, object]]:
-    hits = lifecycle._client.search(index=report.index, size=10_000)["hits"]["hits"]
-    return {hit["_id"]: {key: value for key, value in hit["_source"].items() if key not in {"run_id", "indexed_at"}} for hit in hits}
+    found = open_documents(lifecycle, str(report.index))
+    return {name: {key: value for key, value in each.items() if key not in {"run_id", "indexed_at"}} for name, each in found.items()}
 
 
 def test_clean_writes_files_that_can_be_scored(node_settings: Settings, tmp_path: Path, runner: Runner) -> None:
@@ -212,7 +213,7 @@ def test_a_load_of_which_elasticsearch_refuses_all_fails_without_showing_any(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     client = make_client(loaded.settings.elasticsearch)
-    broken = Lifecycle(client, loaded.settings.elasticsearch, reference_key(loaded.settings))
+    broken = Lifecycle(client, loaded.settings.elasticsearch, make_vault(loaded.settings))
     live, generations = broken.live(), [each.index for each in broken.generations()]
     create = broken.create
 
@@ -262,7 +263,7 @@ def _elsewhere(settings: Settings, **given: object) -> Settings:
 def test_a_node_that_is_down_or_refuses(loaded: Loaded, given: dict[str, object], error: type[CrmSearchError]) -> None:
     settings = _elsewhere(loaded.settings, **given)
     client = make_client(settings.elasticsearch)
-    lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+    lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
     with pytest.raises(error) as caught:
         load_customers(settings, lifecycle, runs_of(lifecycle), _options(loaded.sample / "customers.csv"))
     assert caught.value.exit_code == 4

@@ -17,6 +17,7 @@ from scipy import stats
 from crmsearch.api.app import create_app
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.keyfile import make_vault
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.families import are_related
 from crmsearch.search.service import ElasticsearchBackend
@@ -50,8 +51,8 @@ def api(settings: Settings) -> Iterator[Api]:
 
 def _api(settings: Settings) -> TestClient[Litestar]:
     client = make_async_client(settings.elasticsearch)
-    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
-    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch), clock=lambda: TODAY)
+    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings))
+    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch, make_vault(settings)), clock=lambda: TODAY)
     app.on_shutdown.append(client.close)
     return TestClient(app, base_url="http://127.0.0.1")
 

@@ -25,7 +25,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import privacy_key, reference_key
+from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.privacy.access import OF_EVERYBODY, SCOPES, make_key
 from crmsearch.rights import Rights
 from crmsearch.search.rows import read_rows
@@ -200,13 +200,13 @@ def _app(settings: Settings, lifecycle: Lifecycle) -> Litestar:
     client = make_async_client(target)
     runs = runs_of(lifecycle)
     return create_app(
-        ElasticsearchBackend(client, target.index_prefix, 30.0),
+        ElasticsearchBackend(client, target.index_prefix, 30.0, make_vault(settings)),
         ApiSettings(),
         runs,
-        SegmentStore(client, target),
-        WriteStore(client, target, SuppressionReader(client, target, privacy_key(settings)), reference_key(settings)),
+        SegmentStore(client, target, make_vault(settings)),
+        WriteStore(client, target, SuppressionReader(client, target, privacy_key(settings)), make_vault(settings)),
         KeyReader(client, target),
-        Rights(settings, lifecycle, runs, Erasure(lifecycle._client, target, reference_key(settings))),
+        Rights(settings, lifecycle, runs, Erasure(lifecycle._client, target, make_vault(settings))),
         clock=lambda: TODAY,
         trail=AuditTrail(client, target),
         events=AuditReader(client, target),

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from crmsearch.api.app import create_app
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.keyfile import make_vault
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import Settings
 from tests.documents import own_prefix, put_documents
@@ -54,8 +55,8 @@ def api(node_settings: Settings) -> Iterator[Api]:
     with own_prefix(node_settings, "population") as (settings, lifecycle):
         lifecycle.promote(put_documents(lifecycle, _documents()))
         client = make_async_client(settings.elasticsearch)
-        backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
-        app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch))
+        backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings))
+        app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch, make_vault(settings)))
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
             yield api

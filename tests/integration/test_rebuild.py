@@ -16,7 +16,6 @@ from crmsearch.errors import ContractMismatchError, NotFoundError
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import customers_index
 from crmsearch.indexing.rebuild import PAGE
-from crmsearch.indexing.records import write_documents
 from crmsearch.loading import rebuild_customers
 from crmsearch.resolution.rows import group_rows
 from crmsearch.resolution.stored import build_stored, describe
@@ -87,8 +86,8 @@ def test_records_go_with_their_customers_and_changes_are_resolved_against_them(o
     told |= {"source_system": "generic", "match_confidence": 1.0, "fingerprint": "x"}
     kept, source = build_stored(describe(told), "R1", None, lambda _: False, 1_000), lifecycle.records(old)
     source.create()
-    gone = {"removed": True, "written_at": 2_000, "record": '{"customer_id": "R2"}'}
-    write_documents(lifecycle._client, source.index, 2_000, [("R1", kept), ("R2", gone)])
+    gone = {"removed": True, "written_at": 2_000, "record": {"customer_id": "R2"}}
+    source.write(2_000, [("R1", kept), ("R2", gone)])
     lifecycle.promote(old)
     target = lifecycle.records(rebuild_customers(lifecycle, runs_of(lifecycle), None))
     assert target.by_id(["R1", "R2"]) == source.by_id(["R1", "R2"])

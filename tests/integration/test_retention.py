@@ -16,7 +16,7 @@ from crmsearch.errors import InvalidRequestError
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import stamp
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.retention import Retention, parse_rules
 from crmsearch.settings import Settings, child_environment
 from tests.documents import BEGAN_AT, check_in_step, documents_in, own_prefix, put_documents, runs_of
@@ -61,7 +61,7 @@ def base(node_settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, Li
 
 def _retention(base: tuple[Settings, Lifecycle]) -> Retention:
     settings, lifecycle = base
-    return Retention(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings)))
+    return Retention(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, make_vault(settings)))
 
 
 def _ids(lifecycle: Lifecycle) -> list[set[str]]:

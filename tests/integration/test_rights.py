@@ -21,8 +21,9 @@ from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import privacy_key, reference_key
+from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers
+from crmsearch.privacy.vault import Vault
 from crmsearch.rights import Rights
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import PrivacySettings, Secret, Settings
@@ -61,7 +62,17 @@ class Installation(msgspec.Struct, frozen=True):
         prefix = self.settings.elasticsearch.index_prefix
         client.indices.refresh(index=f"{prefix}-*")
         hits = client.search(index=f"{prefix}-*", size=1000)["hits"]["hits"]
-        return json.dumps([hit["_source"] for hit in hits], ensure_ascii=False)
+        return json.dumps([_opened(hit, self.lifecycle._vault) for hit in hits], ensure_ascii=False)
+
+
+def _opened(hit: dict[str, Any], vault: Vault) -> dict[str, Any]:
+    """A document of any index as it was before it was sealed."""
+    source = vault.open(hit["_source"], hit["_id"])
+    if "record" in source:
+        source = vault.open_record(source)
+    if isinstance(source.get("document"), dict):
+        source = {**source, "document": vault.open(source["document"], hit["_id"])}
+    return source
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +80,7 @@ def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory, ru
     folder = tmp_path_factory.mktemp("rights")
     at_home = msgspec.structs.replace(node_settings, paths=msgspec.structs.replace(node_settings.paths, state_dir=str(folder / "state")))
     with own_prefix(at_home, "rights") as (settings, lifecycle):
-        rights = Rights(
-            settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings))
-        )
+        rights = Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, make_vault(settings)))
         installation = Installation(settings, lifecycle, rights, folder)
         installation.load(runner, ADA + OTHERS)
         # A row that is cut wrongly: nobody knows its columns, but it bears her address.
@@ -83,8 +92,10 @@ def loaded(node_settings: Settings, tmp_path_factory: pytest.TempPathFactory, ru
 def api(loaded: Installation) -> Iterator[Api]:
     target = loaded.settings.elasticsearch
     client = make_async_client(target)
-    writes = WriteStore(client, target, SuppressionReader(client, target, privacy_key(loaded.settings)), reference_key(loaded.settings))
-    app = create_app(ElasticsearchBackend(client, target.index_prefix, 30.0), writes=writes, rights=loaded.rights)
+    writes = WriteStore(client, target, SuppressionReader(client, target, privacy_key(loaded.settings)), make_vault(loaded.settings))
+    app = create_app(
+        ElasticsearchBackend(client, target.index_prefix, 30.0, make_vault(loaded.settings)), writes=writes, rights=loaded.rights
+    )
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
         yield api
@@ -151,4 +162,4 @@ def test_a_merged_record_is_no_customer(node_settings: Settings) -> None:
             put_documents(lifecycle, [{"customer_id": "A", "name": "Ada", "source_records": ["A", "B"]}], datetime(2026, 1, 2, tzinfo=UTC))
         )
         with pytest.raises(NotFoundError, match="merged record"):
-            Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings)).find("B")
+            Erasure(lifecycle._client, settings.elasticsearch, make_vault(settings)).find("B")

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from crmsearch.cli.look import ask
 from crmsearch.contract import FIELDS
 from crmsearch.errors import CursorError, InvalidRequestError
-from crmsearch.indexing.client import translated_errors
 from crmsearch.keyfile import cursor_key
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.facets import FACET_SIZE
@@ -29,7 +28,7 @@ from crmsearch.search.request import SearchRequest, SuggestRequest
 from crmsearch.search.response import Hit, SearchResponse
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import BEGAN_AT, own_prefix, put_documents
+from tests.documents import BEGAN_AT, open_documents, own_prefix, put_documents
 
 Source = dict[str, Any]
 
@@ -74,10 +73,9 @@ def people(node_settings: Settings) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def customers(loaded: Loaded) -> list[Source]:
     """Every document of the sample, as it is stored."""
-    with translated_errors():
-        hits = loaded.lifecycle._client.search(index=loaded.report.index, size=10_000)["hits"]["hits"]
-    assert len(hits) == loaded.report.indexed
-    return [hit["_source"] for hit in hits]
+    found = open_documents(loaded.lifecycle, str(loaded.report.index))
+    assert len(found) == loaded.report.indexed
+    return list(found.values())
 
 
 def _search(settings: Settings, q: str = "", **given: Any) -> SearchResponse:

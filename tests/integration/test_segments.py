@@ -23,6 +23,7 @@ from crmsearch.api.app import create_app
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.names import segments_index
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.keyfile import make_vault
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.filters import Filter
@@ -51,8 +52,8 @@ def settings(node_settings: Settings) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def api(settings: Settings) -> Iterator[Api]:
     client = make_async_client(settings.elasticsearch)
-    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
-    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch), clock=lambda: TODAY)
+    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings))
+    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch, make_vault(settings)), clock=lambda: TODAY)
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1") as api:
         yield api
@@ -173,8 +174,8 @@ def test_a_write_of_another_process_in_between_is_a_conflict(clean: Api, setting
     async def change() -> SegmentView:
         client = make_async_client(settings.elasticsearch)
         try:
-            store = Slow(client, settings.elasticsearch)
-            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
+            store = Slow(client, settings.elasticsearch, make_vault(settings))
+            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings))
             resolver = Resolver(store, lambda: TODAY)
             search = SearchService(backend, Cursors("key", 60, time.time), resolver)
             service = SegmentService(backend, store, search, resolver)
@@ -303,7 +304,7 @@ def test_a_cycle_that_two_writers_made_at_once_is_shown_and_can_be_mended(clean:
 
     async def make_cycle() -> None:
         client = make_async_client(settings.elasticsearch)
-        store = SegmentStore(client, settings.elasticsearch)
+        store = SegmentStore(client, settings.elasticsearch, make_vault(settings))
         stored = await store.current("a")
         assert stored is not None
         changed = msgspec.structs.replace(stored.version, version=2, filters=[Filter(segment="b")])
@@ -463,8 +464,8 @@ def test_a_rare_value_that_stands_out_is_found_and_counted_exactly(settings: Set
     with own_prefix(node_settings, "rare") as (own, lifecycle):
         lifecycle.promote(put_documents(lifecycle, [*crowd, *few]))
         client = make_async_client(own.elasticsearch)
-        backend = ElasticsearchBackend(client, own.elasticsearch.index_prefix, 30.0)
-        app = create_app(backend, segments=SegmentStore(client, own.elasticsearch), clock=lambda: TODAY)
+        backend = ElasticsearchBackend(client, own.elasticsearch.index_prefix, 30.0, make_vault(own))
+        app = create_app(backend, segments=SegmentStore(client, own.elasticsearch, make_vault(own)), clock=lambda: TODAY)
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
             _put(api, "y", {"label": "Y", "filters": [{"field": "city", "in": ["y"]}]})
@@ -612,8 +613,8 @@ def test_cells_of_a_file_are_no_formulas(node_settings: Settings) -> None:
         documents = [{"customer_id": f"F{number}", "name": "=1+1", "consents": each} for number, each in enumerate(consents)]
         lifecycle.promote(put_documents(lifecycle, documents))
         client = make_async_client(own.elasticsearch)
-        backend = ElasticsearchBackend(client, own.elasticsearch.index_prefix, 30.0)
-        app = create_app(backend, segments=SegmentStore(client, own.elasticsearch), clock=lambda: TODAY)
+        backend = ElasticsearchBackend(client, own.elasticsearch.index_prefix, 30.0, make_vault(own))
+        app = create_app(backend, segments=SegmentStore(client, own.elasticsearch, make_vault(own)), clock=lambda: TODAY)
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
             _put(api, "all", {"label": "All"})

@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 from crmsearch.api.app import create_app
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.segments import SegmentStore
+from crmsearch.keyfile import make_vault
 from crmsearch.privacy.access import Role
 from crmsearch.search.built_in import BUILT_IN
 from crmsearch.search.contrast import CATEGORIES
@@ -47,9 +48,9 @@ def settings(node_settings: Settings) -> Iterator[Settings]:
 
 def _api(settings: Settings, role: Role) -> Api:
     client = make_async_client(settings.elasticsearch)
-    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0)
+    backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings))
     keys: Any = Keys()
-    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch), keys=keys, clock=lambda: TODAY)
+    app = create_app(backend, segments=SegmentStore(client, settings.elasticsearch, make_vault(settings)), keys=keys, clock=lambda: TODAY)
     app.on_shutdown.append(client.close)
     api = TestClient(app, base_url="http://127.0.0.1")
     api.headers.update(bearer(keys.make(role)))

@@ -14,7 +14,7 @@ from crmsearch.errors import ConfigError, ContractMismatchError, NotFoundError
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.snapshots import Snapshots, build_repository
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import rebuild_customers, restore_customers
 from crmsearch.rights import Rights
 from crmsearch.settings import Secret, Settings
@@ -39,7 +39,7 @@ def local() -> Iterator[Settings]:
 @pytest.fixture
 def own(local: Settings, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Lifecycle, Snapshots]]:
     with own_prefix(local, request.node.name.partition("[")[0][-20:]) as (settings, lifecycle):
-        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch, reference_key(settings))
+        yield settings, lifecycle, Snapshots(lifecycle._client, settings.elasticsearch, make_vault(settings))
 
 
 def test_a_base_that_was_lost_comes_back_document_by_document(own: tuple[Settings, Lifecycle, Snapshots]) -> None:
@@ -69,7 +69,7 @@ def test_what_analysts_saw_under_another_key_stays_away(own: tuple[Settings, Lif
     lifecycle.promote(index)
     snapshots.create(index, NOW)
     other = msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, key=Secret("another key of tests")))
-    key = reference_key(other)
+    key = make_vault(other)
     stranger = Lifecycle(lifecycle._client, other.elasticsearch, key)
     restored = restore_customers(other, stranger, runs_of(stranger), Snapshots(lifecycle._client, other.elasticsearch, key), None)
     assert documents_in(stranger, stranger.alias) == documents_in(lifecycle, index)
@@ -98,7 +98,7 @@ def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle,
     lifecycle._client.index(index=lifecycle.records(index).index, id=gone, document={"written_at": 1, "removed": False, "record": "{}"})
     lifecycle.promote(index)
     snapshots.create(index, NOW)
-    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, reference_key(settings))).erase(
+    Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, make_vault(settings))).erase(
         gone, "test"
     )
     restored = restore_customers(settings, lifecycle, runs_of(lifecycle), snapshots, None)
@@ -152,7 +152,7 @@ def test_another_contract_is_not_restored(own: tuple[Settings, Lifecycle, Snapsh
 )
 def test_places_that_cannot_be_used_are_named(own: tuple[Settings, Lifecycle, Snapshots], location: str, words: str) -> None:
     settings, lifecycle, _ = own
-    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location), reference_key(settings))
+    snapshots = Snapshots(lifecycle._client, msgspec.structs.replace(settings.elasticsearch, snapshots=location), make_vault(settings))
     with pytest.raises(ConfigError, match=words):
         snapshots.all()
 

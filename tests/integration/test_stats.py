@@ -15,7 +15,7 @@ import pytest
 from crmsearch.cli.look import ask
 from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError
-from crmsearch.indexing.client import make_client, translated_errors
+from crmsearch.indexing.client import make_client
 from crmsearch.indexing.names import customers_alias
 from crmsearch.search.filters import Filter, parse_filter
 from crmsearch.search.stats import FieldStats, StatsRequest, StatsResponse
@@ -23,7 +23,7 @@ from crmsearch.search.stats.histogram import MOST_BINS
 from crmsearch.search.stats.request import MAX_INTERVAL, MIN_INTERVAL, CalendarUnit
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import own_prefix, put_documents
+from tests.documents import open_documents, own_prefix, put_documents
 
 Source = dict[str, Any]
 PERCENTILES = (0.0, 1.0, 5.0, 25.0, 33.3, 50.0, 75.0, 95.0, 99.9, 100.0)
@@ -72,9 +72,8 @@ def made(node_settings: Settings) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def customers(loaded: Loaded) -> list[Source]:
-    with translated_errors():
-        hits = loaded.lifecycle._client.search(index=loaded.report.index, size=10_000)["hits"]["hits"]
-    return [hit["_source"] for hit in hits]
+    found = open_documents(loaded.lifecycle, str(loaded.report.index))
+    return list(found.values())
 
 
 def _stats(settings: Settings, **given: Any) -> StatsResponse:

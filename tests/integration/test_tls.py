@@ -27,7 +27,7 @@ from crmsearch.errors import BackendAuthError, BackendTlsError, BackendUnavailab
 from crmsearch.indexing.client import make_async_client, make_client, translated_errors
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import ROLES, Logins
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, load_changes, rebuild_customers
 from crmsearch.node.certificates import make_certificates
 from crmsearch.processes import wait_until
@@ -39,6 +39,7 @@ from tests.certificates import fingerprint, write
 from tests.documents import BEGAN_AT, runs_of
 from tests.node_fixture import START_TIMEOUT_S, local_settings
 from tests.proxy import Proxy
+from tests.vaults import VAULT
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net").exists(), reason="takes 127.0.0.2 for another host, which not every system has")
 
@@ -117,7 +118,7 @@ def loaded(keyed: Callable[[str], Settings], key_files: Path, tmp_path_factory: 
 @pytest.fixture
 def job(loaded: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
     with make_client(loaded.elasticsearch) as client:
-        yield loaded, Lifecycle(client, loaded.elasticsearch, reference_key(loaded))
+        yield loaded, Lifecycle(client, loaded.elasticsearch, make_vault(loaded))
 
 
 def test_the_api_answers_everything_with_its_own_key(loaded: Settings, keyed: Callable[[str], Settings]) -> None:
@@ -313,7 +314,7 @@ def ways(spark: SparkSession, job: tuple[Settings, Lifecycle]) -> Iterator[tuple
 
     def write_by_spark(settings: Settings) -> None:
         quick = msgspec.structs.replace(settings, spark=msgspec.structs.replace(settings.spark, write_retries=0))
-        assert to_elasticsearch(documents, index, quick) == []
+        assert to_elasticsearch(documents, index, quick, VAULT) == []
 
     yield _ask, _ask_async, write_by_spark
     job[1].delete(index)

@@ -19,7 +19,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers, report_page
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import runs_of
+from tests.documents import open_documents, runs_of
 
 PRESETS = Path(__file__).parents[1] / "data" / "presets"
 
@@ -30,8 +30,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _documents(loaded: Loaded) -> list[dict[str, Any]]:
-    answer = loaded.lifecycle._client.search(index=loaded.report.index, size=10_000)
-    return [hit["_source"] for hit in answer["hits"]["hits"]]
+    return list(open_documents(loaded.lifecycle, str(loaded.report.index)).values())
 
 
 def test_every_row_of_every_kind_is_accounted_for(loaded: Loaded) -> None:

@@ -21,7 +21,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import writes_index
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.resolution.rows import group_rows
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import Secret, Settings
@@ -42,7 +42,7 @@ FEBRUARY, MARCH = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=
 
 
 def store_of(client: AsyncElasticsearch, settings: Settings) -> WriteStore:
-    return WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, KEY), reference_key(settings))
+    return WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, KEY), make_vault(settings))
 
 
 @pytest.fixture
@@ -56,7 +56,9 @@ def own(node_settings: Settings) -> Iterator[tuple[Settings, Lifecycle]]:
 def api(own: tuple[Settings, Lifecycle]) -> Iterator[Api]:
     settings = own[0]
     client = make_async_client(settings.elasticsearch)
-    app = create_app(ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings))
+    app = create_app(
+        ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings)), writes=store_of(client, settings)
+    )
     app.on_shutdown.append(client.close)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as api:
         yield api
@@ -167,7 +169,9 @@ def test_many_writers_of_one_customer_leave_one_whole_document(api: Api, own: tu
 def test_before_the_first_load_there_is_nothing_to_write_to(node_settings: Settings) -> None:
     with own_prefix(node_settings, "unwritten") as (settings, _):
         client = make_async_client(settings.elasticsearch)
-        app = create_app(ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0), writes=store_of(client, settings))
+        app = create_app(
+            ElasticsearchBackend(client, settings.elasticsearch.index_prefix, 30.0, make_vault(settings)), writes=store_of(client, settings)
+        )
         app.on_shutdown.append(client.close)
         with TestClient(app, base_url="http://127.0.0.1") as api:
             for answer in (api.put("/v1/customers/C1", json={"name": "Ada"}), api.get("/v1/customers/C1")):

@@ -26,7 +26,7 @@ from crmsearch.contract import FieldContent, RunReport
 from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, load_customers
 from crmsearch.settings import Settings, child_environment, from_env
 from tests.documents import documents_in, runs_of
@@ -126,13 +126,13 @@ def version_writer(client: Elasticsearch, version: int) -> Runner:
     """What stands in the place of the Spark job: the documents of one version, in small batches."""
 
     def write(settings: Settings, arguments: Sequence[str], on_event: Callable[[dict[str, Any]], None]) -> RunReport:
-        given = dict(pairwise(arguments))
+        given, vault = dict(pairwise(arguments)), make_vault(settings)
         index, run_id = given["--index"], given["--run-id"]
-        mirror = Mirror(given["--analytics-index"], reference_key(settings))
+        mirror = Mirror(given["--analytics-index"], vault.reference_key)
         customers = [(each["customer_id"], each) for each in make_base(version)]
         on_event({"stage": "index"})
         for at in range(0, CUSTOMERS, BATCH):
-            write_customers(client, index, mirror, version, customers[at : at + BATCH])
+            write_customers(client, index, mirror, vault, version, customers[at : at + BATCH])
         contents = [FieldContent(field="name", filled=CUSTOMERS), FieldContent(field="age", filled=CUSTOMERS, total=version * CUSTOMERS)]
         return RunReport(
             run_id=run_id,
@@ -156,7 +156,7 @@ def version_writer(client: Elasticsearch, version: int) -> Runner:
 def _load(settings: Settings, version: int, out: IO[str]) -> None:
     """What the process does that is killed: a whole load, but for Spark."""
     with make_client(settings.elasticsearch) as client:
-        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
         out.write(f"{BEGUN}\n")
         out.flush()
         load_customers(settings, lifecycle, runs_of(lifecycle), IngestOptions(paths=("none",)), runner=version_writer(client, version))

@@ -16,11 +16,11 @@ from crmsearch.cleaning.record import RecordContext
 from crmsearch.contract import InputKind
 from crmsearch.mining.churn import ChurnInput, churn_risk
 from crmsearch.mining.rfm import leading_digits, quintile_limits, quintile_score, segment_of
+from crmsearch.privacy.quarantine import QUARANTINE_COLUMNS
 from spark.enrich import Enriched, enrich
 from spark.related import with_cleaned_related
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from spark.tally import Tally
-from spark.write import QUARANTINE_COLUMNS
 
 AS_OF = "2026-11-23"
 CONTEXT = RecordContext(as_of=AS_OF)

@@ -18,6 +18,7 @@ from spark.records import with_stored_form
 from spark.resolve import Resolution, resolve
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
 from tests.bench.resolution import clean_file, clusters_of, febrl_truth, sample_truth, score
+from tests.vaults import VAULT
 
 RUN_ID, INDEXED_AT = "20260101t000000z", "2026-01-01T00:00:00Z"
 REAL = Path(__file__).parents[1] / "data" / "real"
@@ -273,8 +274,8 @@ def test_rows_of_one_record_are_grouped_alike_with_and_without_spark(spark: Spar
 def test_records_are_kept_with_their_customer_and_component(spark: SparkSession) -> None:
     copy = {**JOHN, "source_key": "J2", "phones": []}
     resolution = _resolve(spark, [{**JOHN, "source_key": "J1"}, copy, {"source_key": "X", "name": "Xenia Quist", "kind": "person"}])
-    rows = {row["record_id"]: row for row in with_stored_form(resolution.leaders, resolution.hot, 42).collect()}
-    stored = {name: parse_stored(row.asDict()) for name, row in rows.items()}
+    rows = {row["record_id"]: row for row in with_stored_form(resolution.leaders, resolution.hot, 42, VAULT).collect()}
+    stored = {name: parse_stored(VAULT.open_record(row.asDict())) for name, row in rows.items()}
     assert {name: one.home for name, one in stored.items()} == {"J1": "J1", "J2": "J1", "X": "X"}
     assert stored["J1"].component == stored["J2"].component is not None
     assert stored["X"].component is None

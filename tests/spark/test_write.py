@@ -13,17 +13,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConfigError, CountMismatchError, InputError, JobError
-from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF, analytics_document, customer_ref, derive_reference_key
-from crmsearch.settings import ElasticsearchSettings, Secret, Settings, SparkSettings, from_env
+from crmsearch.privacy.analytics import ANALYTICS_FIELDS, CUSTOMER_REF, analytics_document, customer_ref
+from crmsearch.settings import ElasticsearchSettings, EncryptionSettings, PrivacySettings, Secret, Settings, SparkSettings, from_env
 from spark import pipeline
 from spark.options import JobOptions, NamedPath, parse_arguments
 from spark.pipeline import run
 from spark.progress import Progress
 from spark.resolve import Resolution, resolve
 from spark.schemas import CLEANED, DOCUMENT_COLUMNS
-from spark.write import _PASSING, _write_failure, connector_options, to_elasticsearch, with_references, with_search_forms
+from spark.write import _PASSING, _write_failure, as_indexed, connector_options, to_elasticsearch, with_references
+from tests.vaults import VAULT
 
 SOURCE = "Customer ID,Name,City\nK1,Ada,Paris\nK1,Ada,Paris\n,Bob,Rome\n,Bob,Rome\nn/a,n/a,Rome\nshort\n"
 
@@ -55,16 +55,17 @@ def _documents(spark: SparkSession, document: dict[str, Any]) -> DataFrame:
 
 def test_documents_get_the_forms_that_searches_look_up(spark: SparkSession) -> None:
     document = {"customer_id": "C1", "name": "曾小明", "emails": ["zeng@qq.com"], "age": 30, "location": {"lat": 1.0, "lon": 2.0}}
-    (row,) = with_search_forms(_documents(spark, document)).collect()
+    (row,) = as_indexed(_documents(spark, document), VAULT).collect()
     known = {name: value for name, value in row.asDict(recursive=True).items() if value is not None}
-    assert known == document | search_forms(document)
+    assert "zeng@qq.com" not in known["emails"]
+    assert VAULT.open(known, "C1") == document | VAULT.forms(document)
 
 
 def test_documents_bear_references_and_analysts_get_theirs(spark: SparkSession) -> None:
-    key = derive_reference_key(Secret("a key of these tests"))
+    key = VAULT.reference_key
     document = {"customer_id": "C1", "name": "曾小明", "age": 30, "tags": ["vip"], "location": {"lat": 1.0, "lon": 2.0}, "notes": "x"}
     documents = _documents(spark, document)
-    (row,) = with_search_forms(documents, key).collect()
+    (row,) = as_indexed(documents, VAULT, for_analysts=True).collect()
     assert row[CUSTOMER_REF] == customer_ref("C1", key)
     (row,) = with_references(documents, key).collect()
     assert list(row.asDict()) == [CUSTOMER_REF, *ANALYTICS_FIELDS]
@@ -73,10 +74,10 @@ def test_documents_bear_references_and_analysts_get_theirs(spark: SparkSession) 
     assert known.keys() == {"customer_ref", "age", "tags"}
 
 
-def test_no_copies_for_analysts_without_the_key_of_their_references(spark: SparkSession) -> None:
+def test_nothing_is_kept_without_the_keys_that_it_is_sealed_with(spark: SparkSession) -> None:
     options, _ = parse_arguments(["customers.csv", "--index", "crm-customers-1", "--analytics-index", "crm-customers-analytics-1"])
     assert options.analytics_index == "crm-customers-analytics-1"
-    with pytest.raises(ConfigError, match="CRMSEARCH_PRIVACY_KEY"):
+    with pytest.raises(ConfigError, match="CRMSEARCH_PRIVACY_KEY and CRMSEARCH_ENCRYPTION_KEYS"):
         run(spark, options, Settings(), Progress(machine=False))
 
 
@@ -122,7 +123,7 @@ def test_a_node_that_is_down_fails_the_write_without_a_document(spark: SparkSess
     settings = Settings(elasticsearch=ElasticsearchSettings(url="http://127.0.0.1:1"), spark=SparkSettings(write_retries=1))
     documents = _documents(spark, {"customer_id": "geheim", "name": "Geheim"})
     with pytest.raises(JobError, match="cannot be reached") as caught:
-        to_elasticsearch(documents, "crm-customers-20260101t000000z", settings)
+        to_elasticsearch(documents, "crm-customers-20260101t000000z", settings, VAULT)
     assert "eheim" not in caught.value.detail
 
 
@@ -154,7 +155,7 @@ def test_every_row_is_in_one_place(spark: SparkSession, job: JobOptions, tmp_pat
     assert len({row["cluster_id"] for row in rows}) == report.indexed + report.quarantined
 
 
-REMOVALS = "Customer ID,Name,Deleted\nK1,Ada,no\nK2,Bob,yes\nK3,,1\n,Cy,yes\n"
+REMOVALS = "Customer ID,Name,Deleted,Email\nK1,Ada,no,ada@example.com\nK2,Bob,yes,\nK3,,1,\n,Cy,yes,\n"
 
 
 def test_rows_marked_as_deleted_are_left_out_of_a_full_load(spark: SparkSession, job: JobOptions, tmp_path: Path) -> None:
@@ -166,13 +167,19 @@ def test_rows_marked_as_deleted_are_left_out_of_a_full_load(spark: SparkSession,
     assert [row["customer_id"] for row in spark.read.parquet(str(tmp_path / "out" / "customers")).collect()] == ["K1"]
 
 
+def _with_keys() -> Settings:
+    """Settings as a load gives them to the job."""
+    encryption, privacy = EncryptionSettings(keys=VAULT.ring[0]), PrivacySettings(key=Secret("a key of these tests"))
+    return msgspec.structs.replace(from_env(), encryption=encryption, privacy=privacy)
+
+
 def test_a_run_that_only_cleans_hands_the_accepted_rows_over(spark: SparkSession, job: JobOptions, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text(REMOVALS, encoding="utf-8")
     (tmp_path / "gone.csv").write_text("Customer ID\nK7\n", encoding="utf-8")
     inputs = (*job.inputs, NamedPath(str(tmp_path / "gone.csv"), "customers", "zoho", removes=True))
     rows_out = tmp_path / "rows.jsonl"
     job = msgspec.structs.replace(job, inputs=inputs, out=None, rows_out=str(rows_out))
-    report = run(spark, job, from_env(), Progress(machine=False))
+    report = run(spark, job, _with_keys(), Progress(machine=False))
     assert (report.mode, report.rows_read, report.quarantined, report.indexed) == ("incremental", 5, 1, 0)
     assert (rows_out.stat().st_mode & 0o777) == 0o600
     rows = {row["source_key"]: row for row in map(msgspec.json.decode, rows_out.read_bytes().splitlines())}
@@ -180,6 +187,8 @@ def test_a_run_that_only_cleans_hands_the_accepted_rows_over(spark: SparkSession
         "K1": ("generic", False), "K2": ("generic", True), "K3": ("generic", True), "K7": ("zoho", True)
     }  # fmt: skip
     assert (rows["K1"]["name"], "city" in rows["K1"]) == ("Ada", False)
+    assert rows["K1"]["emails"] != ["ada@example.com"]
+    assert VAULT.open(rows["K1"], rows["K1"]["fingerprint"])["emails"] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(("header", "reason"), [("Order ID,Customer ID,Order Date,Amount", "holds orders"), ("Name,City", "which records")])
@@ -191,7 +200,7 @@ def test_only_customers_and_keys_of_removed_ones_are_handed_over(
     named = NamedPath(str(other), "customers", removes=True) if "Name" in header else NamedPath(str(other))
     job = msgspec.structs.replace(job, inputs=(*job.inputs, named), out=None, rows_out=str(tmp_path / "rows.jsonl"))
     with pytest.raises(InputError, match=reason):
-        run(spark, job, from_env(), Progress(machine=False))
+        run(spark, job, _with_keys(), Progress(machine=False))
 
 
 def test_counts_that_do_not_add_up_fail_the_run_before_anything_is_written(

@@ -51,7 +51,7 @@ def test_mapping_is_strict_versioned_and_keeps_helpers_out_of_the_source() -> No
 
 
 def test_an_index_being_loaded_has_neither_replicas_nor_refresh() -> None:
-    index = build_customers_body(ElasticsearchSettings(shards=3, replicas=2))["settings"]["index"]
+    index = build_customers_body(ElasticsearchSettings(shards=3, replicas=2), "abcd0123")["settings"]["index"]
     assert (index["number_of_shards"], index["number_of_replicas"], index["refresh_interval"]) == (3, 0, "-1")
 
 
@@ -76,7 +76,14 @@ def test_readme_lists_every_setting_with_its_default() -> None:
 def test_docs_list_every_field() -> None:
     page = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
     for field in FIELDS.values():
-        uses = {"S": field.searchable, "F": field.filterable, "C": field.facet, "N": field.statistic, "↕": field.sortable}
+        uses = {
+            "S": field.searchable,
+            "F": field.filterable,
+            "C": field.facet,
+            "N": field.statistic,
+            "↕": field.sortable,
+            "⚿": field.sealed,
+        }
         marks = "".join(mark for mark, used in uses.items() if used)
         kind = f"{field.type}{' list' if field.many else ''}"
         row = f"| `{field.name}` | {field.label} | {field.label_zh} | {kind} | {marks} | {field.sensitivity} |"

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from crmsearch.errors import ConfigError
-from crmsearch.keyfile import cursor_key, shared_key
-from crmsearch.settings import Secret, from_env
+from crmsearch.keyfile import cursor_key, encryption_ring, make_vault, own_ring_file, privacy_key, shared_key, with_keys, write_ring
+from crmsearch.settings import Secret, Settings, child_environment, from_env
 
 
 def test_all_processes_get_the_one_key(tmp_path: Path) -> None:
@@ -52,3 +52,54 @@ def test_the_key_of_the_settings_comes_first(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="fewer than 16") as caught:
         cursor_key(weak)
     assert "weak-and-secret" not in caught.value.detail
+
+
+def _with(tmp_path: Path, **given: str) -> Settings:
+    return from_env(
+        {"CRMSEARCH_STATE_DIR": str(tmp_path), **{f"CRMSEARCH_ENCRYPTION_{name.upper()}": value for name, value in given.items()}}
+    )
+
+
+def test_customers_are_sealed_with_one_key_of_the_machine(tmp_path: Path) -> None:
+    (key,) = encryption_ring(_with(tmp_path))
+    assert encryption_ring(_with(tmp_path)) == (key,)
+    assert own_ring_file(_with(tmp_path)).stat().st_mode & 0o777 == 0o600
+    assert make_vault(_with(tmp_path)).ring == (key,)
+
+
+def test_master_keys_come_from_a_variable_a_file_or_a_command(tmp_path: Path) -> None:
+    one, other = "a" * 42 + "A", "b" * 42 + "A"
+    file = tmp_path / "keys"
+    file.write_text(f"{one}\nnext:{other}\n", encoding="ascii")
+    for given in ({"keys": f"{one},{other}"}, {"key_file": str(file)}, {"key_command": f"printf '{one}\\n{other}\\n'"}):
+        assert encryption_ring(_with(tmp_path, **given)) == (one, other)
+    assert not (tmp_path / "encryption.keys").exists(), "none is made where one is given"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"keys": "a" * 43, "key_file": "/nowhere"}, "CRMSEARCH_ENCRYPTION_KEYS and CRMSEARCH_ENCRYPTION_KEY_FILE are set"),
+        ({"key_file": "/nowhere/keys"}, "CRMSEARCH_ENCRYPTION_KEY_FILE cannot be read"),
+        ({"key_command": "sh -c 'echo geheim >&2; exit 3'"}, "CRMSEARCH_ENCRYPTION_KEY_COMMAND fails"),
+        ({"key_command": "no-such-program geheim"}, "CRMSEARCH_ENCRYPTION_KEY_COMMAND fails"),
+        ({"key_command": "echo geheim"}, "CRMSEARCH_ENCRYPTION_KEY_COMMAND holds something that is no key"),
+    ],
+)
+def test_a_place_without_keys_is_named_and_nothing_of_what_it_says(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        encryption_ring(_with(tmp_path, **given))
+    assert "geheim" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_job_gets_the_keys_themselves(tmp_path: Path) -> None:
+    settings = _with(tmp_path)
+    given = child_environment(with_keys(settings))
+    assert given["CRMSEARCH_ENCRYPTION_KEYS"] == encryption_ring(settings)[0]
+    assert given["CRMSEARCH_PRIVACY_KEY"] == privacy_key(settings)
+    assert make_vault(from_env(given)) == make_vault(settings)
+
+
+def test_a_file_of_keys_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="change them where they come from"):
+        write_ring(tmp_path / "none" / "keys", [Secret("a" * 43)])

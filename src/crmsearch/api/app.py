@@ -52,7 +52,7 @@ from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
-from crmsearch.keyfile import cursor_key, privacy_key, reference_key
+from crmsearch.keyfile import cursor_key, make_vault, privacy_key
 from crmsearch.logs import configure_logging
 from crmsearch.privacy.session import Sessions
 from crmsearch.rights import Rights
@@ -233,17 +233,17 @@ def create_app_from_env() -> Litestar:
     client, slow_client = make_async_client(settings.elasticsearch), make_client(settings.elasticsearch)
     # Tries anew would each take up to the timeout, and here nothing bounds them together.
     runs = RunStore(slow_client.options(max_retries=0), settings.elasticsearch)
-    references = reference_key(settings)
-    erasure = Erasure(slow_client, settings.elasticsearch, references)
-    lifecycle = Lifecycle(slow_client, settings.elasticsearch, references)
+    vault = make_vault(settings)
+    erasure = Erasure(slow_client, settings.elasticsearch, vault)
+    lifecycle = Lifecycle(slow_client, settings.elasticsearch, vault)
     suppressions = SuppressionReader(client, settings.elasticsearch, privacy_key(settings))
     buckets = Buckets(settings.paths.state / "api" / "limits.sqlite")
     app = create_app(
-        ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s),
+        ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         runs,
-        SegmentStore(client, settings.elasticsearch),
-        WriteStore(client, settings.elasticsearch, suppressions, references),
+        SegmentStore(client, settings.elasticsearch, vault),
+        WriteStore(client, settings.elasticsearch, suppressions, vault),
         KeyReader(client, settings.elasticsearch),
         Rights(settings, lifecycle, runs, erasure),
         trail=AuditTrail(client, settings.elasticsearch, watch=note_audit),

@@ -15,10 +15,13 @@ import msgspec
 from crmsearch.cleaning.chinese import pinyin_forms, pinyin_words, readings, soften
 from crmsearch.cleaning.names import has_han
 from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, short_forms, sound, split_words, start_deletions, umlaut_forms
+from crmsearch.contract import FIELDS
 
 __all__ = ["FORMS", "STARTS", "Form", "compact", "grams", "search_forms", "values_of"]
 
 MAX_JOINED = 4  # words of a Latin name that are also typed without spaces
+SHORTEST_ENDING, LONGEST_ENDING = 4, 15  # digits of a phone by whose end it is found; fewer would list half of all customers
+SHORTEST_BEGINNING, LONGEST_BEGINNING = 2, 20  # characters of an address typed so far
 SHORTEST_OTHER = 4  # letters of a place or company whose misspellings are indexed
 STARTS = range(3, 6)  # letters typed so far among which a slip is looked for
 LONGEST_LOCAL = 30  # characters of the part before the @ whose misspellings are indexed
@@ -152,6 +155,13 @@ def _email_parts(email: str) -> Tokens:
     return (folded, local, domain)
 
 
+def _email_beginnings(email: str) -> Tokens:
+    """The address and its domain as far as they may have been typed."""
+    folded = email.casefold()
+    typed = (folded, folded.rpartition("@")[2])
+    return tuple(each[:size] for each in typed for size in range(SHORTEST_BEGINNING, min(len(each), LONGEST_BEGINNING) + 1))
+
+
 def _email_words(email: str) -> Tokens:
     return tuple(_EMAIL_WORDS.findall(email.casefold().rpartition("@")[0]))
 
@@ -165,8 +175,14 @@ def _email_domain_spellings(email: str) -> Tokens:
     return deletions(email.casefold().rpartition("@")[2])
 
 
-def _phone_digits(phone: str) -> Tokens:
-    return (phone.removeprefix("+"),)
+def _phone_endings(phone: str) -> Tokens:
+    digits = phone.removeprefix("+")
+    return (digits, *(digits[-size:] for size in range(SHORTEST_ENDING, min(len(digits), LONGEST_ENDING) + 1)))
+
+
+def _exact(value: str) -> Tokens:
+    """The whole value, whatever its case and gaps."""
+    return ("".join(value.casefold().split()),)
 
 
 def _id_forms(key: str) -> Tokens:
@@ -213,7 +229,9 @@ FORMS: dict[str, Form] = {
         _form("email_words", ("emails",), _email_words, 8_192),
         _form("email_spellings", ("emails",), _email_spellings, 8_192),
         _form("email_domain_spellings", ("emails",), _email_domain_spellings, 8_192),
-        _form("phone_digits", ("phones",), _phone_digits, 8_192),
+        _form("email_beginnings", ("emails",), _email_beginnings, 8_192),
+        _form("phone_endings", ("phones",), _phone_endings, 8_192),
+        *(_form(field.path, (field.name,), _exact, 8_192) for field in FIELDS.values() if field.sealed),
         _form("id_forms", ("customer_id", "source_records"), _id_forms, 8_192),
     )
 }

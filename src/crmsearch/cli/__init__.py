@@ -16,6 +16,7 @@ from crmsearch.cli.look import doctor, search
 from crmsearch.cli.manual import completion, manual
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
+from crmsearch.cli.quarantine import quarantine
 from crmsearch.cli.rights import erase, export, lift, purge
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
@@ -61,6 +62,7 @@ for command in (
     erase,
     lift,
     purge,
+    quarantine,
     node,
     kibana,
     doctor,

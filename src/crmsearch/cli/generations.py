@@ -13,7 +13,7 @@ from crmsearch.errors import InputError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Generation, Lifecycle
 from crmsearch.indexing.runs import RunStore, RunSummary
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import rebuild_customers
 from crmsearch.node import connection
 from crmsearch.settings import Settings, from_env
@@ -25,7 +25,7 @@ SHOWN_RUNS = 10
 
 def make_lifecycle(settings: Settings) -> Lifecycle:
     """The owner of the generations on the Elasticsearch of these settings."""
-    return Lifecycle(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
+    return Lifecycle(make_client(settings.elasticsearch), settings.elasticsearch, make_vault(settings))
 
 
 def make_run_store(settings: Settings) -> RunStore:
@@ -63,11 +63,12 @@ def index_list(as_json: bool) -> None:
             each.documents,
             each.size_bytes / 1e6,
             each.created_at,
+            each.key_id or "none",
             "" if each.analytics else "none; `crmsearch index rebuild` makes it",
         )
         for each in generations
     ]
-    print_table("Generations", ["index", "", "run", "documents", "MB", "created", "for analysts"], rows)
+    print_table("Generations", ["index", "", "run", "documents", "MB", "created", "key", "for analysts"], rows)
     if gone := _without_index(runs, generations):
         print_table("Runs without an index", ["run", "state", "began", "why"], gone)
     if (holder := lifecycle.lock.holder()) is not None:

@@ -8,6 +8,7 @@ import click
 
 from crmsearch.cli.bootstrap import bootstrap, revoke_old
 from crmsearch.cli.output import json_option, print_json, print_table, words
+from crmsearch.cli.rotation import rotate
 from crmsearch.errors import InvalidRequestError, NotFoundError
 from crmsearch.indexing.access import KeyStore
 from crmsearch.indexing.client import make_client
@@ -31,12 +32,14 @@ def keys() -> None:
     """Keys of those who call the API, and of the product's own parts.
 
     Agents, apps and analysts show a key to the API (create, list, revoke); before the first one is made, this machine alone may call. The
-    job and the API show keys of least privileges to Elasticsearch (bootstrap, revoke-old).
+    job and the API show keys of least privileges to Elasticsearch (bootstrap, revoke-old). Key data of customers is encrypted with a master
+    key that can be changed (rotate).
     """
 
 
 keys.add_command(bootstrap)
 keys.add_command(revoke_old)
+keys.add_command(rotate)
 
 
 @keys.command("create")

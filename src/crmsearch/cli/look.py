@@ -20,7 +20,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import Logins
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
-from crmsearch.keyfile import cursor_key, reference_key
+from crmsearch.keyfile import cursor_key, make_vault
 from crmsearch.node import connection
 from crmsearch.privacy.access import SETTINGS
 from crmsearch.privacy.policy import PURPOSES, sight_of
@@ -64,11 +64,11 @@ def ask_segments(settings: Settings, question: Callable[[SegmentService], Awaita
 
 def _asked(settings: Settings, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     async def answered() -> Answer:
-        client = make_async_client(settings.elasticsearch)
+        client, vault = make_async_client(settings.elasticsearch), make_vault(settings)
         try:
-            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s)
+            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault)
             cursors = Cursors(cursor_key(settings), settings.api.cursor_ttl_s, time.time)
-            store = SegmentStore(client, settings.elasticsearch)
+            store = SegmentStore(client, settings.elasticsearch, vault)
             resolver = Resolver(store)
             search = SearchService(backend, cursors, resolver)
             return await question(Services(search, SegmentService(backend, store, search, resolver)))
@@ -205,7 +205,7 @@ def _privileges_state(settings: Settings) -> str:
 
 def _analytics_state(settings: Settings) -> str:
     with make_client(settings.elasticsearch) as client:
-        lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+        lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
         live = lifecycle.live()
         if live is None:
             return "none yet; a full load makes it"

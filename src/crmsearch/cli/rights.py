@@ -11,7 +11,7 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.erasure import Erasure
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.node import connection
 from crmsearch.retention import MOST, Retention, parse_rules
 from crmsearch.rights import Rights
@@ -26,7 +26,7 @@ def _make_rights() -> Rights:
 
 
 def _make_erasure(settings: Settings) -> Erasure:
-    return Erasure(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
+    return Erasure(make_client(settings.elasticsearch), settings.elasticsearch, make_vault(settings))
 
 
 @click.command()

@@ -9,7 +9,7 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.errors import NotFoundError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.snapshots import Snapshots
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import restore_customers
 from crmsearch.node import connection
 from crmsearch.settings import Settings, from_env
@@ -18,7 +18,7 @@ __all__ = ["snapshot"]
 
 
 def _make_snapshots(settings: Settings) -> Snapshots:
-    return Snapshots(make_client(settings.elasticsearch), settings.elasticsearch, reference_key(settings))
+    return Snapshots(make_client(settings.elasticsearch), settings.elasticsearch, make_vault(settings))
 
 
 @click.group()

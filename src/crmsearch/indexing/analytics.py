@@ -13,7 +13,6 @@ import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.errors import ConfigError, ContentMismatchError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import build_analytics_body, build_serving_settings
@@ -21,6 +20,7 @@ from crmsearch.indexing.names import analytics_index
 from crmsearch.indexing.records import TIMEOUT_S, build_action, read_documents, version_of, write_actions
 from crmsearch.privacy.analytics import CUSTOMER_REF, analytics_document, customer_ref
 from crmsearch.privacy.suppression import key_id
+from crmsearch.privacy.vault import Vault
 from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["AnalyticsStore", "Mirror", "build_indexed", "check_key", "write_customers"]
@@ -105,28 +105,29 @@ def check_key(index: str, meta: Mapping[str, Any], reference_key: Secret) -> Non
         )
 
 
-def build_indexed(customer: Mapping[str, Any], mirror: Mirror | None) -> Document:
-    """A customer as it is indexed: with the forms that searches look up, and the reference by which it is looked up for analysts."""
+def build_indexed(customer: Mapping[str, Any], mirror: Mirror | None, vault: Vault) -> Document:
+    """A customer as it is indexed: sealed, with the forms that searches look up, and the reference by which analysts speak of it."""
     referred = {} if mirror is None else {CUSTOMER_REF: mirror.ref(customer["customer_id"])}
-    return {**customer, **search_forms(customer), **referred}
+    return {**vault.seal(customer, customer["customer_id"]), **vault.forms(customer), **referred}
 
 
 def write_customers(
     client: Elasticsearch,
     index: str,
     mirror: Mirror | None,
+    vault: Vault,
     version: int | Mapping[str, int],
     customers: Iterable[tuple[str, Document]],
     deleted: Collection[str] = (),
 ) -> None:
-    """Write whole customers into a generation, and delete some, with their copies for analysts; else as ``write_documents``."""
+    """Write whole open customers into a generation, and delete some, with their copies for analysts; else as ``write_documents``."""
     changes = chain(customers, ((name, None) for name in deleted))
-    pairs = (_both(index, mirror, name, version_of(version, name), customer) for name, customer in changes)
+    pairs = (_both(index, mirror, vault, name, version_of(version, name), customer) for name, customer in changes)
     write_actions(client, chain.from_iterable(pairs))
 
 
-def _both(index: str, mirror: Mirror | None, name: str, version: int, customer: Document | None) -> Iterator[Document]:
+def _both(index: str, mirror: Mirror | None, vault: Vault, name: str, version: int, customer: Document | None) -> Iterator[Document]:
     """What is to be done to a customer and to the copy, one behind the other; without a document they are deleted."""
-    yield build_action(index, name, version, None if customer is None else build_indexed(customer, mirror))
+    yield build_action(index, name, version, None if customer is None else build_indexed(customer, mirror, vault))
     if mirror is not None:
         yield build_action(mirror.index, mirror.ref(name), version, None if customer is None else mirror.document(customer))

@@ -16,8 +16,9 @@ from elasticsearch import Elasticsearch
 from crmsearch.errors import ConflictError
 from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents, write_documents
+from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents
 from crmsearch.indexing.writes import newest_writes
+from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.customers import make_customers
 from crmsearch.resolution.figures import heirs, with_figures
 from crmsearch.resolution.linking import Census, find_components, find_links
@@ -71,6 +72,7 @@ def apply_changes(
     store: RecordStore,
     customers_index: str,
     mirror: Mirror | None,
+    vault: Vault,
     groups: Mapping[str, Group],
     run_id: str,
     indexed_at: str,
@@ -84,6 +86,7 @@ def apply_changes(
         store: the records of the live generation.
         customers_index: the live generation.
         mirror: its copies for analysts, if it has any.
+        vault: what customers are sealed with.
         groups: the records at hand, by id.
         run_id: name of the run, for the documents.
         indexed_at: ISO time of the run, for the documents.
@@ -97,8 +100,8 @@ def apply_changes(
         for _ in range(_TRIES - 1):
             # What was written is whole; the rest is resolved anew, on what somebody else has written.
             with suppress(ConflictError):
-                return _Changes(client, store, customers_index, mirror, run_id, indexed_at).apply(portion)
-        return _Changes(client, store, customers_index, mirror, run_id, indexed_at).apply(portion)
+                return _Changes(client, store, customers_index, mirror, vault, run_id, indexed_at).apply(portion)
+        return _Changes(client, store, customers_index, mirror, vault, run_id, indexed_at).apply(portion)
 
     names = list(groups)
     # Nothing at hand is a portion too: it says how many customers there are.
@@ -123,9 +126,17 @@ class _Changes:
     """One try."""
 
     def __init__(
-        self, client: Elasticsearch, store: RecordStore, customers_index: str, mirror: Mirror | None, run_id: str, indexed_at: str
+        self,
+        client: Elasticsearch,
+        store: RecordStore,
+        customers_index: str,
+        mirror: Mirror | None,
+        vault: Vault,
+        run_id: str,
+        indexed_at: str,
     ) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
+        self._vault = vault
         self._store = store
         self._customers_index = customers_index
         self._mirror = mirror
@@ -192,7 +203,7 @@ class _Changes:
                         records[name] = build_stored(settled[name], home, component, census.is_hot, self._version)
         old_customers = self._customers({*documents, *(one.home for one in before.values())})
         parts = heirs(old_customers.values(), members)
-        writes = newest_writes(self._client, self._store.prefix, members)
+        writes = newest_writes(self._client, self._store.prefix, members, self._vault)
         changed = {}
         for home, document in documents.items():
             whole = _as_indexed(with_figures(document, parts.get(home, ())) | self._marks)
@@ -203,15 +214,16 @@ class _Changes:
         return _Plan(changed, old_customers.keys() - documents.keys(), records), homes
 
     def _customers(self, ids: Collection[str]) -> dict[str, Document]:
-        return dict(read_documents(self._client, self._customers_index, sorted(ids), _IDS))
+        found = read_documents(self._client, self._customers_index, sorted(ids), _IDS)
+        return {name: self._vault.open(document, name) for name, document in found}
 
     def _write(self, plan: _Plan, come: Collection[str], removed: Mapping[str, Document]) -> None:
-        write_customers(self._client, self._customers_index, self._mirror, self._version, plan.customers.items(), plan.deleted)
+        write_customers(self._client, self._customers_index, self._mirror, self._vault, self._version, plan.customers.items(), plan.deleted)
         moved = ((name, record) for name, record in plan.records.items() if name not in come)
-        write_documents(self._client, self._store.index, self._version, moved)
+        self._store.write(self._version, moved)
         # The records at hand come last: what is told here of a record is true of its customers.
         at_hand = {name: plan.records[name] for name in come} | {name: _tombstone(each, self._version) for name, each in removed.items()}
-        write_documents(self._client, self._store.index, self._version, at_hand.items())
+        self._store.write(self._version, at_hand.items())
         with translated_errors():
             self._client.indices.refresh(index=[self._customers_index, self._store.index, *([self._mirror.index] if self._mirror else [])])
 
@@ -239,7 +251,7 @@ def _looked_up(census: Census, described: Iterable[Described]) -> list[int]:
 
 def _tombstone(record: Document, version: int) -> Document:
     """What is kept of a removed record: when, so that an older row does not bring it back, and nothing of the person."""
-    return {"removed": True, "written_at": version, "record": msgspec.json.encode(record).decode()}
+    return {"removed": True, "written_at": version, "record": record}
 
 
 def _as_indexed(document: Document) -> Document:

@@ -15,6 +15,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import records_index, writes_index
 from crmsearch.indexing.records import TIMEOUT_S, chunks, read_documents
 from crmsearch.privacy.suppression import Suppressions, marks_of
+from crmsearch.privacy.vault import Vault
 from crmsearch.settings import ElasticsearchSettings, Secret
 
 __all__ = ["Erasure", "Held", "Holding"]
@@ -65,10 +66,11 @@ class Held(Holding, frozen=True, kw_only=True):
 class Erasure:
     """Finds and removes what is held of single customers under one index prefix. For the holder of the writers' lock, but for ``find``."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, vault: Vault) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
         self._writes = writes_index(settings.index_prefix)
-        self._lifecycle = Lifecycle(client, settings, reference_key)
+        self._vault = vault
+        self._lifecycle = Lifecycle(client, settings, vault)
 
     def find(self, customer_id: str) -> Held:
         """Look into everything.
@@ -101,7 +103,7 @@ class Erasure:
         Raises:
             IndexNotReadyError: there is none.
         """
-        return {name for name, _ in self._scan(self._lifecycle.alias, {"query": query, "_source": ["customer_id"]})}
+        return {name for name, _ in self._scan(self._lifecycle.alias, {"query": self._vault.hide(query), "_source": ["customer_id"]})}
 
     def population(self) -> int:
         """How many customers the live generation has."""
@@ -116,7 +118,11 @@ class Erasure:
         customers = {index: found for index in indices if (found := self._customers(index, names))}
         records = {index: found for index in indices if (found := self._records(index, names | _sources(customers.get(index, {}))))}
         writes = self._read(self._writes, names.union(*customers.values()))
-        return Holding(customers=customers, records=records, writes={name: write["document"] for name, write in writes.items()})
+        return Holding(
+            customers=customers,
+            records=records,
+            writes={name: self._vault.open(write["document"], name) for name, write in writes.items()},
+        )
 
     def remove(self, held: Holding) -> dict[str, int]:
         """Remove it all; returns how many documents went, by index.
@@ -137,7 +143,8 @@ class Erasure:
     def drop_suppressed(self, index: str, suppressions: Suppressions) -> int:
         """Remove people who were erased from a generation that came from elsewhere, such as a backup made before; returns how many went."""
         doomed: dict[str, list[str]] = {}
-        for name, document in self._scan(index, {"_source": _MARKED_BY}):
+        for name, sealed in self._scan(index, {"_source": _MARKED_BY}):
+            document = self._vault.open(sealed, name)
             records = document.get("source_records") or []
             if suppressions.find(document, [name, *records]):
                 doomed[name] = records
@@ -147,8 +154,11 @@ class Erasure:
             self._delete(records_index(index), {record for name, records in doomed.items() for record in (name, *records)})
         if self._is_there(self._writes):
             writes = self._scan(self._writes, {})
-            self._delete(self._writes, [name for name, write in writes if suppressions.find(write["document"], [name])])
+            self._delete(self._writes, [name for name, write in writes if self._is_suppressed(name, write, suppressions)])
         return len(doomed)
+
+    def _is_suppressed(self, name: str, write: Document, suppressions: Suppressions) -> bool:
+        return suppressions.find(self._vault.open(write["document"], name), [name]) is not None
 
     def _copies(self, index: str, names: Iterable[str]) -> dict[str, list[str]]:
         """The ids that analysts know customers of a generation by, under the name of their index; empty if it has none."""
@@ -158,12 +168,13 @@ class Erasure:
     def _customers(self, index: str, names: Collection[str]) -> dict[str, Document]:
         """The customers of one generation that bear one of these ids or are made of one of these records."""
         either = [{"ids": {"values": sorted(names)}}, {"terms": {"source_records": sorted(names)}}]
-        return dict(self._scan(index, {"query": {"bool": {"should": either}}}))
+        found = self._scan(index, {"query": {"bool": {"should": either}}})
+        return {name: self._vault.open(document, name) for name, document in found}
 
     def _records(self, index: str, names: Collection[str]) -> dict[str, Document]:
         """The source records of one generation, as the sources told them."""
         found = self._read(records_index(index), names)
-        return {name: msgspec.json.decode(source["record"]) for name, source in found.items()}
+        return {name: self._vault.open_record(source)["record"] for name, source in found.items()}
 
     def _read(self, index: str, names: Collection[str]) -> dict[str, Document]:
         """Documents by id, whether or not anybody has refreshed; none of an index that is not there."""

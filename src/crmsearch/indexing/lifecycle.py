@@ -48,8 +48,9 @@ from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
 from crmsearch.indexing.writes import replay_writes
+from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.rows import Group
-from crmsearch.settings import ElasticsearchSettings, Secret
+from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Generation", "Lifecycle"]
 
@@ -61,7 +62,7 @@ IDLE_WAITS = 2  # after which copies that nobody makes are given up
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """One index of customers; ``analytics`` says whether analysts have theirs beside it."""
+    """One index of customers; ``analytics`` says whether analysts have theirs beside it, ``key_id`` which key it is sealed with."""
 
     index: str
     live: bool
@@ -73,15 +74,16 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     loading: bool
     analytics: bool
+    key_id: str | None
 
 
 class Lifecycle:
-    """The owner of both aliases and of every generation behind them; ``reference_key`` makes what analysts see in the place of ids."""
+    """The owner of both aliases and of every generation behind them; ``vault`` seals what it writes."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, vault: Vault) -> None:
         self._client = client
         self._settings = settings
-        self._reference_key = reference_key
+        self._vault = vault
         self._analytics_alias = analytics_alias(settings.index_prefix)
         self._loading_alias = loading_alias(settings.index_prefix)
         self.alias = customers_alias(settings.index_prefix)
@@ -103,7 +105,7 @@ class Lifecycle:
         with translated_errors():
             try:
                 created = self._client.indices.create(
-                    index=index, timeout=ALLOCATION_TIMEOUT, aliases=aliases, **build_customers_body(self._settings)
+                    index=index, timeout=ALLOCATION_TIMEOUT, aliases=aliases, **build_customers_body(self._settings, self._vault.key_id)
                 )
             except elasticsearch.BadRequestError as error:
                 if "resource_already_exists" in str(error.error):
@@ -118,11 +120,11 @@ class Lifecycle:
 
     def records(self, index: str) -> RecordStore:
         """The source records of a generation."""
-        return RecordStore(self._client, self._settings, index)
+        return RecordStore(self._client, self._settings, self._vault, index)
 
     def analytics(self, index: str) -> AnalyticsStore:
         """What analysts see of a generation."""
-        return AnalyticsStore(self._client, self._settings, self._reference_key, index)
+        return AnalyticsStore(self._client, self._settings, self._vault.reference_key, index)
 
     def next_name(self, began_at: datetime) -> str:
         """What to call a generation that is begun now.
@@ -167,10 +169,10 @@ class Lifecycle:
             client.indices.refresh(index=index)
             check_count(client, index, expected_documents)
             check_contents(client, index, contents)
-            drawn = check_searches(client, index)
+            drawn = check_searches(client, index, self._vault)
             analytics = self._finish_analytics(index, expected_documents, drawn, required=for_analysts)
             self._wait_for_copies([index, *self._finish_records(index, expected_records), *analytics])
-            client.indices.put_mapping(index=index, meta={**VERSIONS, "complete": True})
+            client.indices.put_mapping(index=index, meta={**VERSIONS, "key_id": self._vault.key_id, "complete": True})
 
     def _finish_records(self, index: str, expected: int | None) -> list[str]:
         """The index of records, checked, if there are any."""
@@ -256,10 +258,10 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
         mirror = self.analytics(index).mirror()
         actions += self._analytics_actions(mirror.index if mirror else None)
-        replay_writes(self._client, self._settings.index_prefix, index, mirror)
+        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
         self._point(index, actions)
         # What was written while the alias went over may have gone to the old generation alone.
-        replay_writes(self._client, self._settings.index_prefix, index, mirror)
+        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
         return old
 
     def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:
@@ -383,8 +385,8 @@ class Lifecycle:
         if not generation.complete:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
-        records = copy_records(client, self.records(source), self.records(target))
-        return copy_customers(client, source, target, self.analytics(target).mirror()), measure_index(client, source), records
+        records = copy_records(client, self.records(source), self.records(target), self._vault)
+        return copy_customers(client, source, target, self.analytics(target).mirror(), self._vault), measure_index(client, source), records
 
     def changeable(self) -> str:
         """The live generation, into which changes may be written.
@@ -402,7 +404,7 @@ class Lifecycle:
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
         """Write new, changed and removed records into a live generation; see ``apply_changes``."""
         mirror = self.analytics(index).mirror()
-        return apply_changes(self._client, self.records(index), index, mirror, groups, run_id, indexed_at)
+        return apply_changes(self._client, self.records(index), index, mirror, self._vault, groups, run_id, indexed_at)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""
@@ -430,6 +432,7 @@ class Lifecycle:
                     complete=meta.get("complete", False),
                     loading=self._loading_alias in body.get("aliases", {}),
                     analytics=analytics_index(prefix, index) in analytics,
+                    key_id=meta.get("key_id"),
                 )
             )
         return sorted(generations, key=lambda generation: generation.index, reverse=True)

@@ -83,9 +83,13 @@ def build_audit_body(settings: ElasticsearchSettings) -> Body:
     return _build_small_body("audit.json", settings)
 
 
-def build_customers_body(settings: ElasticsearchSettings) -> Body:
-    """The body of a new generation, set for loading: no refresh and no replicas until it is complete."""
+def build_customers_body(settings: ElasticsearchSettings, key_id: str) -> Body:
+    """The body of a new generation, set for loading: no refresh and no replicas until it is complete.
+
+    It says by ``key_id`` which key its customers are sealed with.
+    """
     body = load_customers_body()
+    body["mappings"]["_meta"]["key_id"] = key_id
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
 

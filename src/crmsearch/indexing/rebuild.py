@@ -16,8 +16,9 @@ from crmsearch.contract import FIELDS, Customer, FieldContent
 from crmsearch.errors import ContractMismatchError, JobError
 from crmsearch.indexing.analytics import Mirror, build_indexed
 from crmsearch.indexing.client import translated_errors
-from crmsearch.indexing.records import RecordStore, write_documents
+from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.verify import build_contents_body, parse_contents
+from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.linking import Census
 from crmsearch.resolution.stored import build_stored, describe, parse_stored
 
@@ -29,7 +30,7 @@ KEPT_OPEN = "5m"  # for one page
 Document = dict[str, Any]
 
 
-def copy_customers(client: Elasticsearch, source: str, target: str, mirror: Mirror | None) -> int:
+def copy_customers(client: Elasticsearch, source: str, target: str, mirror: Mirror | None, vault: Vault) -> int:
     """Write every document of ``source`` into ``target``, and its copy for analysts into ``mirror``; return how many.
 
     Raises:
@@ -41,9 +42,9 @@ def copy_customers(client: Elasticsearch, source: str, target: str, mirror: Mirr
         for page in _pages(client, source):
             operations: list[Document] = []
             for stored in page:
-                document = _as_customer(stored, source)
+                document = vault.open(_as_customer(stored, source), stored["customer_id"])
                 name = document["customer_id"]
-                operations += [{"index": {"_id": name}}, build_indexed(document, mirror)]
+                operations += [{"index": {"_id": name}}, build_indexed(document, mirror, vault)]
                 if mirror is not None:
                     operations += [{"index": {"_index": mirror.index, "_id": mirror.ref(name)}}, mirror.document(document)]
             answer = client.bulk(index=target, operations=operations, filter_path=["errors"])
@@ -55,7 +56,7 @@ def copy_customers(client: Elasticsearch, source: str, target: str, mirror: Mirr
     return count
 
 
-def copy_records(client: Elasticsearch, source: RecordStore, target: RecordStore) -> int | None:
+def copy_records(client: Elasticsearch, source: RecordStore, target: RecordStore, vault: Vault) -> int | None:
     """Write every source record of ``source`` into ``target`` and return how many; ``None`` if there are none to copy.
 
     Their blocks and what is counted of them are not stored, and are found out anew.
@@ -67,15 +68,15 @@ def copy_records(client: Elasticsearch, source: RecordStore, target: RecordStore
     count = 0
     with translated_errors():
         for page in _pages(client, source.index):
-            records = {_name(stored): stored for stored in page if not stored.get("removed")}
-            described = {name: describe(parse_stored(stored).record) for name, stored in records.items()}
+            documents = {each["record"]["customer_id"]: each for each in map(vault.open_record, page)}
+            records = {name: stored for name, stored in documents.items() if not stored.get("removed")}
+            described = {name: describe(stored["record"]) for name, stored in records.items()}
             census = Census(standing, (), ())
             census.learn(described.values(), source.counts)
-            documents = {_name(stored): stored for stored in page}
             for name, one in described.items():
                 kept = parse_stored(records[name])
                 documents[name] = build_stored(one, kept.home, kept.component, census.is_hot, records[name]["written_at"])
-            write_documents(client, target.index, {name: each["written_at"] for name, each in documents.items()}, documents.items())
+            target.write({name: each["written_at"] for name, each in documents.items()}, documents.items())
             count += len(page)
     return count
 
@@ -89,12 +90,8 @@ def measure_index(client: Elasticsearch, index: str) -> list[FieldContent]:
             for name, field in FIELDS.items()
             if name in known
         ]
-        answer = client.search(index=index, track_total_hits=False, allow_partial_search_results=False, **build_contents_body(asked))
+        answer = client.search(index=index, track_total_hits=False, allow_partial_search_results=False, **build_contents_body(asked, known))
     return list(parse_contents(answer.body).values())
-
-
-def _name(stored: Document) -> str:
-    return str(parse_stored(stored).record["customer_id"])
 
 
 def _as_customer(stored: Document, source: str) -> Document:

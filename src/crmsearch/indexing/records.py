@@ -19,6 +19,7 @@ from crmsearch.errors import ConflictError, InvalidRequestError, JobError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.mappings import build_records_body, build_serving_settings
 from crmsearch.indexing.names import records_index
+from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.stored import Stored, parse_stored
 from crmsearch.settings import ElasticsearchSettings
 
@@ -40,9 +41,10 @@ _RETRIES = 6  # times a document is sent again while Elasticsearch is overloaded
 class RecordStore:
     """The owner of the index of records beside one generation of customers."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, customers_index: str) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, vault: Vault, customers_index: str) -> None:
         self._client = client.options(request_timeout=TIMEOUT_S)
         self._settings = settings
+        self._vault = vault
         self.prefix = settings.index_prefix
         self.index = records_index(customers_index)
 
@@ -96,15 +98,19 @@ class RecordStore:
                 answer = self._client.search(index=self.index, size=0, aggs={"counts": {"terms": terms}})
             return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["counts"]["buckets"]}
 
-        return _together(counted, counters)
+        hidden = self._vault.counters(counters)
+        found: dict[int, int] = {}
+        for number, count in _together(counted, hidden).items():
+            found[hidden[number]] = found.get(hidden[number], 0) + count
+        return found
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Stored]:
         """The records with these ids, whether or not anybody has refreshed."""
-        return {name: parse_stored(source) for name, source in read_documents(self._client, self.index, ids, _IDS)}
+        return {name: self._open(source) for name, source in read_documents(self._client, self.index, ids, _IDS)}
 
     def in_blocks(self, blocks: Iterable[int]) -> dict[str, Stored]:
         """All records that are found in one of these blocks."""
-        return self._found("blocks", blocks)
+        return self._found("blocks", self._vault.blocks(blocks))
 
     def in_components(self, components: Iterable[int]) -> dict[str, Stored]:
         """All records of these components."""
@@ -115,9 +121,16 @@ class RecordStore:
             query = {"query": {"bool": {"filter": {"terms": {field: some}}}}}
             with translated_errors():
                 hits = helpers.scan(self._client, index=self.index, query=query, size=_PAGE)
-                return {hit["_id"]: parse_stored(hit["_source"]) for hit in hits}
+                return {hit["_id"]: self._open(hit["_source"]) for hit in hits}
 
         return _together(those, numbers)
+
+    def write(self, version: int | Mapping[str, int], records: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Write whole records, as ``build_stored`` makes them; else as ``write_documents``."""
+        write_documents(self._client, self.index, version, ((name, self._vault.seal_record(each)) for name, each in records))
+
+    def _open(self, source: dict[str, Any]) -> Stored:
+        return parse_stored(self._vault.open_record(source))
 
 
 def read_documents(client: Elasticsearch, index: str, ids: Iterable[str], at_once: int) -> Iterator[tuple[str, dict[str, Any]]]:

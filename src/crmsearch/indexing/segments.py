@@ -16,11 +16,13 @@ from crmsearch.errors import ConflictError, IndexNotReadyError
 from crmsearch.indexing.client import ensure_index_soon, exchange, once_allocated, read_by_id
 from crmsearch.indexing.mappings import build_segments_body
 from crmsearch.indexing.names import segments_index
+from crmsearch.privacy.vault import Vault
 from crmsearch.search.segments import Segment, SegmentVersion, VersionPage
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["SegmentStore", "Stored"]
+__all__ = ["SegmentStore", "Stored", "reseal_segment"]
 
+_SEALED = "segment"  # what a segment asks for, which may be somebody's address, is sealed as if it were a field of this name
 MOST = 10_000  # segments in one answer of Elasticsearch; far more than there can be
 
 
@@ -35,8 +37,9 @@ class Stored(msgspec.Struct, frozen=True):
 class SegmentStore:
     """The owner of ``crm-segments``. The index is made when the first segment is saved; until then there are none."""
 
-    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings) -> None:
+    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings, vault: Vault) -> None:
         self._client = client
+        self._vault = vault
         self._settings = settings
         self.index = segments_index(settings.index_prefix)
 
@@ -44,13 +47,13 @@ class SegmentStore:
         """Those of the named segments that are saved, by name, as the last write left them."""
         if not names:
             return {}
-        found = [_parse(doc["_source"]) for doc in (await self._read(names)).values()]
+        found = [self._parse(doc["_source"]) for doc in (await self._read(names)).values()]
         return {each.name: _segment(each) for each in found if not each.deleted}
 
     async def current(self, name: str) -> Stored | None:
         """The last version of a segment, a deletion too; ``None`` if there never was one."""
         doc = (await self._read([name])).get(name)
-        return Stored(_parse(doc["_source"]), doc["_seq_no"], doc["_primary_term"]) if doc else None
+        return Stored(self._parse(doc["_source"]), doc["_seq_no"], doc["_primary_term"]) if doc else None
 
     async def all(self) -> dict[str, Segment]:
         """All saved segments by name, in the order of their names."""
@@ -88,14 +91,14 @@ class SegmentStore:
                     await self._keep(over.version)
                 # Once: a second try would find what the first has written, and call it a conflict.
                 await self._client.options(max_retries=0).index(
-                    index=self.index, id=version.name, document=_document(version, current=True), refresh=True, **condition
+                    index=self.index, id=version.name, document=self._document(version, current=True), refresh=True, **condition
                 )
             except elasticsearch.ConflictError as error:
                 raise ConflictError(f"segment {version.name} was changed by somebody else at this moment; read it again") from error
 
     async def _keep(self, version: SegmentVersion) -> None:
         """Copy a version beside the current one; a version never changes, so a copy that is there is the same."""
-        await self._client.index(index=self.index, id=f"{version.name}@{version.version}", document=_document(version, current=False))
+        await self._client.index(index=self.index, id=f"{version.name}@{version.version}", document=self._document(version, current=False))
 
     async def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         if not (names := [name for name in names if name]):  # Elasticsearch refuses to look for a document without an id
@@ -119,17 +122,24 @@ class SegmentStore:
 
         async with exchange(self._settings.timeout_s):
             answer = await once_allocated(self._client, self.index, ask)
-        return [_parse(hit["_source"]) for hit in answer["hits"]["hits"]]
+        return [self._parse(hit["_source"]) for hit in answer["hits"]["hits"]]
+
+    def _document(self, version: SegmentVersion, *, current: bool) -> dict[str, Any]:
+        document: dict[str, Any] = msgspec.to_builtins(version)
+        asked = msgspec.json.encode([document.pop("q"), document.pop("filters")]).decode()
+        # A saved segment is not built in, and has one label.
+        kept = {key: value for key, value in document.items() if key not in {"label_zh", "built_in"}}
+        return {**kept, "q": self._vault.seal_text(asked, _SEALED, version.name), "filters": [], "current": current}
+
+    def _parse(self, source: dict[str, Any]) -> SegmentVersion:
+        asked = self._vault.open_text(source["q"], _SEALED, source["name"])
+        q, filters = (source["q"], source["filters"]) if asked == source["q"] else msgspec.json.decode(asked)
+        return msgspec.convert({**source, "q": q, "filters": filters, "label_zh": source["label"]}, SegmentVersion)
 
 
-def _document(version: SegmentVersion, *, current: bool) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(version)
-    # A saved segment is not built in, and has one label.
-    return {key: value for key, value in document.items() if key not in {"label_zh", "built_in"}} | {"current": current}
-
-
-def _parse(source: dict[str, Any]) -> SegmentVersion:
-    return msgspec.convert({**source, "label_zh": source["label"]}, SegmentVersion)
+def reseal_segment(source: dict[str, Any], vault: Vault) -> dict[str, Any]:
+    """What is kept of a segment, sealed with the key that seals now."""
+    return {**source, "q": vault.reseal_text(source["q"], _SEALED, source["name"])}
 
 
 def _segment(version: SegmentVersion) -> Segment:

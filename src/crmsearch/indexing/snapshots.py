@@ -27,7 +27,8 @@ from crmsearch.indexing.names import (
     writes_index,
 )
 from crmsearch.privacy.suppression import Suppressions
-from crmsearch.settings import ElasticsearchSettings, Secret
+from crmsearch.privacy.vault import Vault
+from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Snapshot", "Snapshots", "build_repository"]
 
@@ -48,10 +49,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshots:
     """The owner of the repository of one index prefix."""
 
-    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, reference_key: Secret) -> None:
+    def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, vault: Vault) -> None:
         self._client = client.options(request_timeout=PATIENCE_S)
         self._settings = settings
-        self._reference_key = reference_key
+        self._vault = vault
         self._repository = snapshots_repository(settings.index_prefix)
         self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, suppressions_index, writes_index)]
 
@@ -118,7 +119,7 @@ class Snapshots:
         self._restore(snapshot, snapshot.index, target)
         if (records := records_index(snapshot.index)) in self._held(snapshot):
             self._restore(snapshot, records, records_index(target))
-        copies = AnalyticsStore(self._client, self._settings, self._reference_key, target)
+        copies = AnalyticsStore(self._client, self._settings, self._vault.reference_key, target)
         if (kept := analytics_index(self._settings.index_prefix, snapshot.index)) in self._held(snapshot):
             self._restore(snapshot, kept, copies.index)
             try:
@@ -128,7 +129,7 @@ class Snapshots:
 
     def leave_out(self, target: str, suppressions: Suppressions) -> int:
         """Remove those from what was restored who were erased since; returns how many customers that were."""
-        return Erasure(self._client, self._settings, self._reference_key).drop_suppressed(target, suppressions)
+        return Erasure(self._client, self._settings, self._vault).drop_suppressed(target, suppressions)
 
     def restore_state(self, snapshot: Snapshot) -> list[str]:
         """Bring back those indices of the service's state that are missing; returns their names."""

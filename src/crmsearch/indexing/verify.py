@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
-from crmsearch.cleaning.forms import search_forms
 from crmsearch.contract import FIELDS, Customer, FieldContent
 from crmsearch.errors import ContentMismatchError, CountMismatchError
 from crmsearch.indexing.mappings import load_customers_body
+from crmsearch.privacy.vault import SEALED_FIELDS, Vault
 
 __all__ = ["build_contents_body", "check_contents", "check_count", "check_searches", "find_differences", "parse_contents"]
 
@@ -43,13 +43,20 @@ def check_contents(client: Elasticsearch, index: str, written: Sequence[FieldCon
         raise ContentMismatchError(f"{index} does not hold what the job wrote: {'; '.join(differences)}; it was not promoted")
 
 
-def build_contents_body(written: Sequence[FieldContent]) -> Body:
-    """The ``_search`` body that counts and adds up these fields, but for those that are stored without being indexed."""
-    mapped = load_customers_body()["mappings"]["properties"]
+def build_contents_body(written: Sequence[FieldContent], properties: Body | None = None) -> Body:
+    """The ``_search`` body that counts and adds up these fields, but for those that are stored without being indexed.
+
+    Args:
+        written: the fields.
+        properties: of the index that is asked; those of today's contract when left out.
+    """
+    mapped = load_customers_body()["mappings"]["properties"] if properties is None else properties
     aggs: Body = {}
     for each in written:
-        if mapped[each.field].get("index", True):
-            aggs[each.field] = {"filter": {"exists": {"field": each.field}}}
+        # Sealed values are not indexed; their form is.
+        path = FIELDS[each.field].path if FIELDS[each.field].sealed and FIELDS[each.field].path in mapped else each.field
+        if mapped[path].get("index", True):
+            aggs[each.field] = {"filter": {"exists": {"field": path}}}
             if each.total is not None:
                 aggs[each.field]["aggs"] = {"total": {"sum": {"field": each.field}}}
     return {"size": 0, "aggs": aggs}
@@ -79,30 +86,33 @@ def find_differences(written: Sequence[FieldContent], found: Mapping[str, FieldC
     return differences
 
 
-def check_searches(client: Elasticsearch, index: str) -> dict[str, Body]:
+def check_searches(client: Elasticsearch, index: str, vault: Vault) -> dict[str, Body]:
     """Draw some customers, and look each up by every search form that its values must have.
 
     Returns:
-        The customers, by id.
+        The customers, open, by id.
 
     Raises:
         ContentMismatchError: one is no customer of the contract, or is not found.
     """
     drawn = _search(client, index, query={"function_score": {"random_score": {}}}, size=SAMPLED)
+    found: dict[str, Body] = {}
     for hit in drawn["hits"]["hits"]:
-        source = hit["_source"]
+        source = found[hit["_id"]] = vault.open(hit["_source"], hit["_id"])
+        if plain := [name for name in SEALED_FIELDS if source.get(name) and source[name] == hit["_source"][name]]:
+            raise ContentMismatchError(f"{index} holds {', '.join(plain)} that are not sealed; it was not promoted")
         try:
             named = msgspec.convert(source, Customer).customer_id
         except msgspec.ValidationError as error:
             raise ContentMismatchError(f"{index} holds a document that is no customer of this contract; it was not promoted") from error
         if named != hit["_id"]:
             raise ContentMismatchError(f"{index} holds a customer under an id that is not its own; it was not promoted")
-        if missing := _not_found_by(client, index, named, search_forms(source)):
+        if missing := _not_found_by(client, index, named, vault.forms(source)):
             raise ContentMismatchError(
                 f"searches do not find a customer of {index} by {', '.join(missing)}; was it written by another version of crmsearch? "
                 "It was not promoted"
             )
-    return {hit["_id"]: hit["_source"] for hit in drawn["hits"]["hits"]}
+    return found
 
 
 def _not_found_by(client: Elasticsearch, index: str, customer_id: str, forms: Mapping[str, str]) -> list[str]:

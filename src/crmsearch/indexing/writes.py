@@ -30,11 +30,12 @@ from crmsearch.indexing.mappings import build_writes_body
 from crmsearch.indexing.names import analytics_alias, customers_alias, writes_index
 from crmsearch.indexing.records import chunks, read_documents
 from crmsearch.indexing.suppressions import SuppressionReader
+from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.written import Write, is_of_apps, with_write
 from crmsearch.search.rows import RowRule
-from crmsearch.settings import ElasticsearchSettings, Secret
+from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["WriteStore", "Written", "newest_writes", "replay_writes"]
+__all__ = ["WriteStore", "Written", "newest_writes", "replay_writes", "reseal_write"]
 
 Document = dict[str, Any]
 
@@ -59,16 +60,14 @@ class _Live(msgspec.Struct, frozen=True):
 class WriteStore:
     """The way of single writes into the live generation."""
 
-    def __init__(
-        self, client: AsyncElasticsearch, settings: ElasticsearchSettings, suppressions: SuppressionReader, reference_key: Secret
-    ) -> None:
+    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings, suppressions: SuppressionReader, vault: Vault) -> None:
         self._client = client
         self._suppressions = suppressions
         self._timeout_s = settings.timeout_s
         self._body = build_writes_body(settings)
         self._alias = customers_alias(settings.index_prefix)
         self._analytics_alias = analytics_alias(settings.index_prefix)
-        self._reference_key = reference_key
+        self._vault = vault
         self._of_our_key: str | None = None  # the analysts' index that was looked at last
         self.index = writes_index(settings.index_prefix)
         self._rule: RowRule | None = None
@@ -111,6 +110,7 @@ class WriteStore:
         """Those that nobody else has written meanwhile; none if another generation went live."""
         live = await self._live()
         current = await read_by_id(self._client, live.index, documents, self._timeout_s)
+        before = {name: self._vault.open(each["_source"], name) for name, each in current.items()}
         kept: dict[str, dict[str, Any]] = {}
         with suppress(IndexNotReadyError):  # until the first write there is none
             kept = await read_by_id(self._client, self.index, documents, self._timeout_s)
@@ -124,17 +124,16 @@ class WriteStore:
             )
             for name, document in documents.items()
         }
-        before = {name: each["_source"] for name, each in current.items()}
         whole = {name: with_write(before.get(name), write) for name, write in writes.items()}
         refused = _of_others(await self._homes(live.index, documents.keys() - before.keys()), self._rule)
         if self._rule is not None:
             refused |= _refused(self._rule, before, {name: each for name, each in whole.items() if name not in refused})
         keep = [
-            line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, msgspec.to_builtins(each))
+            line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, _kept(each, self._vault))
         ]
         await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         taken = await self._bulk(self.index, keep, refresh=False)
-        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name])]
+        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name], self._vault)]
         made = await self._bulk(live.index, put, refresh=refresh)
         if await self._live() != live:
             return {}
@@ -147,7 +146,7 @@ class WriteStore:
         query = {"bool": {"filter": {"terms": {"source_records": sorted(names)}}}}
         async with exchange(self._timeout_s):
             answer = await self._client.search(index=index, query=query, size=len(names), allow_partial_search_results=False)
-        found = [hit["_source"] for hit in answer["hits"]["hits"]]
+        found = [self._vault.open(hit["_source"], hit["_id"]) for hit in answer["hits"]["hits"]]
         return {record: each for each in found for record in each["source_records"] if record in names}
 
     async def _without_erased(
@@ -175,9 +174,9 @@ class WriteStore:
             copies = by_alias.get(self._analytics_alias)
             if copies is not None and copies != self._of_our_key:
                 found = await self._client.indices.get_mapping(index=copies)
-                check_key(copies, found[copies]["mappings"].get("_meta", {}), self._reference_key)
+                check_key(copies, found[copies]["mappings"].get("_meta", {}), self._vault.reference_key)
                 self._of_our_key = copies
-        return _Live(by_alias[self._alias], None if copies is None else Mirror(copies, self._reference_key))
+        return _Live(by_alias[self._alias], None if copies is None else Mirror(copies, self._vault.reference_key))
 
     async def _bulk(self, index: str, operations: Sequence[Document], *, refresh: bool) -> list[str]:
         """Write whole documents; returns which of this index nobody has overtaken."""
@@ -200,9 +199,23 @@ def _put(index: str, name: str, write: Write, document: Document) -> list[Docume
     return [{"index": {"_index": index, "_id": name, "version": write.written_at, "version_type": "external"}}, document]
 
 
-def _put_customer(live: _Live, write: Write, customer: Document) -> list[Document]:
+def _kept(write: Write, vault: Vault) -> Document:
+    """A write as it is kept; ``_opened`` takes it back."""
+    return {**msgspec.to_builtins(write), "document": vault.seal(write.document, write.customer_id)}
+
+
+def reseal_write(source: Document, vault: Vault) -> Document:
+    """A kept write, sealed with the key that seals now."""
+    return {**source, "document": vault.reseal(source["document"], source["customer_id"])}
+
+
+def _opened(source: Document, vault: Vault) -> Write:
+    return msgspec.convert({**source, "document": vault.open(source["document"], source["customer_id"])}, Write)
+
+
+def _put_customer(live: _Live, write: Write, customer: Document, vault: Vault) -> list[Document]:
     """The same for a customer and the copy for analysts."""
-    lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror))
+    lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror, vault))
     if live.mirror is not None:
         lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
     return lines
@@ -229,14 +242,14 @@ def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, 
     return refused
 
 
-def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]]) -> dict[str, Write]:
+def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]], vault: Vault) -> dict[str, Write]:
     """The newest write of each customer, by its id; ``members`` are the ids of its records, any of which may have been written to."""
     index = writes_index(prefix)
     with translated_errors():
         if not client.indices.exists(index=index):
             return {}
     names = sorted({name for records in members.values() for name in records})
-    found = {name: msgspec.convert(source, Write) for name, source in read_documents(client, index, names, _AT_ONCE)}
+    found = {name: _opened(source, vault) for name, source in read_documents(client, index, names, _AT_ONCE)}
     newest = {}
     for home, records in members.items():
         if writes := [found[name] for name in records if name in found]:
@@ -244,7 +257,7 @@ def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Coll
     return newest
 
 
-def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror | None) -> int:
+def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror | None, vault: Vault) -> int:
     """Lay all kept writes over a generation that may not know them, and its copies for analysts; returns how many customers that changed.
 
     A write goes to the customer of its id, or to the one that the sources have merged it into. Where neither is there, an app had created
@@ -255,19 +268,19 @@ def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror
             return 0
         client.indices.refresh(index=[writes_index(prefix), index])
         hits = helpers.scan(client, index=writes_index(prefix), query={"sort": ["written_at"]}, preserve_order=True, size=_AT_ONCE)
-        writes = (msgspec.convert(hit["_source"], Write) for hit in hits)
-        changed = sum(_replay(client, index, mirror, some) for some in chunks(writes, _AT_ONCE))
+        writes = (_opened(hit["_source"], vault) for hit in hits)
+        changed = sum(_replay(client, index, mirror, vault, some) for some in chunks(writes, _AT_ONCE))
         if changed:
             client.indices.refresh(index=[index, *([mirror.index] if mirror else [])])
     return changed
 
 
-def _replay(client: Elasticsearch, index: str, mirror: Mirror | None, writes: Iterable[Write]) -> int:
+def _replay(client: Elasticsearch, index: str, mirror: Mirror | None, vault: Vault, writes: Iterable[Write]) -> int:
     """The older ones first, so that of several for one customer the newest holds."""
     by_id = {write.customer_id: write for write in writes}
-    documents = dict(read_documents(client, index, by_id, _AT_ONCE))
+    documents = _customers(client, index, by_id, vault)
     homes = _merged_into(client, index, by_id.keys() - documents.keys())
-    documents |= dict(read_documents(client, index, homes.values(), _AT_ONCE))
+    documents |= _customers(client, index, homes.values(), vault)
     changed: dict[str, Document] = {}
     versions: dict[str, int] = {}
     for name, write in by_id.items():
@@ -281,8 +294,13 @@ def _replay(client: Elasticsearch, index: str, mirror: Mirror | None, writes: It
             versions[home] = write.written_at
     # Who was overtaken by a newer write has lost nothing.
     with suppress(ConflictError):
-        write_customers(client, index, mirror, versions, changed.items())
+        write_customers(client, index, mirror, vault, versions, changed.items())
     return len(changed)
+
+
+def _customers(client: Elasticsearch, index: str, ids: Iterable[str], vault: Vault) -> dict[str, Document]:
+    """Those of the customers that are there, open, by id."""
+    return {name: vault.open(document, name) for name, document in read_documents(client, index, ids, _AT_ONCE)}
 
 
 def _merged_into(client: Elasticsearch, index: str, records: Collection[str]) -> dict[str, str]:

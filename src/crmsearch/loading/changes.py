@@ -19,6 +19,7 @@ from crmsearch.indexing.lock import Hold
 from crmsearch.indexing.names import stamp
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
+from crmsearch.keyfile import make_vault, with_keys
 from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
@@ -76,11 +77,13 @@ def _change(
                 quarantine.as_uri(),
             ]
             with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
-                report = runner(settings, [*arguments, *told], on_event)
+                report = runner(with_keys(settings), [*arguments, *told], on_event)
             on_event({"stage": "apply"})
             hold.check()
             began = time.perf_counter()
-            groups = group_rows(map(msgspec.json.decode, rows.read_bytes().splitlines()), indexed_at)
+            vault = make_vault(settings)
+            sealed = map(msgspec.json.decode, rows.read_bytes().splitlines())
+            groups = group_rows((vault.open(row, row["fingerprint"]) for row in sealed), indexed_at)
             applied = lifecycle.apply(index, groups, run_id, indexed_at)
             seconds = report.seconds | {"apply": round(time.perf_counter() - began, 3)}
             report = _changed_report(msgspec.structs.replace(report, index=index, seconds=seconds), groups, applied)

@@ -5,8 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from crmsearch.contract import FieldContent, RunReport
 from crmsearch.errors import CrmSearchError, JobError, NotFoundError
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -15,7 +13,7 @@ from crmsearch.indexing.names import records_index, run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.snapshots import Snapshots
 from crmsearch.jobs import run_ingest
-from crmsearch.keyfile import privacy_key
+from crmsearch.keyfile import privacy_key, with_keys
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
@@ -154,7 +152,7 @@ def _load(
         arguments = [*options.arguments(), *run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
         arguments += ["--records-index", records_index(index), "--analytics-index", lifecycle.analytics(index).index]
         with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
-            report = runner(_with_privacy_key(settings), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
+            report = runner(with_keys(settings), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")
@@ -192,11 +190,6 @@ def _go_live(
     runs.advance(run_of(index), "verified")
     hold.check()
     lifecycle.promote(index, loading=True)
-
-
-def _with_privacy_key(settings: Settings) -> Settings:
-    """The settings as the job gets them in its environment: with the key that references are made with, even if none is set."""
-    return msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, key=privacy_key(settings)))
 
 
 def _noting_cleaned(runs: RunStore, run_id: str, on_event: OnEvent) -> OnEvent:

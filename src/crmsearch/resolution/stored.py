@@ -71,7 +71,7 @@ def blocks_of(keys: Iterable[Key], is_hot: Callable[[int], bool]) -> list[int]:
 
 
 def build_stored(described: Described, home: str, component: int | None, is_hot: Callable[[int], bool], written_at: int) -> dict[str, Any]:
-    """The document of a record.
+    """The document of a record, before it is sealed (``privacy.vault.Vault.seal_record``).
 
     Args:
         described: the record.
@@ -86,12 +86,11 @@ def build_stored(described: Described, home: str, component: int | None, is_hot:
         "counted": [*described.counters(), *map(counter_of_key, narrower)],
         "blocks": blocks_of(described.keys, is_hot),
         "written_at": written_at,
-        # As text: nothing but the resolution reads it, and forty fields of a document cost more to take apart than one.
-        "record": msgspec.json.encode({name: value for name, value in described.record.items() if value not in (None, [])}).decode(),
+        "record": {name: value for name, value in described.record.items() if value not in (None, [])},
     }
     return document if component is None else document | {"component": component}
 
 
 def parse_stored(document: Mapping[str, Any]) -> Stored:
     """The record in a document of ``build_stored``."""
-    return Stored(msgspec.json.decode(document["record"]), document.get("customer_id", ""), document.get("component"))
+    return Stored(document["record"], document.get("customer_id", ""), document.get("component"))

@@ -15,7 +15,8 @@ _PLACES = tuple(way for way in _ALL if way.form in {"place_words", "other_spelli
 # Guesses at a word that is still being typed. Where words are missing anyway, they find strangers by chance.
 _GUESSES = tuple(way for way in _ALL if way.form == "name_starts" or (way.form, way.how) == ("name_joined", "beginning"))
 _ELSEWHERE = tuple(way for way in _ALL if way not in _PLACES and way not in _GUESSES)
-_WRITTEN = tuple(way for way in PRECISE if way.how != "beginning" and way.form not in {"name_joined", "name_readings"})
+_NOT_LITERAL = {"name_joined", "name_readings", "email_beginnings"}
+_WRITTEN = tuple(way for way in PRECISE if way.how != "beginning" and way.form not in _NOT_LITERAL)
 # Of single words, not of whole names, which are two words anyway.
 _JOINED = tuple(way for way in _ALL if way.form in {"name_words", "name_spellings"} and way.how == "any")
 
@@ -51,7 +52,7 @@ def literally(chunk: Chunk) -> Body:
 def _as_written(word: Word) -> Body:
     found = [_look_up(way, tokens) for way in _WRITTEN if word.kind in way.kinds and (tokens := way.tokens(word))]
     # The name of a mail domain without its ending: gmail.
-    return {"bool": {"should": [*found, any_of("email_parts.edges", (f"{word.text}.",))]}}
+    return {"bool": {"should": [*found, any_of("email_beginnings", (f"{word.text}.",))]}}
 
 
 def _chunk(chunk: Chunk, *, tolerant: bool) -> Body:

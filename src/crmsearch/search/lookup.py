@@ -12,7 +12,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from crmsearch.cleaning.emails import clean_email
 from crmsearch.cleaning.phones import clean_phone
 from crmsearch.cleaning.values import Rejection
-from crmsearch.contract import Customer
+from crmsearch.contract import FIELDS, Customer
 from crmsearch.errors import InvalidRequestError
 from crmsearch.privacy.analytics import CUSTOMER_REF
 from crmsearch.privacy.policy import WHOLE, Sight
@@ -69,7 +69,11 @@ def read_lookup(request: LookupRequest) -> Asked:
 def build_lookup_body(asked: Asked) -> Body:
     """The ``_search`` body that finds all of them at once."""
     ways: list[Body] = [{"ids": {"values": list(asked.ids.values())}}]  # even of none: a bool without clauses matches everybody
-    fields = {"emails": asked.emails, "phones": asked.phones, **({CUSTOMER_REF: asked.refs} if asked.refs else {})}
+    fields = {
+        FIELDS["emails"].path: asked.emails,
+        FIELDS["phones"].path: asked.phones,
+        **({CUSTOMER_REF: asked.refs} if asked.refs else {}),
+    }
     ways += [{"terms": {field: sorted(set(values.values()))}} for field, values in fields.items()]
     # Unlike the others, a reference is not in the source of a customer.
     told: Body = {"docvalue_fields": [CUSTOMER_REF]} if asked.refs else {}

@@ -146,8 +146,8 @@ def _plan(word: Word, *, tolerant: bool) -> _Plan:
 
 def _test(way: Way, tokens: tuple[str, ...]) -> _Test:
     """Whether a text holds the tokens as the way wants it. This runs some thousand times for each page of hits."""
-    before, behind = "" if way.how == "ending" else " ", "" if way.how == "beginning" else " "
-    needles = tuple(f"{before}{token}{behind}" for token in tokens)
+    behind = "" if way.how == "beginning" else " "
+    needles = tuple(f" {token}{behind}" for token in tokens)
     if way.how in {"all", "most"}:
         enough = len(needles) - (way.how == "most")
         return lambda text: sum(needle in text for needle in needles) >= enough

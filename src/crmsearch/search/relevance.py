@@ -14,10 +14,10 @@ from typing import Literal
 import msgspec
 
 from crmsearch.cleaning.chinese import readings, soften
-from crmsearch.cleaning.forms import STARTS, compact, grams
+from crmsearch.cleaning.forms import SHORTEST_ENDING, STARTS, compact, grams
 from crmsearch.cleaning.places import find_place
 from crmsearch.cleaning.spelling import deletions, far_deletions, is_han, sound, split_words, start_deletions
-from crmsearch.search.text import SHORTEST_NUMBER, Kind, Word
+from crmsearch.search.text import Kind, Word
 
 __all__ = [
     "ANOTHER_WAY",
@@ -67,8 +67,7 @@ class Way(msgspec.Struct, frozen=True):
 
     Attributes:
         form: the field of the index that is looked up; see ``cleaning.forms.FORMS``.
-        how: ``any`` of the tokens is one of the document's, ``all`` are, ``most`` are (all but one), or one is the ``beginning`` or the
-            ``ending`` of one.
+        how: ``any`` of the tokens is one of the document's, ``all`` are, ``most`` are (all but one), or one is the ``beginning`` of one.
         weight: what it counts.
         kinds: kinds of words it is for.
         tokens: of a word; none says that the way is not for this word.
@@ -77,7 +76,7 @@ class Way(msgspec.Struct, frozen=True):
     """
 
     form: str
-    how: Literal["any", "all", "most", "beginning", "ending"]
+    how: Literal["any", "all", "most", "beginning"]
     weight: float
     kinds: tuple[Kind, ...]
     tokens: Callable[[Word], tuple[str, ...]]
@@ -128,7 +127,7 @@ def _place(word: Word) -> tuple[str, ...]:
 def _endings(word: Word) -> tuple[str, ...]:
     """How a stored number may end. Zeros in front are those of 0086 or a trunk zero, which are not stored, or begin the last digits."""
     bare = word.text.lstrip("0")
-    return tuple(ending for ending in dict.fromkeys((word.text, bare)) if len(ending) >= SHORTEST_NUMBER)
+    return tuple(ending for ending in dict.fromkeys((word.text, bare)) if len(ending) >= SHORTEST_ENDING)
 
 
 def _many_endings(word: Word) -> tuple[str, ...]:
@@ -203,13 +202,13 @@ _CODES: tuple[Kind, ...] = ("latin", "digits", "number", "code")
 PRECISE: tuple[Way, ...] = (
     # contacts and ids: hardly anybody shares them
     Way("email_parts", "any", 16, _EMAIL, _itself, "is", "a mailbox is one person's"),
-    Way("email_parts", "beginning", 12, _EMAIL, _itself, "begins", "so many letters of an address are as good as all of it"),
+    Way("email_beginnings", "any", 12, _EMAIL, _itself, "begins", "so many letters of an address are as good as all of it"),
     Way("email_parts", "any", 9, _EMAIL, _domain, "is at", "a company's domain names its people"),
-    Way("email_parts", "beginning", 8, _EMAIL, _domain, "is at", "a domain that is still being typed"),
+    Way("email_beginnings", "any", 8, _EMAIL, _domain, "is at", "a domain that is still being typed"),
     Way("id_forms", "any", 14, _CODES, _code, "is", "nobody else has the key"),
     Way("id_forms", "beginning", 6, _CODES, _long_code, "begins", "keys are typed from the front"),
-    Way("phone_digits", "ending", 13, ("number", "digits"), _many_endings, "ends with", "seven digits or more are one line, rarely two"),
-    Way("phone_digits", "ending", 9, ("number", "digits"), _endings, "ends with", "four digits are shared by one customer in ten thousand"),
+    Way("phone_endings", "any", 13, ("number", "digits"), _many_endings, "ends with", "seven digits or more are one line, rarely two"),
+    Way("phone_endings", "any", 9, ("number", "digits"), _endings, "ends with", "four digits are shared by one customer in ten thousand"),
     Way("email_parts", "any", 11, ("local",), _itself, "is a part of", "the whole of what stands before the @"),
     Way("email_parts", "any", 5, ("domain",), _itself, "is a part of", "a domain is shared by thousands, or by one company"),
     # names, Chinese
@@ -231,7 +230,7 @@ PRECISE: tuple[Way, ...] = (
     Way("work_words", "all", 7, _HAN, _grams, "is in", "as above"),
     Way("work_words", "beginning", 5, _LATIN, _from(_TWO_LETTERS), "begins a word of", "typed so far"),
     Way("email_parts", "any", 9, _CODES, _from(_TWO_LETTERS), "is a part of", "the whole of what stands before the @"),
-    Way("email_parts", "beginning", 7.4, _CODES, _from(_TWO_LETTERS), "begins", "typed so far: rather an address than a name in one go"),
+    Way("email_beginnings", "any", 7.4, _CODES, _from(_TWO_LETTERS), "begins", "typed so far: rather an address than a name in one go"),
     Way("email_words", "any", 5, _LATIN, _from(_TWO_LETTERS), "is a word of", "less than the name that the address was made of"),
     Way("prose_words", "any", 5, _WORDS, _itself, "is in", "notes and addresses are long: a word in them may be chance"),
     Way("prose_words", "all", 5, _HAN, _grams, "is in", "as above"),

@@ -89,6 +89,7 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     facet: bool
     statistic: bool
     sortable: bool
+    sealed: bool
 
 
 def field_infos() -> list[FieldInfo]:

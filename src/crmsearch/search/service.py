@@ -21,6 +21,7 @@ from crmsearch.errors import (
 from crmsearch.indexing.client import exchange, read_by_id
 from crmsearch.indexing.mappings import check_versions
 from crmsearch.indexing.names import customers_alias, customers_pattern, generation_time
+from crmsearch.privacy.vault import Vault
 from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facet_request import as_facet, facets_with_days
@@ -240,10 +241,11 @@ class SearchService:
 
 
 class ElasticsearchBackend:
-    """The real edge: one client, one alias."""
+    """The real edge: one client, one alias. Here alone key data is hidden in questions, and opened in answers."""
 
-    def __init__(self, client: AsyncElasticsearch, index_prefix: str, timeout_s: float) -> None:
+    def __init__(self, client: AsyncElasticsearch, index_prefix: str, timeout_s: float, vault: Vault) -> None:
         self._client = client
+        self._vault = vault
         self._prefix = index_prefix
         self._alias = customers_alias(index_prefix)
         self._timeout_s = timeout_s
@@ -277,9 +279,10 @@ class ElasticsearchBackend:
 
     async def read(self, customer_id: str) -> Body | None:
         found = await read_by_id(self._client, self._alias, [customer_id], self._timeout_s)
-        return dict(found[customer_id]["_source"]) if found else None
+        return self._vault.open(found[customer_id]["_source"], customer_id) if found else None
 
     async def _search(self, index: str, body: Body) -> Body:
+        body = self._vault.hide(body)
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
         async with exchange(self._timeout_s):
             answer = await self._client.search(
@@ -290,13 +293,18 @@ class ElasticsearchBackend:
                 request_cache=True if body.get("size") == 0 else None,
                 preference=_preferred_copy(body),
             )
+        for hit in answer["hits"]["hits"]:
+            if "_source" in hit:
+                hit["_source"] = self._vault.open(hit["_source"], hit["_id"])
         return dict(answer.body)
 
     async def check(self) -> None:
         async with exchange(self._timeout_s):
             mappings = await self._client.indices.get_mapping(index=self._alias)
         for index, body in mappings.body.items():
-            check_versions(index, body["mappings"].get("_meta", {}))
+            meta = body["mappings"].get("_meta", {})
+            check_versions(index, meta)
+            self._vault.check_key(index, meta)
 
 
 def _preferred_copy(body: Body) -> str:

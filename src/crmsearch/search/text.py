@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from crmsearch.cleaning.forms import SHORTEST_ENDING
 from crmsearch.cleaning.names import clean_name, is_salutation
 from crmsearch.cleaning.places import find_place
 from crmsearch.cleaning.spelling import is_han, split_words
@@ -26,7 +27,6 @@ __all__ = ["Chunk", "QueryText", "Word", "normalise_text", "parse_text"]
 
 MAX_CHUNKS = 16  # parts that are looked up one by one in every field; a longer text is compared as a whole
 _LONGEST_PLACE = 6  # characters of a Chinese city or province with its ending
-SHORTEST_NUMBER = 4  # digits by which a phone is found; fewer would list half of all customers
 
 Kind = Literal["latin", "han", "digits", "number", "code", "email", "local", "domain"]
 
@@ -165,7 +165,7 @@ def _chunks(text: str) -> tuple[Chunk, ...]:
     end = 0
     for match in _NUMBER.finditer(text):
         digits = re.sub(r"\(0\)|\D", "", match[0])  # +44 (0)20 …
-        if len(digits) < SHORTEST_NUMBER:
+        if len(digits) < SHORTEST_ENDING:
             continue
         chunks |= dict.fromkeys(map(_chunk, text[end : match.start()].split()))
         apart = tuple(Word(word, "digits") for word in split_words(match[0]))

@@ -19,7 +19,7 @@ from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.mappings import load_customers_body
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.settings import ElasticsearchSettings, Settings
 from tests.bench.relevance.base import chunks, in_processes
 from tests.bench.relevance.baselines import INDEX_BODY
@@ -48,7 +48,7 @@ def loaded(settings: Settings, documents: Path, word: str, *, baselines: bool = 
     settings = msgspec.structs.replace(settings, elasticsearch=target)
     baseline = baseline_index(settings) if baselines or keep else None
     with make_client(target).options(request_timeout=_TIMEOUT_S) as client:
-        lifecycle = Lifecycle(client, target, reference_key(settings))
+        lifecycle = Lifecycle(client, target, make_vault(settings))
         try:
             if not (keep and lifecycle.live()):
                 _delete(client, word)  # of a run that was interrupted, or with another mark

@@ -24,7 +24,7 @@ from crmsearch.errors import CrmSearchError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
-from crmsearch.keyfile import reference_key
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
@@ -100,8 +100,8 @@ class Scene:
 
         given = dict(pairwise(arguments))
         on_event({"stage": "index"})
-        to_elasticsearch(self.prepared.golden, given["--index"], settings, reference_key(settings))
-        analytics_to_elasticsearch(self.prepared.golden, given["--analytics-index"], settings, reference_key(settings))
+        to_elasticsearch(self.prepared.golden, given["--index"], settings, make_vault(settings), for_analysts=True)
+        analytics_to_elasticsearch(self.prepared.golden, given["--analytics-index"], settings, make_vault(settings))
         # No records are written here: what breaks is the same for them.
         return msgspec.structs.replace(self.prepared.report, run_id=given["--run-id"], index=given["--index"], records=0)
 
@@ -112,7 +112,7 @@ class Scene:
         settings = settings or self.settings
         options = options or self.prepared.options
         with make_client(settings.elasticsearch) as client:
-            lifecycle = Lifecycle(client, settings.elasticsearch, reference_key(settings))
+            lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
             try:
                 report = load_customers(settings, lifecycle, runs_of(lifecycle), options, runner=runner or self.write)
             except CrmSearchError as error:

@@ -25,6 +25,7 @@ from crmsearch.indexing import lock
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.names import records_index, run_of
 from crmsearch.jobs import run_ingest
+from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, full
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.search.cursor import Cursors
@@ -266,7 +267,7 @@ def test_promotion_while_clients_page(scene: Scene) -> None:
     async def page_while_loading() -> list[list[str]]:
         target = scene.direct.elasticsearch
         async with make_async_client(target) as client:
-            backend = ElasticsearchBackend(client, target.index_prefix, target.timeout_s)
+            backend = ElasticsearchBackend(client, target.index_prefix, target.timeout_s, make_vault(scene.direct))
             service = SearchService(backend, Cursors("k" * 32, 3600, datetime.now(UTC).timestamp), Resolver(None, utc_now), 1)
             seen: list[list[str]] = []
             done = asyncio.Event()

@@ -9,7 +9,8 @@ from elasticsearch import Elasticsearch
 
 from crmsearch.errors import BackendUnavailableError
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.settings import ElasticsearchSettings, Secret
+from crmsearch.settings import ElasticsearchSettings
+from tests.vaults import VAULT
 
 GREEN = {"status": "green", "initializing_shards": 0, "delayed_unassigned_shards": 0}
 MAKING = {"status": "yellow", "initializing_shards": 1, "delayed_unassigned_shards": 0}
@@ -32,7 +33,7 @@ class Canned:
 
 
 def _wait(*answers: dict[str, Any]) -> None:
-    lifecycle = Lifecycle(cast("Elasticsearch", Canned(list(answers))), ElasticsearchSettings(replicas=1), Secret("k" * 16))
+    lifecycle = Lifecycle(cast("Elasticsearch", Canned(list(answers))), ElasticsearchSettings(replicas=1), VAULT)
     lifecycle._wait_for_copies(["crm-customers-1"])
 
 

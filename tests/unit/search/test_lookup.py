@@ -52,8 +52,8 @@ def test_one_request_finds_them_all() -> None:
                     "bool": {
                         "should": [
                             {"ids": {"values": ["C1"]}},
-                            {"terms": {"emails": ["b@x.de"]}},
-                            {"terms": {"phones": ["+4917612345678"]}},
+                            {"terms": {"emails_exact": ["b@x.de"]}},
+                            {"terms": {"phones_exact": ["+4917612345678"]}},
                         ]
                     }
                 }
