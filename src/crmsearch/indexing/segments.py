@@ -124,12 +124,12 @@ class SegmentStore:
 
 def _document(version: SegmentVersion, *, current: bool) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(version)
-    # A saved segment is not built in, and has one label.
-    return {key: value for key, value in document.items() if key not in {"label_zh", "built_in"}} | {"current": current}
+    # A saved segment is not built in, and has one label and one description.
+    return {key: value for key, value in document.items() if key not in {"label_zh", "description_zh", "built_in"}} | {"current": current}
 
 
 def _parse(source: dict[str, Any]) -> SegmentVersion:
-    return msgspec.convert({**source, "label_zh": source["label"]}, SegmentVersion)
+    return msgspec.convert({**source, "label_zh": source["label"], "description_zh": source.get("description", "")}, SegmentVersion)
 
 
 def _segment(version: SegmentVersion) -> Segment:
