@@ -125,6 +125,12 @@ def expect_accessible(page: Page) -> None:
     assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
 
 
+def expect_contrast(page: Page) -> None:
+    """What of it depends on the colours, after they were changed."""
+    found = AXE.run(page, options={"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]})
+    assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found.response["violations"]] == []
+
+
 def keep_screenshot(page: Page, folder: Path, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than the window"
     shot = folder / f"{name}.png"

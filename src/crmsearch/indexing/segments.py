@@ -126,20 +126,36 @@ class SegmentStore:
 
     def _document(self, version: SegmentVersion, *, current: bool) -> dict[str, Any]:
         document: dict[str, Any] = msgspec.to_builtins(version)
-        asked = msgspec.json.encode([document.pop("q"), document.pop("filters")]).decode()
-        # A saved segment is not built in, and has one label.
-        kept = {key: value for key, value in document.items() if key not in {"label_zh", "built_in"}}
-        return {**kept, "q": self._vault.seal_text(asked, _SEALED, version.name), "filters": [], "current": current}
+        q = _sealed_asked(document["q"], document["filters"], self._vault, version.name)
+        # A saved segment is not built in, and has one label and one description.
+        kept = {key: value for key, value in document.items() if key not in {"label_zh", "description_zh", "built_in"}}
+        return {**kept, "q": q, "filters": [], "current": current}
 
     def _parse(self, source: dict[str, Any]) -> SegmentVersion:
-        asked = self._vault.open_text(source["q"], _SEALED, source["name"])
-        q, filters = (source["q"], source["filters"]) if asked == source["q"] else msgspec.json.decode(asked)
-        return msgspec.convert({**source, "q": q, "filters": filters, "label_zh": source["label"]}, SegmentVersion)
+        q, filters = _asked(source, self._vault)
+        both = {"label_zh": source["label"], "description_zh": source.get("description", "")}
+        return msgspec.convert({**source, **both, "q": q, "filters": filters}, SegmentVersion)
 
 
 def reseal_segment(source: dict[str, Any], vault: Vault) -> dict[str, Any]:
     """What is kept of a segment, sealed with the key that seals now."""
+    q, filters = _asked(source, vault)
+    if filters is source["filters"]:  # of before there was encryption
+        return {**source, "q": _sealed_asked(q, filters, vault, source["name"]), "filters": []}
     return {**source, "q": vault.reseal_text(source["q"], _SEALED, source["name"])}
+
+
+def _sealed_asked(q: str, filters: list[Any], vault: Vault, name: str) -> str:
+    return vault.seal_text(msgspec.json.encode([q, filters]).decode(), _SEALED, name)
+
+
+def _asked(source: dict[str, Any], vault: Vault) -> tuple[str, list[Any]]:
+    """The text and the filters of a segment."""
+    asked = vault.open_text(source["q"], _SEALED, source["name"])
+    if asked == source["q"]:
+        return source["q"], source["filters"]
+    q, filters = msgspec.json.decode(asked)
+    return q, filters
 
 
 def _segment(version: SegmentVersion) -> Segment:

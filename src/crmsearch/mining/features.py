@@ -2,7 +2,7 @@
 
 import msgspec
 
-__all__ = ["AVERAGE", "FEATURES", "Feature", "name_in_chinese"]
+__all__ = ["AVERAGE", "AVERAGE_ZH", "FEATURES", "Feature", "name_in_chinese"]
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +35,12 @@ FEATURES: tuple[Feature, ...] = tuple(
         ("open_rate", False, "campaigns ignored", "campaigns opened", "不看营销", "常看营销"),
     )
 )
-AVERAGE, _AVERAGE_ZH = "average", "一般"
+AVERAGE, AVERAGE_ZH = "average", "一般"
 
 
 def name_in_chinese(name: str) -> str:
     """The Chinese name of a cluster; words that are not of ours stay as they are."""
-    words = {AVERAGE: _AVERAGE_ZH}
+    words = {AVERAGE: AVERAGE_ZH}
     for feature in FEATURES:
         words |= {feature.low: feature.low_zh, feature.high: feature.high_zh}
     bare, space, number = name.rpartition(" ")

@@ -30,29 +30,55 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         name_zh: the same in Chinese.
         areas: recency scores, and with them sums of the frequency and the monetary score, from 2 to 10.
         advice: what the segment is usually good for.
+        advice_zh: the same in Chinese.
     """
 
     name: str
     name_zh: str
     areas: tuple[Area, ...]
     advice: str
+    advice_zh: str
 
 
 # No two areas meet, and together they cover everything; a test counts.
 SEGMENTS: tuple[Segment, ...] = tuple(
-    Segment(name=name, name_zh=name_zh, areas=areas, advice=advice)
-    for name, name_zh, areas, advice in (
-        ("champions", "冠军客户", (_area((4, 5), (9, 10)),), "reward them, ask them to recommend"),
-        ("loyal", "忠诚客户", (_area((4, 5), (7, 8)), _area((3, 3), (7, 10))), "offer more of what they buy"),
-        ("potential loyal", "潜力客户", (_area((4, 5), (4, 6)),), "offer a membership, recommend related goods"),
-        ("new", "新客户", (_area((5, 5), (2, 3)),), "welcome them, help with the first steps"),
-        ("promising", "有望客户", (_area((4, 4), (2, 3)),), "make the brand known, give a small reason to return"),
-        ("need attention", "需关注客户", (_area((3, 3), (5, 6)),), "a limited offer while they remember"),
-        ("about to sleep", "将沉睡客户", (_area((3, 3), (2, 4)),), "remind them before they are gone"),
-        ("cannot lose", "不可流失客户", (_area((1, 2), (9, 10)),), "call them: among the best once, and long silent"),
-        ("at risk", "流失风险客户", (_area((1, 2), (6, 8)),), "a personal message and a reason to come back"),
-        ("hibernating", "休眠客户", (_area((2, 2), (2, 5)),), "an occasional offer, at little cost"),
-        ("lost", "已流失客户", (_area((1, 1), (2, 5)),), "one attempt to win them back, then leave them in peace"),
+    Segment(name=name, name_zh=name_zh, areas=areas, advice=advice, advice_zh=advice_zh)
+    for name, name_zh, areas, advice, advice_zh in (
+        ("champions", "冠军客户", (_area((4, 5), (9, 10)),), "reward them, ask them to recommend", "奖励他们，请他们推荐"),
+        ("loyal", "忠诚客户", (_area((4, 5), (7, 8)), _area((3, 3), (7, 10))), "offer more of what they buy", "多推荐他们常买的商品"),
+        ("potential loyal", "潜力客户", (_area((4, 5), (4, 6)),), "offer a membership, recommend related goods", "邀请入会，推荐相关商品"),
+        ("new", "新客户", (_area((5, 5), (2, 3)),), "welcome them, help with the first steps", "欢迎他们，帮助迈出第一步"),
+        (
+            "promising",
+            "有望客户",
+            (_area((4, 4), (2, 3)),),
+            "make the brand known, give a small reason to return",
+            "让他们了解品牌，给一个小小的回访理由",
+        ),
+        ("need attention", "需关注客户", (_area((3, 3), (5, 6)),), "a limited offer while they remember", "趁他们还记得，给一个限时优惠"),
+        ("about to sleep", "将沉睡客户", (_area((3, 3), (2, 4)),), "remind them before they are gone", "在离开之前提醒他们"),
+        (
+            "cannot lose",
+            "不可流失客户",
+            (_area((1, 2), (9, 10)),),
+            "call them: among the best once, and long silent",
+            "致电联系：曾是最好的客户，如今久无音讯",
+        ),
+        (
+            "at risk",
+            "流失风险客户",
+            (_area((1, 2), (6, 8)),),
+            "a personal message and a reason to come back",
+            "一条专属消息和一个回来的理由",
+        ),
+        ("hibernating", "休眠客户", (_area((2, 2), (2, 5)),), "an occasional offer, at little cost", "偶尔给个优惠，成本要低"),
+        (
+            "lost",
+            "已流失客户",
+            (_area((1, 1), (2, 5)),),
+            "one attempt to win them back, then leave them in peace",
+            "尝试挽回一次，之后不再打扰",
+        ),
     )
 )
 

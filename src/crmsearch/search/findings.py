@@ -9,21 +9,15 @@ import msgspec
 
 from crmsearch.contract import FIELDS, Field
 from crmsearch.mining.features import name_in_chinese
-from crmsearch.mining.rfm import SEGMENTS
 from crmsearch.search.contrast import NumberContrast, Tested, Value, ValueContrast
 from crmsearch.search.filters import Filter, format_filter
 from crmsearch.search.significance import SMALL
+from crmsearch.search.vocabulary import VOCABULARY
 
 __all__ = ["Finding", "Language", "build_findings", "build_link", "field_label", "show_number", "show_share", "show_value"]
 
 Language = Literal["en", "zh"]
 _EFFECTS_ZH = {"negligible": "可忽略", "small": "小", "medium": "中", "large": "大"}
-_VALUES_ZH: dict[str, dict[str, str]] = {
-    "rfm_segment": {each.name: each.name_zh for each in SEGMENTS},
-    "gender": {"female": "女", "male": "男", "other": "其他", "unknown": "未知"},
-    "kind": {"person": "个人", "company": "公司"},
-    "lifecycle": {"lead": "线索", "prospect": "潜在客户", "customer": "客户", "churned": "已流失"},
-}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +72,10 @@ def show_value(field: str, value: Value, language: Language) -> str:
     text = str(value)
     if language == "en":
         return text
-    return f"“{name_in_chinese(text) if field == 'cluster' else _VALUES_ZH.get(field, {}).get(text, text)}”"
+    if field == "cluster":
+        return f"“{name_in_chinese(text)}”"
+    word = VOCABULARY[field].get(text)
+    return f"“{word.label_zh if word else text}”"
 
 
 def show_number(field: Field, value: float) -> str:

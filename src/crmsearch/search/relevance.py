@@ -203,12 +203,12 @@ PRECISE: tuple[Way, ...] = (
     # contacts and ids: hardly anybody shares them
     Way("email_parts", "any", 16, _EMAIL, _itself, "is", "a mailbox is one person's"),
     Way("email_beginnings", "any", 12, _EMAIL, _itself, "begins", "so many letters of an address are as good as all of it"),
-    Way("email_parts", "any", 9, _EMAIL, _domain, "is at", "a company's domain names its people"),
-    Way("email_beginnings", "any", 8, _EMAIL, _domain, "is at", "a domain that is still being typed"),
+    Way("email_parts", "any", 9, _EMAIL, _domain, "is the domain of", "a company's domain names its people"),
+    Way("email_beginnings", "any", 8, _EMAIL, _domain, "is the domain of", "a domain that is still being typed"),
     Way("id_forms", "any", 14, _CODES, _code, "is", "nobody else has the key"),
     Way("id_forms", "beginning", 6, _CODES, _long_code, "begins", "keys are typed from the front"),
-    Way("phone_endings", "any", 13, ("number", "digits"), _many_endings, "ends with", "seven digits or more are one line, rarely two"),
-    Way("phone_endings", "any", 9, ("number", "digits"), _endings, "ends with", "four digits are shared by one customer in ten thousand"),
+    Way("phone_endings", "any", 13, ("number", "digits"), _many_endings, "ends", "seven digits or more are one line, rarely two"),
+    Way("phone_endings", "any", 9, ("number", "digits"), _endings, "ends", "four digits are shared by one customer in ten thousand"),
     Way("email_parts", "any", 11, ("local",), _itself, "is a part of", "the whole of what stands before the @"),
     Way("email_parts", "any", 5, ("domain",), _itself, "is a part of", "a domain is shared by thousands, or by one company"),
     # names, Chinese

@@ -14,6 +14,7 @@ from crmsearch.search.match import Match, Matcher, Reason
 from crmsearch.search.relevance import Stage
 from crmsearch.search.request import SearchRequest, SuggestRequest
 from crmsearch.search.text import parse_text
+from crmsearch.search.vocabulary import VOCABULARY, Word
 
 __all__ = [
     "FieldInfo",
@@ -75,7 +76,7 @@ class SuggestResponse(msgspec.Struct, frozen=True):
 
 
 class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of the catalogue, as callers see it."""
+    """One field of the catalogue, as callers see it; ``values`` are those that have names of their own, all others are data."""
 
     name: str
     label: str
@@ -90,11 +91,16 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     statistic: bool
     sortable: bool
     sealed: bool
+    values: list[Word]
 
 
 def field_infos() -> list[FieldInfo]:
     """The whole catalogue."""
-    return msgspec.convert(list(FIELDS.values()), list[FieldInfo], from_attributes=True)
+    told = [name for name in FieldInfo.__struct_fields__ if name != "values"]
+    return [
+        FieldInfo(**{name: getattr(field, name) for name in told}, values=list(VOCABULARY[field.name].values()))
+        for field in FIELDS.values()
+    ]
 
 
 def parse_search(

@@ -127,6 +127,7 @@ class SegmentService:
             label=definition.label,
             label_zh=definition.label,
             description=definition.description,
+            description_zh=definition.description,
             q=definition.q,
             filters=definition.filters,
             version=stored.version.version + 1 if stored else 1,

@@ -67,6 +67,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     label_zh: str
     description: str = ""
+    description_zh: str = ""
     q: str = ""
     filters: list[Filter] = []
     version: int = 1

@@ -81,7 +81,8 @@ def test_a_segment_goes_through_its_life(client: TestClient[Litestar], backend: 
     created = client.put("/v1/segments/vip", json=VIP)
     assert (created.status_code, created.headers["etag"], created.json()["size"]) == (201, '"1"', 7)
     assert set(created.json()) == {
-        "name", "label", "label_zh", "description", "q", "filters", "version", "built_in", "created_at", "updated_at", "size", "reason",
+        "name", "label", "label_zh", "description", "description_zh", "q", "filters", "version", "built_in", "created_at", "updated_at",
+        "size", "reason",
     }  # fmt: skip
     assert client.put("/v1/segments/vip", json=VIP, headers={"If-Match": '"1"'}).headers["etag"] == '"2"'
     assert client.get("/v1/customers/search?filter=segment:vip").status_code == 200

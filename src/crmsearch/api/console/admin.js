@@ -1,21 +1,33 @@
-// Administration: health, keys, customer bases. The audit trail is a part of its own.
+// Administration, a tab for each part: keys, customer bases, the audit trail. Whether the service is well stands above them all.
 
 import { get, post, remove } from "./api.js";
-import { may } from "./app.js";
+import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
-import { auditCard } from "./audit.js";
+import { alertsCard, auditCard } from "./audit.js";
 import { number, t, valueText } from "./labels.js";
+import { state } from "./state.js";
+import { problemText } from "./told.js";
 
 const ROLES = ["agent", "app", "analyst", "admin"];
 const when = (text) => (text ? valueText("created_at", text) : t("never"));
 
+// Each part with the scope that opens it, and its cards.
+const PARTS = {
+  apiKeys: ["keys:write", () => [loading("apiKeys", () => get("keys"), keys)]],
+  generations: ["runs:read", () => [loading("generations", () => get("generations"), generations)]],
+  audit: ["audit:read", () => [alertsCard(), auditCard()]],
+};
+
 export function show(place) {
-  const parts = [h("h2", { tabindex: "-1" }, t("page:admin")), health()];
-  if (may("keys:write")) parts.push(loading("apiKeys", () => get("keys"), keys));
-  if (may("runs:read")) parts.push(loading("generations", () => get("generations"), generations));
-  if (may("audit:read")) parts.push(auditCard());
-  place.replaceChildren(h("div", { class: "cards" }, parts.slice(1)));
-  place.prepend(parts[0]);
+  const parts = Object.keys(PARTS).filter((name) => may(PARTS[name][0]));
+  const shown = parts.includes(state.more.part) ? state.more.part : parts[0];
+  const tab = (name) => h("button", { class: "tab", "aria-current": name === shown ? "page" : undefined, onclick: () => app.go("admin", { part: name }) }, t(name));
+  place.replaceChildren(
+    h("h2", { tabindex: "-1" }, t("page:admin")),
+    health(),
+    h("nav", { class: "tabs", "aria-label": t("page:admin") }, parts.map(tab)),
+    h("div", { class: "cards" }, shown ? PARTS[shown][1]() : []),
+  );
 }
 
 // A card that asks anew after every change made in it.
@@ -27,12 +39,14 @@ function loading(name, ask, showAnswer) {
 }
 
 function health() {
-  const body = h("p", { role: "status" });
+  const body = h("p", { class: "health", role: "status" });
   fill(body, async () => {
-    const answer = await fetch("health/ready", { cache: "no-store" });
-    return answer.ok ? t("healthy") : ((await answer.json().catch(() => ({}))).detail ?? t("unreachableText"));
+    const answer = await fetch("health/ready", { cache: "no-store" }).catch(() => null);
+    if (answer?.ok) return h("span", { class: "tag exact" }, t("healthy"));
+    const problem = (await answer?.json().catch(() => null)) ?? { code: "unreachable" };
+    return h("span", { class: "tag approximate" }, problemText(problem).text);
   }, (words) => words);
-  return h("section", { class: "card" }, h("h3", {}, t("health")), body);
+  return body;
 }
 
 // Keys

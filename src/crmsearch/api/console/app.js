@@ -6,6 +6,7 @@ export const app = {
   go: null, // (page, parts of the fragment) to another page
   openCustomer: null, // (id)
   back: null,
+  stale: false, // what was found may be there no longer, so that the list is asked for again
 };
 
 export const may = (scope) => app.session?.scopes.includes(scope) ?? false;

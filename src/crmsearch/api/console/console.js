@@ -7,6 +7,7 @@ import { isChinese, locale, setFields, switchLanguage, t } from "./labels.js";
 import { forgetRecent } from "./saved.js";
 import * as search from "./search.js";
 import { readFragment, state, takeKey, writeFragment } from "./state.js";
+import { problemText } from "./told.js";
 
 // Each page with a scope that opens it, and the module that shows it.
 const PAGES = {
@@ -56,8 +57,9 @@ async function showPage() {
   } else if (shown === "search") {
     view.replaceChildren();
     search.showState();
-    if (before === "customer" && $("hits").childElementCount) search.focusOpened();
+    if (before === "customer" && $("hits").childElementCount && !app.stale) search.focusOpened();
     else search.searchSoon.now();
+    app.stale = false;
   } else {
     scrollTo(0, 0);
     try {
@@ -79,6 +81,7 @@ function showTabs() {
   $("tabs").replaceChildren(
     ...tabs.map((page) => h("button", { class: "tab", "aria-current": page === current ? "page" : undefined, onclick: () => app.go(page) }, t(`page:${page}`))),
   );
+  $("tabs").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone they do not all fit
   $("search-form").hidden = !mayOpen("search");
 }
 
@@ -126,7 +129,7 @@ function lock(problem) {
     h("h2", {}, t("signInTitle")),
     h("p", { id: "key-help" }, t("signInText")),
     over ? h("p", { role: "status" }, t("sessionOver")) : null,
-    problem ? h("p", { class: "field-problem", role: "alert" }, problem.status === 401 ? t("keyWrong") : (problem.detail ?? t("unreachableText"))) : null,
+    problem ? h("p", { class: "field-problem", role: "alert" }, problem.status === 401 ? t("keyWrong") : problemText(problem).text) : null,
     h("label", { for: "key" }, t("keyLabel")),
     h("div", { class: "range" }, input, h("button", { type: "submit", class: "primary" }, t("signInGo"))),
   );

@@ -3,16 +3,27 @@
 import { get, ofCustomer, post, remove, saveFile } from "./api.js";
 import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
-import { fieldLabel, number, t, valueText } from "./labels.js";
-import { ruleTable, ruleWords } from "./rules.js";
+import { agoText, fieldLabel, number, t, valueText } from "./labels.js";
 import { CONTACT, askPurpose, purposeText, reveals } from "./purposes.js";
+import { ruleTable, ruleWords } from "./rules.js";
+import { forgetRecent } from "./saved.js";
 import { state } from "./state.js";
+import { likenessText, linkText } from "./told.js";
 
 const GROUPS = ["identity", "contact", "work", "relationship", "commerce", "service", "marketing", "mined", "quality"];
-const COPIED = new Set(["customer_id", "emails", "phones", "address", "national_id"]);
+const COPIED = new Set(["emails", "phones", "address", "national_id"]);
 const ELSEWHERE = new Set(["quality_issues", "source_records", "merge_reasons"]);
 const FIGURES = ["age", "revenue", "order_count", "average_order_value", "recency_days", "ticket_count", "average_resolution_hours", "satisfaction", "campaigns_converted", "churn_risk"];
-const MOMENTS = ["created_at", "first_order_at", "last_order_at", "last_ticket_at", "last_activity_at", "updated_at"];
+// The moments that a customer's document holds, each with the kind of event and what else is known of it.
+const MOMENTS = {
+  created_at: ["record"],
+  first_order_at: ["order"],
+  last_order_at: ["order", "order_count", "revenue"],
+  last_ticket_at: ["ticket", "last_ticket_subject", "open_ticket_count"],
+  last_activity_at: ["record"],
+  updated_at: ["record"],
+};
+const CAMPAIGNS = ["campaigns_sent", "campaigns_opened", "campaigns_clicked", "campaigns_converted"];
 
 export async function show(place) {
   const id = history.state?.customer;
@@ -47,7 +58,7 @@ function draw(place, back, customer, purpose) {
   const cards = h("div", { class: "cards masonry" }, GROUPS.map((group) => groupCard(group, customer, purpose)));
   place.replaceChildren(back, head, cards);
   cards.append(figuresCard(customer), issuesCard(customer), timelineCard(customer), lineageCard(customer), similarCard(customer));
-  if (may("rights:write")) cards.append(rightsCard(customer));
+  if (may("rights:write")) cards.append(rightsCard(place, back, customer));
   title.focus({ preventScroll: true });
 }
 
@@ -129,25 +140,32 @@ function issuesCard(customer) {
   );
 }
 
+// Newest first. The document has the first and the last of what happened, and how much there was in between.
 function timelineCard(customer) {
-  const known = MOMENTS.filter((name) => customer[name]).sort((a, b) => (customer[a] < customer[b] ? -1 : 1));
-  const more = { first_order_at: [], last_order_at: ["order_count", "revenue"], last_ticket_at: ["last_ticket_subject"] };
-  const entries = known.map((name) =>
-    h(
-      "li",
-      {},
-      h("time", { datetime: customer[name] }, valueText(name, customer[name])),
-      h("strong", {}, fieldLabel(name)),
-      (more[name] ?? []).filter((other) => customer[other] !== undefined).map((other) => h("span", { class: "note" }, `${fieldLabel(other)}: ${valueText(other, customer[other])}`)),
-    ),
-  );
-  return card(t("timeline"), h("ol", { class: "timeline" }, entries));
+  const isOne = customer.first_order_at !== undefined && customer.first_order_at === customer.last_order_at;
+  const known = Object.keys(MOMENTS).filter((name) => customer[name] && !(isOne && name === "first_order_at"));
+  known.sort((a, b) => (customer[a] > customer[b] ? -1 : 1));
+  const between = (customer.order_count ?? 0) - 2;
+  const notes = (name) => [
+    ...MOMENTS[name].slice(1).filter((other) => customer[other]).map((other) => `${fieldLabel(other)}: ${valueText(other, customer[other])}`),
+    ...(name === "first_order_at" && between > 0 ? [t("ordersBetween", number(between))] : []),
+  ];
+  const event = (kind, when, title, notes) => h("li", { class: kind }, when, h("strong", {}, title), notes.map((note) => h("span", { class: "note" }, note)));
+  const entries = known.map((name) => {
+    const when = h("span", { class: "note" }, h("time", { datetime: customer[name] }, valueText(name, customer[name])), ` · ${agoText(customer[name])}`);
+    return event(MOMENTS[name][0], when, isOne && name === "last_order_at" ? t("onlyOrder") : fieldLabel(name), notes(name));
+  });
+  if (customer.last_campaign) {
+    const sums = CAMPAIGNS.filter((name) => customer[name]).map((name) => `${fieldLabel(name)}: ${number(customer[name])}`);
+    entries.push(event("campaign", h("span", { class: "note" }, t("noDay")), `${fieldLabel("last_campaign")}: ${customer.last_campaign}`, [sums.join(" · ")]));
+  }
+  return card(t("timeline"), h("p", { class: "note" }, t("timelineNote")), h("ol", { class: "timeline" }, entries));
 }
 
 function lineageCard(customer) {
   return loadingCard(t("lineage"), () => ofCustomer(customer.customer_id, "/lineage"), ({ records, match_confidence: confidence }) => [
     records.length > 1 ? h("p", { class: "note" }, `${fieldLabel("merged_count")}: ${number(records.length)} · ${fieldLabel("match_confidence")}: ${confidence === null ? "–" : valueText("match_confidence", confidence)}`) : h("p", { class: "note" }, t("lineageAlone")),
-    h("ul", { class: "plain" }, records.map(({ record, links }) => h("li", {}, h("code", {}, record), h("ul", { class: "note" }, links.map((link) => h("li", {}, link)))))),
+    h("ul", { class: "plain" }, records.map(({ record, links }) => h("li", {}, h("code", {}, record), h("ul", { class: "note" }, links.map((link) => h("li", {}, linkText(link))))))),
   ], true);
 }
 
@@ -157,13 +175,13 @@ function similarCard(customer) {
       ? h(
           "ol",
           { class: "plain" },
-          similar.map(({ id, score, customer: other, reasons }) =>
+          similar.map(({ id, score, customer: other, parts }) =>
             h(
               "li",
               {},
               h("button", { class: "link", onclick: () => app.openCustomer(id) }, other.name ?? other.company ?? t("noName")),
               ` ${t("likeness", valueText("churn_risk", score))}`,
-              h("p", { class: "note" }, reasons.slice(0, 4).join(" · ")),
+              h("p", { class: "note" }, parts.slice(0, 4).map((part) => likenessText(part, customer, other)).join(" · ")),
             ),
           ),
         )
@@ -171,7 +189,7 @@ function similarCard(customer) {
   );
 }
 
-function rightsCard(customer) {
+function rightsCard(place, back, customer) {
   const id = customer.customer_id;
   const outcome = h("div", { role: "status" });
   const path = `customers/${encodeURIComponent(id)}`;
@@ -187,12 +205,31 @@ function rightsCard(customer) {
       return;
     }
     const certificate = await remove(path);
-    outcome.replaceChildren(h("p", {}, t("erased")), h("details", {}, h("summary", {}, t("certificate")), h("pre", {}, JSON.stringify(certificate, null, 2))));
+    forgetRecent(); // in which a name may stand
+    app.stale = true;
+    place.replaceChildren(back, certificateCard(certificate));
+    place.querySelector("h2").focus();
   };
   const told = (action) => () => action().catch((error) => outcome.replaceChildren(problemNotice(error)));
   return card(
     t("rights"),
     h("div", { class: "actions" }, h("button", { class: "quiet", onclick: told(takeOut) }, t("rightsExport")), h("button", { class: "quiet danger", onclick: told(erase) }, t("rightsErase"))),
     outcome,
+  );
+}
+
+// What remains of somebody who was erased: that it was done, without a word about whom.
+function certificateCard(certificate) {
+  const { certificate_id: id, erased_at: at, by, subject, removed, marks } = certificate;
+  const rows = [["id", h("code", {}, id)], ["at", valueText("created_at", at)], ["by", h("code", {}, by || "–")], ["subject", h("code", {}, subject)], ["marks", number(marks)]];
+  const save = () => saveFile(new Blob([JSON.stringify(certificate, null, 2)], { type: "application/json" }), `certificate-${id}.json`);
+  return h(
+    "section",
+    { class: "card certificate", id: "certificate" },
+    h("h2", { tabindex: "-1" }, t("erased")),
+    h("p", {}, t("certificateText")),
+    h("dl", {}, rows.map(([name, value]) => [h("dt", {}, t(`certificate:${name}`)), h("dd", {}, value)])),
+    table(t("removed"), [[t("removed")], [t("documents:removed"), true]], Object.entries(removed).map(([index, n]) => [h("code", {}, index), number(n)])),
+    h("button", { class: "primary", onclick: save }, t("certificateSave")),
   );
 }

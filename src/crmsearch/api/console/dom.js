@@ -1,6 +1,7 @@
 // Building blocks of all pages. Text only ever enters the page as text nodes, so nothing in a customer's data can become markup.
 
-import { number, t } from "./labels.js";
+import { isChinese, number, t } from "./labels.js";
+import { problemText } from "./told.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -44,21 +45,32 @@ export function chip(text, remove) {
 }
 
 export function problemNotice(problem, retry) {
-  const unreachable = problem.code === "unreachable";
+  const { title, text, original } = problemText(problem);
   const refused = [400, 403, 404].includes(problem.status); // what was asked is at fault: neither asking again nor an administrator would help
   return h(
     "div",
     { class: "notice problem", role: "alert" },
-    h("h2", {}, unreachable ? t("unreachable") : (problem.title ?? t("problem"))),
-    h("p", {}, unreachable ? t("unreachableText") : (problem.detail ?? String(problem.message ?? ""))),
+    h("h2", {}, title),
+    h("p", {}, text),
+    original ? asTold(original) : null,
     problem.requestId && !refused ? h("p", { class: "note" }, `${t("requestId")} `, h("code", {}, problem.requestId), ` · ${t("adminHint")}`) : null,
     refused || !retry ? null : h("button", { class: "primary", onclick: retry }, t("retry")),
   );
 }
 
+// A sentence of the service, of which there is no Chinese one: folded in there, and marked as the English that it is.
+export function asTold(text) {
+  return isChinese() ? h("details", { class: "note" }, h("summary", {}, t("original")), h("p", { lang: "en" }, text)) : text;
+}
+
 // A table whose cells are text or nodes; columns are [heading, whether it holds numbers].
 export function table(caption, columns, rows) {
-  const cells = (row) => row.map((cell, at) => (at ? h("td", { class: columns[at][1] ? "num" : undefined }, cell) : h("th", { scope: "row" }, cell)));
+  // Where there is no room for columns, each row stands as a block, and its cells name their columns themselves.
+  const cells = (row) =>
+    row.map((cell, at) => {
+      const [name, isNumber] = columns[at];
+      return at ? h("td", { class: isNumber ? "num" : undefined, "data-column": name || undefined }, cell) : h("th", { scope: "row" }, cell);
+    });
   return h(
     "div",
     { class: "table", tabindex: "0", role: "region", "aria-label": caption },
@@ -98,17 +110,22 @@ export function copyButton(text, what) {
   return button;
 }
 
+const filling = new WeakMap(); // place -> what was asked last for it, whose answer may come before an earlier one
+
 // Asks, and puts what comes into its place; a problem takes that place with a way to try again.
 export async function fill(place, ask, show) {
+  const mine = {};
+  filling.set(place, mine);
   place.setAttribute("aria-busy", "true");
   try {
-    place.replaceChildren(...[await show(await ask())].flat(Infinity).filter(Boolean));
+    const nodes = [await show(await ask())].flat(Infinity).filter(Boolean);
+    if (filling.get(place) === mine) place.replaceChildren(...nodes);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError" || filling.get(place) !== mine) return;
     if (!("status" in error)) console.error(error);
     place.replaceChildren(problemNotice(error, () => fill(place, ask, show)));
   } finally {
-    place.setAttribute("aria-busy", "false");
+    if (filling.get(place) === mine) place.setAttribute("aria-busy", "false");
   }
 }
 
@@ -133,6 +150,23 @@ export function askIn(title, parts, go, { danger = false } = {}) {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "go" ? Object.fromEntries(new FormData(form)) : null), { once: true });
   });
+}
+
+// Acts at once, and then no more often than every `gap` milliseconds; the last call is never lost.
+export function paced(action, gap) {
+  let timer = 0;
+  let acted = -gap;
+  const act = () => {
+    clearTimeout(timer);
+    acted = performance.now();
+    action();
+  };
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, Math.max(0, acted + gap - performance.now()));
+  };
+  soon.now = act;
+  return soon;
 }
 
 export function delayed(action, pause) {

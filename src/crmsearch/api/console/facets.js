@@ -1,7 +1,7 @@
 // Facets: values to tick, and ranges with a histogram over which they can be drawn.
 
 import { chip, delayed, h } from "./dom.js";
-import { fieldLabel, number, t, valueText } from "./labels.js";
+import { fieldLabel, inSentence, number, t, valueText } from "./labels.js";
 import { rangeEnds, setRange } from "./state.js";
 
 const FEW = 8; // values of a facet shown before the reader asks for all
@@ -21,7 +21,7 @@ export function facetBlock(facet, expanded, { toggle, expand }) {
   });
   const notes = [
     facet.other_count > 0 ? t("other", number(facet.other_count)) : null,
-    facet.missing_count > 0 ? t("lacking", number(facet.missing_count), fieldLabel(facet.field)) : null,
+    facet.missing_count > 0 ? t("lacking", number(facet.missing_count), inSentence(fieldLabel(facet.field))) : null,
     facet.error_bound > 0 ? t("inexact", number(facet.error_bound)) : null,
   ].filter(Boolean);
   const few = facet.buckets.length <= FEW + 2;
@@ -107,7 +107,8 @@ export function rangeFacet(field, changed) {
   const showEnds = () => {
     const { from: low, to: high } = rangeEnds(field.name, isWhole);
     for (const [input, value] of [[inputs[0], low], [inputs[1], high]]) {
-      if (document.activeElement !== input) input.value = value ?? "";
+      const fits = !isDate || /^\d{4}-\d\d-\d\d$/.test(value); // a box for days takes neither moments nor "now-90d"
+      if (document.activeElement !== input) input.value = fits ? (value ?? "") : "";
       input.setAttribute("aria-invalid", "false");
     }
     problem.textContent = "";
@@ -131,7 +132,7 @@ export function rangeFacet(field, changed) {
       }),
     );
     bars.hidden = buckets.length === 0;
-    note.textContent = facet?.missing_count ? t("lacking", number(facet.missing_count), fieldLabel(field.name)) : "";
+    note.textContent = facet?.missing_count ? t("lacking", number(facet.missing_count), inSentence(fieldLabel(field.name))) : "";
   };
   showWords();
   return { node, showEnds, showWords, showBars };

@@ -1,7 +1,8 @@
 // Customers found, as cards: who, how to reach them, and why they were found.
 
 import { h, highlighted, joined } from "./dom.js";
-import { fieldLabel, t, valueText } from "./labels.js";
+import { fieldLabel, inSentence, t, valueText } from "./labels.js";
+import { wayText } from "./told.js";
 
 const SNIPPETS = ["address", "notes", "last_ticket_subject"];
 
@@ -24,9 +25,9 @@ export function hitCard(hit, open) {
   const snippets = SNIPPETS.filter((field) => highlights[field]).map((field) =>
     h("p", { class: "snippet" }, h("span", { class: "label" }, fieldLabel(field)), " ", highlighted(highlights[field][0])),
   );
-  const fields = matched.map((field) => fieldLabel(field).toLowerCase());
+  const reasons = (hit.explanation ?? []).map(wayText);
   const why = [
-    fields.length ? h("span", {}, `${t("matched")}: ${fields.join(", ")}`) : null,
+    reasons.length ? h("span", {}, joined(reasons)) : matched.length ? h("span", {}, `${t("matched")}: ${matched.map(fieldLabel).map(inSentence).join(", ")}`) : null,
     unmatched.length ? h("span", { class: "lacks" }, `${t("lacks")}: ${unmatched.join(", ")}`) : null,
   ];
   const card = h(

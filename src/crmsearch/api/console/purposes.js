@@ -11,11 +11,18 @@ let known = null; // of the service, each with its labels
 export const purposeText = ({ label, label_zh: chinese }) => (isChinese() ? chinese : label);
 export const reveals = (purpose) => purpose.reveals.some((name) => CONTACT.has(name));
 
+const all = async () => (known ??= (await get("purposes")).purposes);
+
+// A function that says what a purpose is called; one that the reader may not state is told by its code.
+export async function purposeName() {
+  const named = new Map((await all()).map((each) => [each.name, purposeText(each)]));
+  return (name) => named.get(name) ?? name;
+}
+
 // The purpose that the reader chooses, of those that `fits` takes; null for none.
 export async function askPurpose(title, confirm, fits = () => true) {
-  known ??= (await get("purposes")).purposes;
-  const all = known.filter(fits);
-  const choice = h("select", { name: "purpose" }, all.map((each) => new Option(purposeText(each), each.name)));
+  const offered = (await all()).filter(fits);
+  const choice = h("select", { name: "purpose" }, offered.map((each) => new Option(purposeText(each), each.name)));
   const given = await askIn(title, [h("p", { class: "note" }, t("revealText")), labelled(t("purpose"), choice)], confirm);
-  return given ? all.find((each) => each.name === given.purpose) : null;
+  return given ? offered.find((each) => each.name === given.purpose) : null;
 }

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { app } from "./app.js";
-import { fill, h, meter, table } from "./dom.js";
+import { asTold, fill, h, meter, table } from "./dom.js";
 import { fieldLabel, number, t, valueText } from "./labels.js";
 import { ruleWords } from "./rules.js";
 import { state } from "./state.js";
@@ -42,7 +42,7 @@ function listOf(runs) {
   const rows = runs.map((run) => [
     h("button", { class: "link", onclick: () => app.go("quality", { run: run.run_id }) }, run.run_id),
     when(run.began_at),
-    h("span", { class: "tag" }, run.state),
+    h("span", { class: run.state === "promoted" ? "tag exact" : run.state === "failed" ? "tag approximate" : "tag" }, t(`run:${run.state.replace(" ", "-")}`)),
     count(run.rows_read),
     count(run.indexed),
     count(run.merged),
@@ -64,21 +64,21 @@ function funnel(run) {
     "section",
     { class: "card" },
     h("h3", {}, `${t("funnel")} · ${run.run_id}`),
-    run.failure ? h("p", { class: "field-problem" }, run.failure) : null,
+    run.failure ? h("div", { class: "field-problem" }, t("failure"), " ", asTold(run.failure)) : null,
     h("dl", { class: "funnel" }, rows.map(([name, n]) => [h("dt", {}, t(name)), h("dd", {}, meter(run.rows_read ? n / run.rows_read : 0, number(n)))])),
   );
 }
 
 function inputs(run) {
-  const rows = run.inputs.map((each) => [each.path.split("/").at(-1), t(`kind:${each.kind}`), number(each.rows_read), number(each.indexed), number(each.merged), number(each.quarantined)]);
+  const rows = run.inputs.map((each) => [h("code", {}, each.path.split("/").at(-1)), t(`kind:${each.kind}`), number(each.rows_read), number(each.indexed), number(each.merged), number(each.quarantined)]);
   const heads = [[t("table")], [""], [t("read"), true], [t("indexed"), true], [t("merged"), true], [t("quarantined"), true]];
-  return h("section", { class: "card" }, h("h3", {}, t("table")), table(t("table"), heads, rows));
+  return h("section", { class: "card" }, h("h3", {}, t("tables")), table(t("tables"), heads, rows));
 }
 
 function reasons(run, words) {
   const rows = run.reasons.slice(0, MOST_REASONS).map((each) => [
     h("span", {}, h("code", {}, each.code), " ", h("span", { class: each.severity === "reject" ? "tag approximate" : "tag" }, t(`severity:${each.severity}`))),
-    h("span", {}, words(each)),
+    h("span", {}, words(each), each.kind === "customers" ? null : h("span", { class: "note" }, ` (${t(`kind:${each.kind}`)})`)),
     number(each.rows),
     h("span", { class: "samples" }, each.samples.map((sample) => h("code", {}, sample))),
   ]);

@@ -1,8 +1,9 @@
-// The page of customers: reads what the user does, asks the API, and puts the answers in their places.
+// The page of customers: reads what the user does, asks the API, and puts the answers in their places. Hits come first, as soon as a key
+// is pressed; the counts of the facets, which take several times as long, follow when typing rests.
 
 import { Problem, download, searchCustomers } from "./api.js";
 import { app, facetNames, may } from "./app.js";
-import { $, delayed, h, problemNotice } from "./dom.js";
+import { $, delayed, h, paced, problemNotice } from "./dom.js";
 import { facetBlock, filterChips, rangeFacet } from "./facets.js";
 import { emptyNotice, hitCard, stageNotice } from "./hits.js";
 import { fieldLabel, number, t } from "./labels.js";
@@ -14,13 +15,15 @@ const FACETS = ["city", "gender", "lifecycle", "rfm_segment", "industry", "sourc
 const RANGES = ["age", "revenue", "last_order_at"];
 const SORTS = ["name", "-last_activity_at", "-revenue"];
 const SIZE = 20; // hits in one answer: about two screens
-const PAUSE_MS = 120; // after the last letter; shorter asks for every letter, longer is felt
+const GAP_MS = 60; // between two searches while one types, which the fastest fingers reach
+const REST_MS = 250; // after the last letter, before values are counted
 const OWN_PAGES = 5; // pages that scrolling loads by itself; then the button waits, so that the end of the page stays within reach
 
 const box = $("q");
 const hits = $("hits");
 
 let answer = null; // the last first page
+let counts = null; // the facets that were counted last
 let last = null; // the last problem
 let asked = null; // AbortController of the search under way
 let nextCursor = null;
@@ -31,15 +34,16 @@ let opened = null; // the hit that was opened, where the keyboard returns to
 let ranges = [];
 const expanded = new Set();
 
-export const searchSoon = delayed(search, PAUSE_MS);
+export const searchSoon = paced(() => search(true), GAP_MS);
+searchSoon.now = () => search();
+const countSoon = delayed(count, REST_MS);
 
 function request(cursor) {
-  const facets = [...facetNames(FACETS), ...ranges.map(({ name }) => ({ field: name, interval: "auto" }))];
-  const body = { q: box.value, filters: state.filters, facets, sort: state.sort ? [state.sort] : [], size: SIZE };
+  const body = { q: box.value, filters: state.filters, sort: state.sort ? [state.sort] : [], size: SIZE, explain: Boolean(box.value.trim()) };
   return cursor ? { ...body, cursor } : body;
 }
 
-async function search() {
+async function search(isTyping = false) {
   asked?.abort();
   const mine = (asked = new AbortController());
   state.q = box.value;
@@ -50,10 +54,29 @@ async function search() {
     if (asked !== mine) return;
     [answer, last, nextCursor, pages] = [found, null, found.next_cursor, 1];
     showAnswer();
+    if (isTyping) countSoon();
+    else countSoon.now();
   } catch (error) {
     if (asked === mine) fail(error);
   } finally {
     if (asked === mine) setBusy(false);
+  }
+}
+
+async function count() {
+  const mine = asked;
+  const facets = [...facetNames(FACETS), ...ranges.map(({ name }) => ({ field: name, interval: "auto" }))];
+  const side = $("filters");
+  side.setAttribute("aria-busy", "true");
+  try {
+    const found = await searchCustomers({ q: state.q, filters: state.filters, facets, size: 0 }, mine.signal);
+    if (asked !== mine) return;
+    counts = found.facets;
+    showFacets();
+  } catch (error) {
+    if (asked === mine && error.name !== "AbortError") $("facets").replaceChildren(problemNotice(error, count));
+  } finally {
+    if (asked === mine) side.setAttribute("aria-busy", "false");
   }
 }
 
@@ -118,7 +141,6 @@ function showAnswer() {
   hits.replaceChildren(...answer.hits.map((hit) => hitCard(hit, open)));
   $("message").replaceChildren(...(answer.hits.length ? [] : [emptyNotice(state.filters.length > 0, clearFilters)]));
   showMore();
-  showFacets();
   showChips();
   if (focusFirst) hits.querySelector(".hit-name")?.focus();
   focusFirst = false;
@@ -146,7 +168,7 @@ function showFacets() {
       showFacets();
     },
   };
-  const counted = new Map(answer.facets.map((facet) => [facet.field, facet]));
+  const counted = new Map(counts.map((facet) => [facet.field, facet]));
   for (const { name, facet } of ranges) facet.showBars(counted.get(name));
   const blocks = facetNames(FACETS).map((name) => counted.get(name)).filter((facet) => facet?.buckets.length);
   $("facets").replaceChildren(...blocks.map((facet) => facetBlock(facet, expanded.has(facet.field), actions)));
@@ -224,6 +246,7 @@ export function showWords() {
   showSaved();
   ranges.forEach(({ facet }) => facet.showWords());
   showState();
+  if (counts) showFacets();
   if (answer) showAnswer();
   else if (last) fail(last);
 }
@@ -302,7 +325,7 @@ export function submit() {
 
 export function forget() {
   asked?.abort();
-  [answer, last, nextCursor] = [null, null, null];
+  [answer, counts, last, nextCursor] = [null, null, null, null];
   box.value = state.q = "";
   for (const place of [hits, $("total"), $("facets"), $("chips"), $("message"), $("stage")]) place.replaceChildren();
 }

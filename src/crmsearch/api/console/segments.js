@@ -2,7 +2,7 @@
 
 import { download, draw, get, post, put, remove } from "./api.js";
 import { app, may } from "./app.js";
-import { askIn, delayed, fill, h, labelled, meter, problemNotice, select, table } from "./dom.js";
+import { asTold, askIn, delayed, fill, h, labelled, meter, problemNotice, select, table } from "./dom.js";
 import { fieldLabel, isChinese, number, t, valueText } from "./labels.js";
 import { askPurpose } from "./purposes.js";
 import { filterBar } from "./statistics.js";
@@ -29,12 +29,12 @@ export async function show(place) {
 function listOf(segments, population) {
   const rows = segments.map((each) => [
     h("button", { class: "link", onclick: () => app.go("segments", { segment: each.name }) }, labelOf(each)),
-    each.size === null ? (each.reason ?? "–") : number(each.size),
+    each.size === null ? (each.reason ? asTold(each.reason) : "–") : number(each.size),
     each.size === null ? "–" : meter(population ? each.size / population : 0),
     h("div", { class: "actions" }, actionsOf(each)),
   ]);
   const create = may("segments:write") && !state.more.new ? h("button", { class: "primary", onclick: () => app.go("segments", { new: "1" }) }, t("segmentNew")) : null;
-  return [create, table(t("segments"), [[t("name")], [t("size"), true], ["%", true], [""]], rows)];
+  return [create, table(t("segments"), [[t("name")], [t("size"), true], [t("shareAll"), true], [""]], rows)];
 }
 
 function actionsOf(each) {
@@ -119,7 +119,7 @@ function showDetail(place, segments, name, other) {
   const body = h("div", {});
   const picture = h("div", {});
   place.replaceChildren(
-    h("section", { class: "card wide", id: "profile" }, h("h3", {}, against ? `${title} · ${labelOf(against)}` : t("profileOf", title)), found?.description ? h("p", { class: "note" }, found.description) : null, choose, picture, body),
+    h("section", { class: "card wide", id: "profile" }, h("h3", {}, against ? `${title} · ${labelOf(against)}` : t("profileOf", title)), found?.description ? h("p", { class: "note" }, isChinese() ? found.description_zh : found.description) : null, choose, picture, body),
   );
   const path = against ? `segments/compare?a=${name}&b=${other}` : `segments/${name}/profile`;
   const query = new URLSearchParams({ lang: lang() });
