@@ -35,7 +35,8 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
                 beside = [records_index(index), analytics_index(target.index_prefix, index)]
                 client.indices.delete(index=[index, *beside], ignore_unavailable=True)
             state = ",".join(
-                f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "audit")
+                f"{target.index_prefix}-{name}"
+                for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "restrictions", "audit")
             )
             client.indices.delete(index=state, ignore_unavailable=True)
 

@@ -6,7 +6,7 @@ import { fill, h, labelled, table } from "./dom.js";
 import { number, t, valueText } from "./labels.js";
 
 const SIZE = 50;
-const ACTIONS = ["search", "suggest", "get", "lineage", "similar", "lookup", "export", "segment_export", "segment_versions", "put", "batch", "person_export", "erase", "audit", "keys", "key_create", "key_revoke", "rollback", "refused"];
+const ACTIONS = ["search", "suggest", "get", "lineage", "similar", "lookup", "export", "segment_export", "segment_versions", "put", "batch", "withdraw", "person_export", "erase", "anonymise", "restrict", "unrestrict", "audit", "keys", "key_create", "key_revoke", "rollback", "refused"];
 const SHOWN_IDS = 3;
 const when = (text) => valueText("created_at", text);
 
