@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format lint types unit test soak bench clean
+.PHONY: help install demo up down check format lint types unit test soak fuzz bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ soak: $(STAMP) ## the tests and proofs that take long; RUNS, SEARCHES, MINUTES a
 	@$(BIN)/python -m tests.soak kills --runs $(or $(RUNS),200) --seed $(or $(SEED),1)
 	@$(BIN)/python -m tests.soak promotions --searches $(or $(SEARCHES),10000)
 	@$(BIN)/python -m tests.soak load --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+fuzz: $(STAMP) ## fuzz the parsers of what callers write, each for SECONDS (180)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),180)
 
 bench: $(STAMP) ## measure indexing, ingest and search; writes tests/bench/results
 	@$(BIN)/python -m tests.bench

@@ -16,6 +16,7 @@ from crmsearch.indexing.names import analytics_alias, analytics_index, records_i
 from crmsearch.indexing.runs import RunStore
 from crmsearch.keyfile import make_vault
 from crmsearch.privacy.analytics import CUSTOMER_REF
+from crmsearch.privacy.vault import Vault
 from crmsearch.settings import Settings
 
 BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +36,8 @@ def own_prefix(settings: Settings, word: str) -> Iterator[tuple[Settings, Lifecy
                 beside = [records_index(index), analytics_index(target.index_prefix, index)]
                 client.indices.delete(index=[index, *beside], ignore_unavailable=True)
             state = ",".join(
-                f"{target.index_prefix}-{name}" for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "audit")
+                f"{target.index_prefix}-{name}"
+                for name in ("runs", "segments", "locks", "writes", "keys", "suppressions", "restrictions", "audit")
             )
             client.indices.delete(index=state, ignore_unavailable=True)
 
@@ -54,10 +56,14 @@ def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], beg
     return index
 
 
-def open_documents(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:
-    """The customers that an index holds, as they were before they were sealed, by id; those that are refreshed."""
-    hits = lifecycle._client.search(index=index, size=10_000)["hits"]["hits"]
-    return {hit["_id"]: lifecycle._vault.open(hit["_source"], hit["_id"]) for hit in hits}
+def open_hit(vault: Vault, hit: dict[str, Any]) -> dict[str, Any]:
+    """A document of any index as it was before it was sealed."""
+    source = vault.open(hit["_source"], hit["_id"])
+    if "record" in source:
+        source = vault.open_record(source)
+    if isinstance(source.get("document"), dict):
+        source = {**source, "document": vault.open(source["document"], hit["_id"])}
+    return source
 
 
 def check_in_step(lifecycle: Lifecycle) -> None:
@@ -76,11 +82,11 @@ def check_in_step(lifecycle: Lifecycle) -> None:
 
 
 def documents_in(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:
-    """All documents of a small index as they are stored, by id."""
+    """All customers of a small index as they were before they were sealed, by id."""
     found: dict[str, dict[str, Any]] = {}
     with_all: dict[str, Any] = {"index": index, "size": 5_000, "sort": [{"customer_id.exact": "asc"}]}
     hits = lifecycle._client.search(**with_all)["hits"]["hits"]
     while hits:
-        found |= {hit["_id"]: hit["_source"] for hit in hits}
+        found |= {hit["_id"]: lifecycle._vault.open(hit["_source"], hit["_id"]) for hit in hits}
         hits = lifecycle._client.search(**with_all, search_after=hits[-1]["sort"])["hits"]["hits"]
     return found

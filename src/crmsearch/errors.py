@@ -15,6 +15,7 @@
     ├── ConflictError                   409  exit 2   what is asked for contradicts what is there now
     │   ├── LoadRunningError            409           another load holds the writers' lock
     │   ├── LockLostError               409           another load has taken this one's lock over
+    │   ├── RestrictedError             409           the processing of the person is restricted
     │   └── SuppressedError             409           the person was erased, and is not to be written again
     ├── PreconditionFailedError         412  exit 2   the version named in If-Match or If-None-Match is not the current one
     ├── PreconditionRequiredError       428  exit 2   a change of something that is there must say which version it changes
@@ -83,6 +84,7 @@ __all__ = [
     "PortInUseError",
     "PreconditionFailedError",
     "PreconditionRequiredError",
+    "RestrictedError",
     "ResultWindowError",
     "SegmentNestingError",
     "SmallGroupError",
@@ -162,6 +164,10 @@ class LoadRunningError(ConflictError):
 
 class LockLostError(ConflictError):
     code, title = "lock_lost", "The writers' lock was lost"
+
+
+class RestrictedError(ConflictError):
+    code, title = "restricted", "The processing of the person is restricted"
 
 
 class SuppressedError(ConflictError):

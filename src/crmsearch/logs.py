@@ -7,6 +7,8 @@ that nothing reaches the log by accident. Of an exception it has class and place
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +17,7 @@ import msgspec
 
 from crmsearch.settings import LogSettings
 
-__all__ = ["REQUEST_ID", "RUN_ID", "JsonFormatter", "configure_logging"]
+__all__ = ["REQUEST_ID", "RUN_ID", "JsonFormatter", "configure_logging", "one_run"]
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 RUN_ID: ContextVar[str] = ContextVar("run_id", default="")
@@ -40,6 +42,16 @@ class JsonFormatter(logging.Formatter):
             line["error"] = type(error).__name__
             line["place"] = f"{places[-1].filename}:{places[-1].lineno}" if places else "?"
         return msgspec.json.encode(line).decode()
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """Lines after the block, or after the function that this decorates, no more belong to the run that it has named meanwhile."""
+    token = RUN_ID.set("")
+    try:
+        yield
+    finally:
+        RUN_ID.reset(token)
 
 
 def configure_logging(settings: LogSettings) -> None:

@@ -15,18 +15,15 @@ from pathlib import Path
 import msgspec
 
 from crmsearch.errors import ConfigError, InvalidRequestError
+from crmsearch.holdings import Holdings
 from crmsearch.indexing.client import make_async_client
-from crmsearch.indexing.erasure import Erasure
-from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.names import run_time
 from crmsearch.indexing.records import chunks
-from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.keyfile import make_vault
 from crmsearch.loading import OnEvent, writing
 from crmsearch.search.filters import Filter, build_filter, check_filter, parse_filter
 from crmsearch.search.resolver import Resolver
-from crmsearch.settings import Settings
 
 __all__ = ["Due", "Purged", "Retention", "Rule", "parse_rules"]
 
@@ -82,15 +79,8 @@ def parse_rules(text: str) -> list[Rule]:
     return rules
 
 
-class Retention:
+class Retention(Holdings):
     """Removes whose time is over from one installation."""
-
-    def __init__(self, settings: Settings, lifecycle: Lifecycle, runs: RunStore, erasure: Erasure) -> None:
-        self._settings = settings
-        self._lifecycle = lifecycle
-        self._runs = runs
-        self._erasure = erasure
-        self._quarantine = settings.paths.state / "quarantine"
 
     def due(self, rules: Sequence[Rule]) -> Due:
         """Whose time is over today; removes nothing.

@@ -1,10 +1,11 @@
-"""What a person may ask for: to be told everything that is known of them, and to be forgotten.
+"""What a person may ask for: to be told everything that is known of them, to be left alone, and to be forgotten.
 
 The articles of GDPR and PIPL behind it are in ``docs/privacy.md``.
 """
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from copy import copy
@@ -16,7 +17,8 @@ import msgspec
 import phonenumbers
 import pyarrow as pa
 
-from crmsearch.errors import NotFoundError
+from crmsearch.errors import ForbiddenError, NotFoundError
+from crmsearch.holdings import Holdings
 from crmsearch.indexing.erasure import Erasure, Held
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
@@ -24,10 +26,13 @@ from crmsearch.indexing.suppressions import Certificate
 from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import OnEvent, writing
 from crmsearch.privacy.access import show_moment
+from crmsearch.privacy.anonymity import anonymous, values_to_count
 from crmsearch.privacy.quarantine import open_row
+from crmsearch.privacy.restriction import Restriction
 from crmsearch.privacy.suppression import personal_emails, subject_of
-from crmsearch.quarantine import quarantine_folder, replace_table, tables
+from crmsearch.quarantine import replace_table, tables
 from crmsearch.resolution.rows import record_id
+from crmsearch.resolution.written import Write
 from crmsearch.search.rows import RowRule
 from crmsearch.settings import Settings
 
@@ -49,6 +54,7 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
         records: what each source said, by record; the same in all generations unless the sources have changed since.
         written_by_apps: what apps wrote, by the id that they wrote to.
         quarantine: rows of this person that no load took, with the reasons.
+        restrictions: of their processing, those that were lifted too.
     """
 
     customer_id: str
@@ -58,18 +64,15 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     records: dict[str, list[Document]]
     written_by_apps: dict[str, Document]
     quarantine: list[Document]
+    restrictions: list[Restriction]
 
 
-class Rights:
+class Rights(Holdings):
     """Answers a person's requests, over everything that one installation holds."""
 
     def __init__(self, settings: Settings, lifecycle: Lifecycle, runs: RunStore, erasure: Erasure) -> None:
-        self._settings = settings
-        self._lifecycle = lifecycle
-        self._runs = runs
-        self._erasure = erasure
+        super().__init__(settings, lifecycle, runs, erasure)
         self._vault = make_vault(settings)
-        self._quarantine = quarantine_folder(settings)
         self._systems: dict[str, dict[str, str]] = {}
         self._rule: RowRule | None = None
 
@@ -78,6 +81,19 @@ class Rights:
         found = copy(self)
         found._rule = rule
         return found
+
+    def ids(self, customer_id: str) -> list[str]:
+        """The ids that a customer is held under: the one that was asked for, and those of today and of kept generations.
+
+        Raises:
+            NotFoundError: nothing is held of a customer of this id.
+        """
+        return sorted({customer_id}.union(*self._find(customer_id).customers.values()))
+
+    def check_unrestricted(self, customer_id: str) -> None:
+        """Raise ``ForbiddenError`` for somebody whose processing is restricted, and ``NotFoundError`` for nobody."""
+        if any(each.lifted_at is None for each in self._lifecycle.restrictions.of(self._find(customer_id).known_as)):
+            raise ForbiddenError("the processing of this person is restricted; send X-Purpose: privacy_request to answer what they ask")
 
     def everything(self, customer_id: str) -> Everything:
         """What is held of a customer.
@@ -106,7 +122,39 @@ class Rights:
                 for _, theirs, _ in _quarantined(self._quarantine, self._is_theirs(held))
                 for row in theirs.to_pylist()
             ],
+            restrictions=self._lifecycle.restrictions.of(held.known_as),
         )
+
+    def restrict(self, customer_id: str, by: str) -> Restriction:
+        """Keep a customer and use them no more, whatever loads make of the records; one who is restricted already stays so.
+
+        It takes hold at once, also while a load is running.
+
+        Raises:
+            NotFoundError: nothing is held of a customer of this id.
+            ConfigError: what analysts see of a generation is of another key, so that it cannot be taken away; nobody was restricted.
+            BackendError: not all copies for analysts went; done once more, it takes away the rest.
+        """
+        names, mirrors = self._find(customer_id).known_as, self._lifecycle.mirrors()
+        restriction = self._lifecycle.restrictions.add(names, by, datetime.now(UTC))
+        for index, mirror in mirrors.items():
+            self._lifecycle.restrictions.settle(index, mirror)
+        return restriction
+
+    def unrestrict(self, customer_id: str, by: str) -> list[Restriction]:
+        """Use a customer again: end every restriction of one of the records that the customer is made of now; returns them.
+
+        Raises:
+            NotFoundError: nothing is held of a customer of this id, or no restriction holds.
+            ConfigError: as of ``restrict``.
+        """
+        names, mirrors = self._find(customer_id).known_as, self._lifecycle.mirrors()
+        lifted = self._lifecycle.restrictions.lift(names, by, datetime.now(UTC))
+        if not lifted:
+            raise NotFoundError("the processing of this customer is not restricted")
+        for index, mirror in mirrors.items():
+            self._lifecycle.restrictions.settle(index, mirror)
+        return lifted
 
     def check(self, customer_id: str) -> None:
         """Raise ``NotFoundError`` if nothing is held of a customer of this id; quarantine is not read."""
@@ -123,24 +171,58 @@ class Rights:
             ConfigError: others were erased under another key.
             BackendError: not everything could be removed; done once more, it removes the rest.
         """
-        key = privacy_key(self._settings)
         with writing("erase", self._lifecycle, self._runs, on_event):
+            return self._erase(customer_id, self._find(customer_id), by)
+
+    def anonymise(self, customer_id: str, by: str, on_event: OnEvent = lambda _: None) -> Certificate:
+        """Erase a customer, but for what statistics are made of, which stays under a random id that nothing leads to.
+
+        Ended half-way after the erasure, nothing stays.
+
+        Raises:
+            NotFoundError: there is no customer of this id in the live generation.
+            LoadRunningError, ConfigError, BackendError: as of ``erase``.
+        """
+        with writing("anonymise", self._lifecycle, self._runs, on_event):
             held = self._find(customer_id)
-            suppressions = self._lifecycle.suppressions
-            suppressions.read(key)
-            marks = held.marks(key)
-            certificate = Certificate(
-                certificate_id=secrets.token_hex(8),
-                erased_at=show_moment(datetime.now(UTC)),
-                by=by,
-                subject=subject_of(customer_id, key),
-                removed={},
-                marks=len(marks),
-            )
-            suppressions.add(certificate, marks, key)
-            removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, self._is_theirs(held))}
-            certificate = msgspec.structs.replace(certificate, removed=removed)
-            suppressions.add(certificate, marks, key)
+            live = self._lifecycle.live() or ""
+            documents = held.customers.get(live)
+            if not documents:
+                raise NotFoundError("this customer is in earlier generations only, where nothing is counted any more; erase instead")
+            stay = [self._anonymous(document, live) for document in documents.values()]
+            certificate = self._erase(customer_id, held, by)
+            # Of the day alone: the very moment would lead to it from the certificate, or from the audit trail.
+            written_at = int(datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+            for document in stay:
+                write = Write(customer_id=f"anon-{secrets.token_hex(8)}", written_at=written_at, creates=True, document=document)
+                self._lifecycle.put_write(live, write)
+        return certificate
+
+    def _anonymous(self, document: Document, live: str) -> Document:
+        """What may stay of a customer: no value that fewer customers have than a group of figures must."""
+        values = values_to_count(document)
+        counts = Counter(dict(zip(values, self._erasure.count(live, values), strict=True)))
+        return anonymous(document, lambda field, value: counts[field, value] >= self._settings.api.small_group)
+
+    def _erase(self, customer_id: str, held: Held, by: str) -> Certificate:
+        key = privacy_key(self._settings)
+        suppressions = self._lifecycle.suppressions
+        suppressions.read(key)
+        marks = held.marks(key)
+        certificate = Certificate(
+            certificate_id=secrets.token_hex(8),
+            erased_at=show_moment(datetime.now(UTC)),
+            by=by,
+            subject=subject_of(customer_id, key),
+            removed={},
+            marks=len(marks),
+        )
+        suppressions.add(certificate, marks, key)
+        removed = self._erasure.remove(held) | {"quarantine": _erase_quarantined(self._quarantine, self._is_theirs(held))}
+        if restrictions := self._lifecycle.restrictions.forget(held.known_as):
+            removed["restrictions"] = restrictions
+        certificate = msgspec.structs.replace(certificate, removed=removed)
+        suppressions.add(certificate, marks, key)
         return certificate
 
     def _find(self, customer_id: str) -> Held:

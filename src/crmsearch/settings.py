@@ -34,6 +34,7 @@ __all__ = [
     "SparkSettings",
     "StorageCredentials",
     "StorageSettings",
+    "changed_settings",
     "child_environment",
     "from_env",
     "setting_rows",
@@ -343,6 +344,13 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             variable = next(row.variable for row in rows.values() if (row.section, row.field) == (section, field))
             raise ConfigError(f"{variable}: {reason}") from error
     return Settings(**sections | {"elasticsearch": _with_login(sections["elasticsearch"])})
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """By variable, the settings that are other than they would be on this machine if no variable were set."""
+    untouched = from_env({name: value for name, value in os.environ.items() if not name.startswith(PREFIX)})
+    both = {row.variable: tuple(getattr(getattr(each, row.section), row.field) for each in (settings, untouched)) for row in setting_rows()}
+    return {variable: value for variable, (value, default) in both.items() if value != default}
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

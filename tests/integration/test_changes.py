@@ -19,7 +19,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.resolution.rows import group_rows
 from crmsearch.sample import AS_OF, make_sample
 from crmsearch.settings import Settings
-from tests.documents import BEGAN_AT, open_documents, own_prefix
+from tests.documents import BEGAN_AT, documents_in, own_prefix
 
 NOW = "2026-11-01T00:00:00Z"
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ class Base:
         return self.lifecycle.apply(self.index, group_rows(told, NOW), run_id, NOW)
 
     def found(self) -> dict[str, Row]:
-        found = open_documents(self.lifecycle, self.index)
+        found = documents_in(self.lifecycle, self.index)
         return {key: {name: value for name, value in each.items() if name not in {"run_id", "indexed_at"}} for key, each in found.items()}
 
     def kept(self) -> dict[str, Row]:

@@ -14,7 +14,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers
 from crmsearch.sample import make_sample
 from crmsearch.settings import Settings
-from tests.documents import open_documents, own_prefix, runs_of
+from tests.documents import documents_in, own_prefix, runs_of
 
 ROWS, CHANGED = 2000, 120
 Base = tuple[Settings, Lifecycle]
@@ -49,7 +49,7 @@ def _change(base: Base, runner: Runner, *paths: Path, removed: Sequence[Path] = 
 
 def _documents(base: Base) -> dict[str, dict[str, Any]]:
     """All customers, as readers find them right after a run."""
-    found = open_documents(base[1], base[1].alias)
+    found = documents_in(base[1], base[1].alias)
     return {name: {key: value for key, value in each.items() if key not in {"run_id", "indexed_at"}} for name, each in found.items()}
 
 

@@ -35,7 +35,7 @@ from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_custom
 from crmsearch.quarantine import read_rows
 from crmsearch.settings import Secret, Settings
 from tests.conftest import SAMPLE_ROWS, Loaded
-from tests.documents import open_documents, runs_of
+from tests.documents import documents_in, runs_of
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -145,7 +145,7 @@ def test_the_same_input_gives_the_same_documents(node_settings: Settings, lifecy
 
 
 def _documents(lifecycle: Lifecycle, report: RunReport) -> dict[str, dict[str, object]]:
-    found = open_documents(lifecycle, str(report.index))
+    found = documents_in(lifecycle, str(report.index))
     return {name: {key: value for key, value in each.items() if key not in {"run_id", "indexed_at"}} for name, each in found.items()}
 
 

@@ -89,7 +89,8 @@ def _document() -> schemathesis.BaseSchema:
     }
     for operation in (each for path in document["paths"].values() for each in path.values()):
         # Those who are erased are not those whom all others are asked about.
-        ids = known | ({"customer_id": ["S2", "S3", "nobody"]} if operation["operationId"] == "ErasePerson" else {})
+        gone = operation["operationId"] in {"ErasePerson", "AnonymisePerson", "RestrictPerson"}
+        ids = known | ({"customer_id": ["S2", "S3", "nobody"]} if gone else {})
         for parameter in operation.get("parameters", []):
             if parameter["name"] in ids:
                 default = parameter["schema"].get("default")

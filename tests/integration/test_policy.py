@@ -22,6 +22,7 @@ from crmsearch.indexing.audit_reader import AuditReader
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.restrictions import RestrictionReader
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
@@ -30,6 +31,7 @@ from crmsearch.privacy.access import OF_EVERYBODY, SCOPES, make_key
 from crmsearch.rights import Rights
 from crmsearch.search.rows import read_rows
 from crmsearch.search.service import ElasticsearchBackend
+from crmsearch.search.view import RestrictedBackend
 from crmsearch.settings import ApiSettings, Settings
 from tests.documents import own_prefix, put_documents, runs_of
 from tests.keys import bearer
@@ -157,7 +159,20 @@ REQUESTS: list[tuple[str, str, str, Any]] = [
     ("PUT", "/v1/customers/{customer_id:str}", "/NEW", SMALL),
     ("PUT", "/v1/customers/{customer_id:str}", "/IN", {**SMALL, "name": "王小明", "notes": "喜欢喝茶"}),
     ("PUT", "/v1/customers/{customer_id:str}", f"/{OUT}", SMALL),
-    ("POST", "/v1/customers/batch", "", {"customers": [{"customer_id": "NEW2", **SMALL}, {"customer_id": OUT, **SMALL}]}),
+    (
+        "POST",
+        "/v1/customers/batch",
+        "",
+        {"customers": [{"customer_id": "NEW2", **SMALL}, {"customer_id": "NEW4", **SMALL}, {"customer_id": OUT, **SMALL}]},
+    ),
+    ("DELETE", "/v1/customers/{customer_id:str}/consents", "/NEW/consents?channel=email", None),
+    ("DELETE", "/v1/customers/{customer_id:str}/consents", f"/{OUT}/consents", None),
+    ("PUT", "/v1/customers/{customer_id:str}/restriction", f"/{OUT}/restriction", None),
+    ("PUT", "/v1/customers/{customer_id:str}/restriction", "/NEW/restriction", None),
+    ("DELETE", "/v1/customers/{customer_id:str}/restriction", f"/{OUT}/restriction", None),
+    ("DELETE", "/v1/customers/{customer_id:str}/restriction", "/NEW/restriction", None),
+    ("POST", "/v1/customers/{customer_id:str}/anonymise", f"/{OUT}/anonymise", None),
+    ("POST", "/v1/customers/{customer_id:str}/anonymise", "/NEW4/anonymise", None),
     ("DELETE", "/v1/customers/{customer_id:str}", f"/{OUT}", None),
     ("DELETE", "/v1/customers/{customer_id:str}", "/NEW", None),
 ]
@@ -200,7 +215,7 @@ def _app(settings: Settings, lifecycle: Lifecycle) -> Litestar:
     client = make_async_client(target)
     runs = runs_of(lifecycle)
     return create_app(
-        ElasticsearchBackend(client, target.index_prefix, 30.0, make_vault(settings)),
+        RestrictedBackend(ElasticsearchBackend(client, target.index_prefix, 30.0, make_vault(settings)), RestrictionReader(client, target)),
         ApiSettings(),
         runs,
         SegmentStore(client, target, make_vault(settings)),
@@ -371,6 +386,7 @@ def test_what_is_masked_cannot_be_found_out_by_many_conditions(api: Api, install
         ("customers/search", {"q": "", "filters": [me, *days]}),
         ("customers/search", {"q": "-phones:+8613800138001", "filters": [number]}),
         ("customers/search", {"q": "", "filters": [me, {"segment": "young"}]}),
+        ("customers/search", {"q": "segment:young", "filters": [me]}),
         ("customers/search", {"q": "", "filters": [{"not_segment": "them"}, number]}),
         # Figures leave no trace of who was asked about, so that none may be asked by what only a person tells.
         ("stats", {"fields": ["age"], "filters": [me]}),
@@ -384,6 +400,14 @@ def test_what_is_masked_cannot_be_found_out_by_many_conditions(api: Api, install
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (path, body, answer.text)
     for definition in (ranged, named, {"label": "Text", "q": "48000"}):
         assert api.put("/v1/segments/guess", json=definition, headers=header | {"X-Purpose": "quality"}).status_code == 403
+    # Who may ask for figures by personal data states a purpose that masks it.
+    browsing = whole | {"X-Purpose": "browse"}
+    for path in ("insights/campaigns?filter=segment:young", "insights/service?q=segment:young"):
+        assert api.get(f"/v1/{path}", headers=whole).status_code == 200
+        answer = api.get(f"/v1/{path}", headers=browsing)
+        assert (answer.status_code, "masked" in answer.json()["detail"]) == (403, True), path
+    nested = {"label": "Nested", "filters": [{"segment": "young"}]}
+    assert api.put("/v1/segments/guess", json=nested, headers=browsing).status_code == 403
     assert {"young", "them"}.isdisjoint(each["name"] for each in api.get("/v1/segments", headers=header).json()["segments"])
     assert api.get("/v1/segments/young", headers=header).status_code == 404
     for name in ("young", "them"):

@@ -19,15 +19,15 @@ from crmsearch.errors import ConfigError, NotFoundError
 from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.names import analytics_alias
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers
-from crmsearch.privacy.vault import Vault
 from crmsearch.rights import Rights
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import PrivacySettings, Secret, Settings
-from tests.documents import own_prefix, put_documents, runs_of
+from tests.documents import check_in_step, documents_in, open_hit, own_prefix, put_documents, runs_of
 
 Api = TestClient[Litestar]
 
@@ -62,17 +62,7 @@ class Installation(msgspec.Struct, frozen=True):
         prefix = self.settings.elasticsearch.index_prefix
         client.indices.refresh(index=f"{prefix}-*")
         hits = client.search(index=f"{prefix}-*", size=1000)["hits"]["hits"]
-        return json.dumps([_opened(hit, self.lifecycle._vault) for hit in hits], ensure_ascii=False)
-
-
-def _opened(hit: dict[str, Any], vault: Vault) -> dict[str, Any]:
-    """A document of any index as it was before it was sealed."""
-    source = vault.open(hit["_source"], hit["_id"])
-    if "record" in source:
-        source = vault.open_record(source)
-    if isinstance(source.get("document"), dict):
-        source = {**source, "document": vault.open(source["document"], hit["_id"])}
-    return source
+        return json.dumps([open_hit(self.lifecycle._vault, hit) for hit in hits], ensure_ascii=False)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +144,24 @@ def test_another_key_would_recognise_nobody_and_so_stops_the_load(loaded: Instal
     loaded.lifecycle.suppressions.lift(certificate.certificate_id)
     with pytest.raises(NotFoundError):
         loaded.lifecycle.suppressions.lift(certificate.certificate_id)
+
+
+def test_changes_and_loads_leave_out_who_is_restricted(loaded: Installation, api: Api, runner: Runner) -> None:
+    """Also what they bring anew of that person, beside the records that were restricted."""
+    row = "K-20001,Bob Hale,bob@example.org,,London,1980-01-01\n"
+    anew = "K-20009,Bob Hale,bob@example.org,,Paris,1980-01-01\n"
+    loaded.load(runner, row + ADA)
+    loaded.rights.restrict("K-20001", "test")
+    prefix = loaded.settings.elasticsearch.index_prefix
+    client = loaded.lifecycle._client
+    for changes in (True, False):
+        loaded.load(runner, anew if changes else row + anew + ADA, changes=changes)
+        (bob,) = [each for each in documents_in(loaded.lifecycle, str(loaded.lifecycle.live())).values() if each["name"] == "Bob Hale"]
+        assert set(bob["source_records"]) == {"K-20001", "K-20009"}, "kept, and brought up to date"
+        copies = client.search(index=analytics_alias(prefix), size=10)["hits"]["hits"]
+        assert len(copies) == loaded.lifecycle._client.count(index=loaded.lifecycle.alias)["count"] - 1
+    assert loaded.rights.unrestrict("K-20001", "test")
+    check_in_step(loaded.lifecycle)
 
 
 def test_a_merged_record_is_no_customer(node_settings: Settings) -> None:

@@ -28,7 +28,7 @@ from crmsearch.search.request import SearchRequest, SuggestRequest
 from crmsearch.search.response import Hit, SearchResponse
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import BEGAN_AT, open_documents, own_prefix, put_documents
+from tests.documents import BEGAN_AT, documents_in, own_prefix, put_documents
 
 Source = dict[str, Any]
 
@@ -73,7 +73,7 @@ def people(node_settings: Settings) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def customers(loaded: Loaded) -> list[Source]:
     """Every document of the sample, as it is stored."""
-    found = open_documents(loaded.lifecycle, str(loaded.report.index))
+    found = documents_in(loaded.lifecycle, str(loaded.report.index))
     assert len(found) == loaded.report.indexed
     return list(found.values())
 

@@ -23,7 +23,7 @@ from crmsearch.search.stats.histogram import MOST_BINS
 from crmsearch.search.stats.request import MAX_INTERVAL, MIN_INTERVAL, CalendarUnit
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import open_documents, own_prefix, put_documents
+from tests.documents import documents_in, own_prefix, put_documents
 
 Source = dict[str, Any]
 PERCENTILES = (0.0, 1.0, 5.0, 25.0, 33.3, 50.0, 75.0, 95.0, 99.9, 100.0)
@@ -72,7 +72,7 @@ def made(node_settings: Settings) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def customers(loaded: Loaded) -> list[Source]:
-    found = open_documents(loaded.lifecycle, str(loaded.report.index))
+    found = documents_in(loaded.lifecycle, str(loaded.report.index))
     return list(found.values())
 
 

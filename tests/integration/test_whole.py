@@ -19,7 +19,7 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, load_customers, report_page
 from crmsearch.settings import Settings
 from tests.conftest import Loaded
-from tests.documents import open_documents, runs_of
+from tests.documents import documents_in, runs_of
 
 PRESETS = Path(__file__).parents[1] / "data" / "presets"
 
@@ -30,7 +30,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _documents(loaded: Loaded) -> list[dict[str, Any]]:
-    return list(open_documents(loaded.lifecycle, str(loaded.report.index)).values())
+    return list(documents_in(loaded.lifecycle, str(loaded.report.index)).values())
 
 
 def test_every_row_of_every_kind_is_accounted_for(loaded: Loaded) -> None:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmsearch.contract import FIELDS
-from crmsearch.errors import CursorError, InvalidRequestError, UnauthorizedError
-from crmsearch.privacy.access import split_key
-from crmsearch.privacy.tokens import is_token, key_named
-from crmsearch.search.cursor import Cursors, Position
-from crmsearch.search.filters import Filter, build_filter, check_filter, days_are_known, format_filter, parse_filter
-from crmsearch.search.request import SearchRequest
-from crmsearch.search.rows import read_rows
+from tests.fuzz.targets import GOOD_CURSOR, GOOD_KEY, TARGETS, cursor, filter_json, filter_text, key, rule, token
 
 QUICK, LONG = 300, 30_000
-CURSORS = Cursors("a key of the tests", 60, lambda: 0.0)
-REQUEST = SearchRequest(q="x")
-GOOD = CURSORS.write(REQUEST, Position("crm-customers-20261127t000000z", [1, "a", None]))
-KEY = f"crm_{'0' * 12}_{'x' * 43}"
 
 FIELD = st.sampled_from([*FIELDS, "segment", "nothing"])
 PIECE = st.sampled_from(
@@ -49,9 +37,9 @@ def _changed(text: str) -> st.SearchStrategy[str]:
 
 
 CURSOR_TEXT = st.one_of(
-    st.text(max_size=60), _changed(GOOD), st.binary(max_size=40).map(lambda each: base64.urlsafe_b64encode(each).decode() + ".AA")
+    st.text(max_size=60), _changed(GOOD_CURSOR), st.binary(max_size=40).map(lambda each: base64.urlsafe_b64encode(each).decode() + ".AA")
 )
-KEY_TEXT = st.one_of(st.text(max_size=80), _changed(KEY))
+KEY_TEXT = st.one_of(st.text(max_size=80), _changed(GOOD_KEY))
 HEADER = st.one_of(st.text(max_size=30), st.dictionaries(st.sampled_from(["alg", "kid", "crit"]), SCALAR).map(json.dumps))
 TOKEN_TEXT = st.one_of(
     st.text("abcAB12-_.=", max_size=60),
@@ -59,62 +47,27 @@ TOKEN_TEXT = st.one_of(
 )
 
 
-def _filter_text(text: str) -> None:
-    with contextlib.suppress(InvalidRequestError):
-        parsed = parse_filter(text)
-        check_filter(parsed)
-        assert parse_filter(format_filter(parsed)) == parsed
-        if parsed.field and days_are_known(parsed):
-            build_filter(parsed)
-
-
-def _filter_json(given_: dict[str, Any]) -> None:
-    with contextlib.suppress(InvalidRequestError, msgspec.ValidationError):
-        parsed = msgspec.convert(given_, Filter)
-        check_filter(parsed)
-        if parsed.field and days_are_known(parsed):
-            build_filter(parsed)
-
-
-def _rule(text: str) -> None:
-    with contextlib.suppress(InvalidRequestError):
-        rule = read_rows((text,))
-        assert read_rows((rule.text,)) == rule
-        rule.holds({"country": "CN", "age": 3, "created_at": "2026-01-01T00:00:00Z", "tags": ["a"]})
-
-
-def _cursor(text: str) -> None:
-    with contextlib.suppress(CursorError):
-        position = CURSORS.read(SearchRequest(q="x", cursor=text))
-        # A signature holds for what was signed alone, however it is written.
-        assert position == CURSORS.read(SearchRequest(q="x", cursor=GOOD))
-
-
-def _key(text: str) -> None:
-    parts = split_key(text)
-    assert parts is None or text == f"crm_{parts[0]}_{parts[1]}"
-
-
-def _token(text: str) -> None:
-    if is_token(text):
-        with contextlib.suppress(UnauthorizedError):
-            kid = key_named(text)
-            assert kid is None or isinstance(kid, str)
-
-
 PARSERS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
-    "filter": (FILTER_TEXT, _filter_text),
-    "filter_json": (FILTER_JSON, _filter_json),
-    "rule": (FILTER_TEXT, _rule),
-    "cursor": (CURSOR_TEXT, _cursor),
-    "key": (KEY_TEXT, _key),
-    "token": (TOKEN_TEXT, _token),
+    "filter": (FILTER_TEXT, filter_text),
+    "filter_json": (FILTER_JSON, filter_json),
+    "rule": (FILTER_TEXT, rule),
+    "cursor": (CURSOR_TEXT, cursor),
+    "key": (KEY_TEXT, key),
+    "token": (TOKEN_TEXT, token),
 }
 
 
 @pytest.mark.parametrize("name", list(PARSERS))
 def test_nothing_that_is_written_breaks_a_parser(name: str) -> None:
     _fuzz(name, QUICK)
+
+
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_what_fuzzing_begins_with_is_good(name: str) -> None:
+    check, seeds = TARGETS[name]
+    for seed in seeds:
+        check(seed.encode())
+    check(b"\xff{")
 
 
 @pytest.mark.soak

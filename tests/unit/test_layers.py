@@ -41,6 +41,7 @@ FLOORS: dict[str, int] = {
     "report": 4,
     "jobs": 4,
     "node": 4,
+    "holdings": 5,
     "loading": 5,
     "quarantine": 3,
     "retention": 5,

@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 
 from crmsearch.api.app import create_app
 from crmsearch.errors import BackendUnavailableError
-from crmsearch.logs import RUN_ID, JsonFormatter, configure_logging
+from crmsearch.logs import RUN_ID, JsonFormatter, configure_logging, one_run
 from crmsearch.settings import ApiSettings, LogSettings
 
 HOST = "crm.test"
@@ -39,10 +39,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     logger.addHandler(handler)
     before = logger.level
     logger.setLevel(logging.INFO)
-    # A process does one load; that of the tests may have done some before.
-    run_of_others = RUN_ID.set("")
     yield handler.found
-    RUN_ID.reset(run_of_others)
     logger.removeHandler(handler)
     logger.setLevel(before)
 
@@ -56,7 +53,7 @@ class Away:
     async def search_earlier(self, body: dict[str, Any]) -> None:
         return None
 
-    async def read(self, customer_id: str) -> None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> None:
         raise ValueError("Wang Geheim, 13800138000")
 
     async def check(self) -> None:
@@ -138,3 +135,15 @@ def test_setting_up_twice_writes_once(capsys: pytest.CaptureFixture[str]) -> Non
     finally:
         root.handlers[:], root.level = handlers, level
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_what_comes_after_a_load_is_not_of_its_run() -> None:
+    @one_run()
+    def load() -> str:
+        RUN_ID.set("20260101t000000z")
+        raise ValueError
+
+    for _ in range(2):
+        with pytest.raises(ValueError):  # noqa: PT011 - of no words
+            load()
+        assert RUN_ID.get() == ""

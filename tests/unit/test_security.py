@@ -5,13 +5,18 @@ from __future__ import annotations
 import hmac
 import math
 import re
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from crmsearch.api.app import create_app
 from crmsearch.errors import UnauthorizedError
@@ -139,8 +144,45 @@ def test_a_secret_is_recognised() -> None:
 
 
 def test_no_file_holds_a_secret() -> None:
-    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    files += [path for path in ROOT.iterdir() if path.is_file() and path.name != ".coverage"]
-    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in files if path.suffix in TEXTS}
+    files = [path for path in _kept() if path.suffix in TEXTS]
+    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in files}
     assert len(texts) > 300
     assert {str(path.relative_to(ROOT)): found for path, text in texts.items() if (found := secrets_in(text))} == {}
+
+
+def _kept() -> list[Path]:
+    """The files that version control keeps, or all of the folders where there is none, as in an unpacked archive."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+    found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    return [path for path in [*found, *ROOT.iterdir()] if path.is_file() and path.name != ".coverage"]
+
+
+# -- dependencies
+
+
+def test_every_dependency_is_pinned_and_is_what_is_installed() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    pins = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    assert len(pins) == len(lines), "one is there twice"
+    wanted, seen = [(canonicalize_name("crmsearch"), frozenset({"dev", "fuzz"}))], set()
+    while wanted:
+        name, extras = wanted.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            assert name == "atheris", f"{name} is missing"  # which `make fuzz` installs
+            continue
+        assert name == "crmsearch" or pins.get(name) == found.version, f"{name} {found.version} is not what constraints.txt says"
+        for text in found.requires or []:
+            needed = Requirement(text)
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+                # As `pip check` asks, and none of ours but by its exact version.
+                assert pins[canonicalize_name(needed.name)] in needed.specifier, f"{name} needs {text}"
+                assert name != "crmsearch" or str(needed.specifier).startswith("=="), text
+                wanted.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    assert len({name for name, _ in seen}) > 100

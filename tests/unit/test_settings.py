@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from crmsearch.settings import (
     Cloud,
     Secret,
     StorageCredentials,
+    changed_settings,
     child_environment,
     from_env,
     setting_rows,
@@ -53,6 +55,14 @@ def test_wrong_values_and_unknown_names_are_refused_by_name(variable: str, value
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
     assert from_env({**HOME, "CRMSEARCH_API_PORT": ""}) == from_env(HOME)
+
+
+def test_only_what_a_variable_has_changed_is_other_than_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("CRMSEARCH_")]:
+        monkeypatch.delenv(name)
+    assert changed_settings(from_env()) == {}
+    monkeypatch.setenv("CRMSEARCH_STATE_DIR", str(tmp_path))
+    assert changed_settings(from_env()) == {"CRMSEARCH_STATE_DIR": str(tmp_path)}
 
 
 def test_secrets_do_not_show() -> None:

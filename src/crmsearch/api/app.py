@@ -48,6 +48,7 @@ from crmsearch.indexing.audit_reader import AuditReader
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.erasure import Erasure
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.restrictions import RestrictionReader
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
@@ -61,7 +62,7 @@ from crmsearch.search.insight_service import InsightService
 from crmsearch.search.resolver import Resolver, utc_now
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
-from crmsearch.search.view import SearchBackend
+from crmsearch.search.view import RestrictedBackend, SearchBackend
 from crmsearch.settings import ApiSettings, from_env
 
 __all__ = ["create_app", "create_app_from_env"]
@@ -125,7 +126,9 @@ def create_app(
         return insight_service and insight_service.within(view)
 
     async def provide_writes(view: Viewed) -> WriteStore | None:
-        return writes if writes is None or view.rows is None else writes.within(view.rows)
+        if writes is None or (view.rows is None and not view.answers_the_person):
+            return writes
+        return writes.within(view.rows, for_the_person=view.answers_the_person)
 
     async def provide_rights(view: Viewed) -> Rights | None:
         return rights if rights is None or view.rows is None else rights.within(view.rows)
@@ -239,7 +242,10 @@ def create_app_from_env() -> Litestar:
     suppressions = SuppressionReader(client, settings.elasticsearch, privacy_key(settings))
     buckets = Buckets(settings.paths.state / "api" / "limits.sqlite")
     app = create_app(
-        ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault),
+        RestrictedBackend(
+            ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault),
+            RestrictionReader(client, settings.elasticsearch),
+        ),
         msgspec.structs.replace(settings.api, cursor_key=cursor_key(settings)),
         runs,
         SegmentStore(client, settings.elasticsearch, vault),

@@ -38,7 +38,11 @@ _GUARDED = ("/v1/", "/metrics")
 _WITHOUT_ELASTICSEARCH = {"/v1/fields", "/v1/rules", "/health/live"}
 _ALSO_FILES = {"/v1/audit"}
 _FILES = {"/v1/customers/export", "/v1/segments/{name}/export"}
-_CONFLICTING = {"PutCustomer", "WriteCustomers", "ErasePerson", "MakeKey"}
+_CONFLICTING = {
+    *("PutCustomer", "WriteCustomers", "WithdrawConsents"),
+    *("ErasePerson", "AnonymisePerson", "RestrictPerson", "LiftRestriction"),
+    *("MakeKey", "RollBack"),
+}
 _MISSING_WITHOUT_NAME = {"/v1/segments/compare", "/v1/generations/rollback"}
 _VARY = {"description": "`Accept`, which asks for JSON or for a chart", "schema": {"type": "string"}}
 _REFERENCE = "#/components/schemas/{name}"

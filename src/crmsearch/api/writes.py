@@ -1,11 +1,11 @@
-"""``PUT /v1/customers/{id}`` and ``POST /v1/customers/batch``: apps write customers, by the rules of the job."""
+"""``PUT /v1/customers/{id}``, ``POST …/batch``, ``DELETE …/{id}/consents``: apps write customers by the rules of the job."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, Router, post, put
+from litestar import Response, Router, delete, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
@@ -19,6 +19,7 @@ from crmsearch.errors import CrmSearchError, InvalidRequestError, SuppressedErro
 from crmsearch.indexing.writes import WriteStore, Written
 from crmsearch.privacy.policy import Sight
 from crmsearch.resolution.written import check_customer_id, clean_write
+from crmsearch.search.consents import EVERYTHING, Withdrawable
 
 __all__ = ["MAX_BATCH", "writes_router"]
 
@@ -45,6 +46,13 @@ class WrittenCustomer(msgspec.Struct, frozen=True):
     created: bool
     customer: Customer
     issues: list[Issue]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The consents of a customer that stand after a withdrawal."""
+
+    id: str
+    consents: list[str]
 
 
 class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +128,22 @@ async def write_customers(data: JSONBody[BatchRequest], writes: Writes, disclose
     return BatchResponse(done, len(results) - done, results)
 
 
+@delete("/{customer_id:str}/consents", operation_id="WithdrawConsents", opt={"audit": "withdraw"}, status_code=200)
+async def withdraw_consents(
+    customer_id: FromPath[str],
+    writes: Writes,
+    disclosed: Disclosed,
+    channel: Annotated[Withdrawable | None, QueryParameter(description="The consent that is withdrawn; all of them when left out")] = None,
+) -> Standing:
+    """Take back what a customer has agreed to: at once, and whatever sources say of it from now on.
+
+    Only an app that writes `consents` anew gives one back. A channel takes the consent to marketing in general with it.
+    """
+    disclosed.note([customer_id])
+    document = await writes.withdraw(customer_id, (channel,) if channel else EVERYTHING)
+    return Standing(customer_id, document.get("consents") or [])
+
+
 def _check_batch(customers: Sequence[Fields]) -> None:
     if not 1 <= len(customers) <= MAX_BATCH:
         raise InvalidRequestError(f"customers are {len(customers)}; from 1 to {MAX_BATCH} can be written at once")
@@ -168,5 +192,8 @@ def _issues(codes: Sequence[str]) -> list[Issue]:
 
 
 writes_router = Router(
-    path="/customers", route_handlers=[put_customer, write_customers], opt={"scope": "customers:write"}, tags=["customers"]
+    path="/customers",
+    route_handlers=[put_customer, write_customers, withdraw_consents],
+    opt={"scope": "customers:write"},
+    tags=["customers"],
 )

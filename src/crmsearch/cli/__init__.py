@@ -17,7 +17,7 @@ from crmsearch.cli.manual import completion, manual
 from crmsearch.cli.node import node
 from crmsearch.cli.output import words
 from crmsearch.cli.quarantine import quarantine
-from crmsearch.cli.rights import erase, export, lift, purge
+from crmsearch.cli.rights import anonymise, erase, export, lift, purge, restrict, withdraw
 from crmsearch.cli.segments import segments
 from crmsearch.cli.service import demo, down, serve, up
 from crmsearch.cli.snapshots import snapshot
@@ -59,7 +59,10 @@ for command in (
     keys,
     audit,
     export,
+    restrict,
+    withdraw,
     erase,
+    anonymise,
     lift,
     purge,
     quarantine,

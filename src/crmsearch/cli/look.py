@@ -18,6 +18,7 @@ from crmsearch.errors import ConfigError, CrmSearchError
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import Logins
+from crmsearch.indexing.restrictions import RestrictionReader
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.java import find_java
 from crmsearch.keyfile import cursor_key, make_vault
@@ -31,8 +32,8 @@ from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse
 from crmsearch.search.segment_service import SegmentService
 from crmsearch.search.service import ElasticsearchBackend, SearchService
-from crmsearch.search.view import View
-from crmsearch.settings import Settings, from_env, setting_rows
+from crmsearch.search.view import RestrictedBackend, View
+from crmsearch.settings import Settings, changed_settings, from_env
 from crmsearch.trust import expiry
 
 __all__ = ["ask", "ask_segments", "doctor", "filter_option", "print_hits", "search"]
@@ -66,7 +67,10 @@ def _asked(settings: Settings, question: Callable[[Services], Awaitable[Answer]]
     async def answered() -> Answer:
         client, vault = make_async_client(settings.elasticsearch), make_vault(settings)
         try:
-            backend = ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault)
+            backend = RestrictedBackend(
+                ElasticsearchBackend(client, settings.elasticsearch.index_prefix, settings.elasticsearch.timeout_s, vault),
+                RestrictionReader(client, settings.elasticsearch),
+            )
             cursors = Cursors(cursor_key(settings), settings.api.cursor_ttl_s, time.time)
             store = SegmentStore(client, settings.elasticsearch, vault)
             resolver = Resolver(store)
@@ -167,9 +171,7 @@ def doctor(as_json: bool) -> None:
     checks.append(
         ("disk", free_gb >= MIN_FREE_GB, f"{free_gb:.0f} GB free at {folder}" + ("" if free_gb >= MIN_FREE_GB else "; free some space"))
     )
-    changed = {
-        row.variable: repr(value) for row in setting_rows() if (value := getattr(getattr(settings, row.section), row.field)) != row.default
-    }
+    changed = {variable: repr(value) for variable, value in changed_settings(settings).items()}
     if as_json:
         print_json({"checks": [{"name": name, "ok": good, "detail": detail} for name, good, detail in checks], "settings": changed})
     else:

@@ -1,7 +1,9 @@
-"""``export``, ``erase`` and ``lift``: what a person may ask for; ``purge``: whose time is over."""
+"""What a person may ask for: ``export``, ``restrict``, ``withdraw``, ``erase``, ``anonymise``, ``lift``; ``purge``: whose time is over."""
 
+import asyncio
 import getpass
 from pathlib import Path
+from typing import Literal, get_args
 
 import click
 import msgspec
@@ -9,15 +11,18 @@ import msgspec
 from crmsearch.cli.generations import make_lifecycle, make_run_store
 from crmsearch.cli.output import json_option, print_json, print_table, stages, words
 from crmsearch.errors import ConfigError
-from crmsearch.indexing.client import make_client
+from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.erasure import Erasure
-from crmsearch.keyfile import make_vault
+from crmsearch.indexing.suppressions import SuppressionReader
+from crmsearch.indexing.writes import WriteStore
+from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.node import connection
 from crmsearch.retention import MOST, Retention, parse_rules
 from crmsearch.rights import Rights
+from crmsearch.search.consents import EVERYTHING, Withdrawable
 from crmsearch.settings import Settings, from_env
 
-__all__ = ["erase", "export", "lift", "purge"]
+__all__ = ["anonymise", "erase", "export", "lift", "purge", "restrict", "withdraw"]
 
 
 def _make_rights() -> Rights:
@@ -69,19 +74,106 @@ def erase(customer_id: str, yes: bool, as_json: bool) -> None:
       crmsearch erase salesforce:003A
       crmsearch erase C-00123 --yes --json > certificate.json
     """
+    _end(customer_id, "erase", yes=yes, as_json=as_json)
+
+
+def _end(customer_id: str, work: Literal["erase", "anonymise"], *, yes: bool, as_json: bool) -> None:
+    """Let a person go, wholly or but for figures, and show the certificate."""
     rights = _make_rights()
     if not yes:
         rights.check(customer_id)  # so that nobody is asked about somebody who is not there
-        if not click.confirm("Erase this person for good?", err=True):
+        if not click.confirm(f"{work.capitalize()} this person for good?", err=True):
             words.print("Nothing was erased.")
             return
     with stages() as show:
-        certificate = rights.erase(customer_id, getpass.getuser(), show)
+        carry_out = rights.erase if work == "erase" else rights.anonymise
+        certificate = carry_out(customer_id, getpass.getuser(), show)
     if as_json:
         print_json(certificate)
         return
     print_table(f"Certificate {certificate.certificate_id}", ["where", "removed"], list(certificate.removed.items()))
     words.print(f"Erased at {certificate.erased_at}; {certificate.marks} marks keep the person from being loaded again.", highlight=False)
+
+
+@click.command()
+@click.argument("customer_id")
+@click.option("--channel", type=click.Choice(get_args(Withdrawable)), help="The consent that is withdrawn; all of them when left out.")
+@json_option
+def withdraw(customer_id: str, channel: str | None, as_json: bool) -> None:
+    """Take back what one person has agreed to, at once and whatever sources say of it from now on.
+
+    Only an app that writes consents anew gives one back. A channel takes the consent to marketing in general with it.
+
+    \b
+    Examples:
+      crmsearch withdraw salesforce:003A
+      crmsearch withdraw C-00123 --channel email
+    """
+    settings = connection(from_env())
+
+    async def taken() -> list[str]:
+        client = make_async_client(settings.elasticsearch)
+        try:
+            suppressions = SuppressionReader(client, settings.elasticsearch, privacy_key(settings))
+            writes = WriteStore(client, settings.elasticsearch, suppressions, make_vault(settings))
+            return (await writes.withdraw(customer_id, (channel,) if channel else EVERYTHING)).get("consents") or []
+        finally:
+            await client.close()
+
+    standing = asyncio.run(taken())
+    if as_json:
+        print_json({"customer_id": customer_id, "consents": standing})
+        return
+    words.print(f"Withdrawn; what stands: {', '.join(standing) or 'nothing'}.", highlight=False)
+
+
+@click.command()
+@click.argument("customer_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def anonymise(customer_id: str, yes: bool, as_json: bool) -> None:
+    """Erase one person everywhere, but for figures and groups, which stay under a random id; prints a certificate as erase does.
+
+    Revenue, tickets, campaigns, segment, city and the like go on being counted. Values that only few customers have go too.
+
+    \b
+    Examples:
+      crmsearch anonymise salesforce:003A
+      crmsearch anonymise C-00123 --yes --json > certificate.json
+    """
+    _end(customer_id, "anonymise", yes=yes, as_json=as_json)
+
+
+@click.command()
+@click.argument("customer_id", required=False)
+@click.option("--lift", "lifts", is_flag=True, help="Use the person again.")
+@click.option("--list", "lists", is_flag=True, help="Show all restrictions, those that were lifted too.")
+@json_option
+def restrict(customer_id: str | None, lifts: bool, lists: bool, as_json: bool) -> None:
+    """Keep one person and use them no more: nothing finds them and no figure counts them, whatever is loaded, until it is lifted.
+
+    It takes hold within a second. What is known can still be exported, corrected and erased to answer the person.
+
+    \b
+    Examples:
+      crmsearch restrict salesforce:003A
+      crmsearch restrict salesforce:003A --lift
+      crmsearch restrict --list
+    """
+    rights = _make_rights()
+    if (customer_id is None) is not lists or (lists and lifts):
+        raise click.UsageError("name one customer, or --list")
+    if customer_id is None:
+        shown = make_lifecycle(connection(from_env())).restrictions.all()
+    elif lifts:
+        shown = rights.unrestrict(customer_id, getpass.getuser())
+    else:
+        shown = [rights.restrict(customer_id, getpass.getuser())]
+    if as_json:
+        print_json(shown)
+        return
+    rows = [(each.restriction_id, ", ".join(each.names), each.restricted_at, each.restricted_by, each.lifted_at or "") for each in shown]
+    print_table("Restrictions", ["name", "customer and records", "since", "by", "lifted"], rows)
 
 
 @click.command()

@@ -19,6 +19,7 @@ from crmsearch.indexing.mappings import build_analytics_body, build_serving_sett
 from crmsearch.indexing.names import analytics_index
 from crmsearch.indexing.records import TIMEOUT_S, build_action, read_documents, version_of, write_actions
 from crmsearch.privacy.analytics import CUSTOMER_REF, analytics_document, customer_ref
+from crmsearch.privacy.restriction import NOBODY, Restricted
 from crmsearch.privacy.suppression import key_id
 from crmsearch.privacy.vault import Vault
 from crmsearch.settings import ElasticsearchSettings, Secret
@@ -29,10 +30,11 @@ Document = dict[str, Any]
 
 
 class Mirror(msgspec.Struct, frozen=True):
-    """The analysts' index beside a generation that has one, and what its references are made with."""
+    """The analysts' index beside a generation that has one, what its references are made with, and of whom it holds nothing."""
 
     index: str
     reference_key: Secret
+    restricted: Restricted = NOBODY
 
     def ref(self, customer_id: str) -> str:
         """The id of a customer's document here."""
@@ -41,6 +43,10 @@ class Mirror(msgspec.Struct, frozen=True):
     def document(self, customer: Mapping[str, Any]) -> Document:
         """What is kept here of a customer."""
         return analytics_document(customer, self.reference_key)
+
+    def copy(self, customer: Mapping[str, Any]) -> Document | None:
+        """The same; ``None`` for somebody whose processing is restricted, of whom there must be none."""
+        return None if self.restricted.holds(customer) else self.document(customer)
 
 
 class AnalyticsStore:
@@ -130,4 +136,4 @@ def _both(index: str, mirror: Mirror | None, vault: Vault, name: str, version: i
     """What is to be done to a customer and to the copy, one behind the other; without a document they are deleted."""
     yield build_action(index, name, version, None if customer is None else build_indexed(customer, mirror, vault))
     if mirror is not None:
-        yield build_action(mirror.index, mirror.ref(name), version, None if customer is None else mirror.document(customer))
+        yield build_action(mirror.index, mirror.ref(name), version, None if customer is None else mirror.copy(customer))

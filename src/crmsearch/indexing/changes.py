@@ -17,7 +17,7 @@ from crmsearch.errors import ConflictError
 from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents
-from crmsearch.indexing.writes import newest_writes
+from crmsearch.indexing.writes import kept_writes
 from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.customers import make_customers
 from crmsearch.resolution.figures import heirs, with_figures
@@ -203,12 +203,12 @@ class _Changes:
                         records[name] = build_stored(settled[name], home, component, census.is_hot, self._version)
         old_customers = self._customers({*documents, *(one.home for one in before.values())})
         parts = heirs(old_customers.values(), members)
-        writes = newest_writes(self._client, self._store.prefix, members, self._vault)
+        writes = kept_writes(self._client, self._store.prefix, members, self._vault)
         changed = {}
         for home, document in documents.items():
             whole = _as_indexed(with_figures(document, parts.get(home, ())) | self._marks)
-            if home in writes:
-                whole = with_write(whole, writes[home])
+            for write in writes.get(home, ()):
+                whole = with_write(whole, write)
             if not _says_the_same(whole, old_customers.get(home)):
                 changed[home] = whole
         return _Plan(changed, old_customers.keys() - documents.keys(), records), homes

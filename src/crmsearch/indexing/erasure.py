@@ -3,12 +3,13 @@
 What analysts see of the customer goes with it; it tells nothing that the customer does not, so that finding leaves it out.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from elasticsearch import Elasticsearch, helpers
 
+from crmsearch.contract import FIELDS
 from crmsearch.errors import BackendError, NotFoundError
 from crmsearch.indexing.client import translated_errors
 from crmsearch.indexing.lifecycle import Lifecycle
@@ -98,17 +99,25 @@ class Erasure:
         return self._held(indices, set(customer_ids) | _sources(self._read(indices[0], customer_ids)))
 
     def matching(self, query: Document) -> set[str]:
-        """Ids of the customers of the live generation that fit a query.
+        """Ids of the customers of the live generation that fit a query, but for whose processing is restricted: they are kept.
 
         Raises:
             IndexNotReadyError: there is none.
         """
-        return {name for name, _ in self._scan(self._lifecycle.alias, {"query": self._vault.hide(query), "_source": ["customer_id"]})}
+        both = {"bool": {"filter": [self._vault.hide(query), self._lifecycle.restrictions.now().others]}}
+        return {name for name, _ in self._scan(self._lifecycle.alias, {"query": both, "_source": ["customer_id"]})}
 
     def population(self) -> int:
         """How many customers the live generation has."""
         with translated_errors():
             return int(self._client.count(index=self._lifecycle.alias)["count"])
+
+    def count(self, index: str, values: Sequence[tuple[str, str]]) -> list[int]:
+        """How many customers of a generation have each of these words in its field."""
+        asked = {str(at): {"filter": {"term": {FIELDS[field].path: value}}} for at, (field, value) in enumerate(values)}
+        with translated_errors():
+            answer = self._client.search(index=index, size=0, aggs=asked)
+        return [answer["aggregations"][name]["doc_count"] for name in asked]
 
     def _indices(self) -> list[str]:
         """All generations: the live one, then from the newest on."""
@@ -118,11 +127,11 @@ class Erasure:
         customers = {index: found for index in indices if (found := self._customers(index, names))}
         records = {index: found for index in indices if (found := self._records(index, names | _sources(customers.get(index, {}))))}
         writes = self._read(self._writes, names.union(*customers.values()))
-        return Holding(
-            customers=customers,
-            records=records,
-            writes={name: self._vault.open(write["document"], name) for name, write in writes.items()},
-        )
+        told = {
+            name: self._vault.open(write["document"], name) | {key: write[key] for key in ("withdrawn",) if key in write}
+            for name, write in writes.items()
+        }
+        return Holding(customers=customers, records=records, writes=told)
 
     def remove(self, held: Holding) -> dict[str, int]:
         """Remove it all; returns how many documents went, by index.

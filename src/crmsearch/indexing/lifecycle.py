@@ -29,7 +29,7 @@ from crmsearch.errors import (
     InvalidRequestError,
     NotFoundError,
 )
-from crmsearch.indexing.analytics import AnalyticsStore
+from crmsearch.indexing.analytics import AnalyticsStore, Mirror
 from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.lock import WriterLock
@@ -45,11 +45,13 @@ from crmsearch.indexing.names import (
 )
 from crmsearch.indexing.rebuild import copy_customers, copy_records, measure_index
 from crmsearch.indexing.records import RecordStore
+from crmsearch.indexing.restrictions import RestrictionStore
 from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
-from crmsearch.indexing.writes import replay_writes
+from crmsearch.indexing.writes import put_write, replay_writes
 from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.rows import Group
+from crmsearch.resolution.written import Write
 from crmsearch.settings import ElasticsearchSettings
 
 __all__ = ["Generation", "Lifecycle"]
@@ -89,6 +91,7 @@ class Lifecycle:
         self.alias = customers_alias(settings.index_prefix)
         self.lock = WriterLock(client, settings)
         self.suppressions = SuppressionStore(client, settings)
+        self.restrictions = RestrictionStore(client, settings)
 
     def create(self, began_at: datetime, *, loading: bool = False) -> str:
         """Make the empty index of a run that began at ``began_at`` and return its name.
@@ -125,6 +128,15 @@ class Lifecycle:
     def analytics(self, index: str) -> AnalyticsStore:
         """What analysts see of a generation."""
         return AnalyticsStore(self._client, self._settings, self._vault.reference_key, index)
+
+    def mirrors(self) -> dict[str, Mirror | None]:
+        """The analysts' index of each generation that is there; raises as ``AnalyticsStore.mirror``."""
+        return {each.index: self.analytics(each.index).mirror() for each in self.generations()}
+
+    def _mirror(self, index: str) -> Mirror | None:
+        """What writers of a generation need for its analysts, with whom to leave out."""
+        mirror = self.analytics(index).mirror()
+        return mirror and msgspec.structs.replace(mirror, restricted=self.restrictions.now())
 
     def next_name(self, began_at: datetime) -> str:
         """What to call a generation that is begun now.
@@ -189,13 +201,15 @@ class Lifecycle:
         analytics = self.analytics(index)
         if not required and analytics.mirror() is None:
             return []
-        kept = analytics.finish()
-        if not kept and not required:
+        if not analytics.finish() and not required:
             analytics.delete()
             return []
-        if kept != expected:
-            raise CountMismatchError(f"{analytics.index} holds {kept} documents, and {index} {expected}; it was not promoted")
-        analytics.check_copies(drawn)
+        # What a job wrote is of everybody, and what a snapshot holds is of whoever was not restricted then.
+        restricted, left_out = self.restrictions.now(), self.restrictions.settle(index, analytics.mirror())
+        kept = analytics.finish()
+        if kept != expected - left_out:
+            raise CountMismatchError(f"{analytics.index} holds {kept} documents, and {index} {expected - left_out}; it was not promoted")
+        analytics.check_copies({name: customer for name, customer in drawn.items() if not restricted.holds(customer)})
         return [analytics.index]
 
     def _wait_for_copies(self, indices: Sequence[str]) -> None:
@@ -256,13 +270,18 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": old, "alias": self.alias, "must_exist": True}})
         if loading or generation.loading:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
-        mirror = self.analytics(index).mirror()
+        mirror = self._mirror(index)
         actions += self._analytics_actions(mirror.index if mirror else None)
-        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
+        self._catch_up(index, mirror)
         self._point(index, actions)
         # What was written while the alias went over may have gone to the old generation alone.
-        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
+        self._catch_up(index, mirror)
         return old
+
+    def _catch_up(self, index: str, mirror: Mirror | None) -> None:
+        """Bring what apps wrote, and whom people had restricted, into a generation that may not know of it."""
+        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
+        self.restrictions.settle(index, mirror)
 
     def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:
         """What moves the analysts' alias; beside a generation without an index for them it goes, rather than show other customers."""
@@ -312,11 +331,16 @@ class Lifecycle:
         return [each.index for each in self.generations() if each.loading and self.discard(each.index)]
 
     def rollback(self) -> tuple[str, str]:
-        """Point the alias at the newest complete generation before the live one; returns (from, to).
+        """Point the alias at the newest complete generation before the live one; returns (from, to). Nothing else may write meanwhile.
 
         Raises:
             NotFoundError: there is no live or no earlier generation.
+            LoadRunningError: a load is writing customers at this moment.
         """
+        with self.lock.held("rollback"):
+            return self._roll_back()
+
+    def _roll_back(self) -> tuple[str, str]:
         generations = self.generations()
         live = next((position for position, generation in enumerate(generations) if generation.live), None)
         if live is None:
@@ -403,8 +427,14 @@ class Lifecycle:
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
         """Write new, changed and removed records into a live generation; see ``apply_changes``."""
-        mirror = self.analytics(index).mirror()
-        return apply_changes(self._client, self.records(index), index, mirror, self._vault, groups, run_id, indexed_at)
+        mirror = self._mirror(index)
+        applied = apply_changes(self._client, self.records(index), index, mirror, self._vault, groups, run_id, indexed_at)
+        self.restrictions.settle(index, mirror)
+        return applied
+
+    def put_write(self, index: str, write: Write) -> None:
+        """Write a customer whom no source knows into a generation, and let every later one have it."""
+        put_write(self._client, self._settings, index, self._mirror(index), self._vault, write)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""

@@ -52,8 +52,8 @@ ROLES: dict[str, Role] = {
                 # Indices are made, filled, refreshed, aliased and deleted; `manage` is the one privilege that has put_mapping and aliases.
                 Grant((*_CUSTOMERS, "records-2*", "customers-analytics*"), ("manage", "read", "write")),
                 Grant(("runs", "locks"), ("manage", "read", "write")),
-                # What apps have written is laid over a new generation, and who was erased is left out.
-                Grant(("writes", "suppressions"), ("read", "view_index_metadata", "maintenance")),
+                # What apps have written is laid over a new generation, who was erased is left out, and who is restricted is for no analyst.
+                Grant(("writes", "suppressions", "restrictions"), ("read", "view_index_metadata", "maintenance")),
             ),
             cluster=("monitor",),  # version and health; the connector asks too
         ),
@@ -71,8 +71,8 @@ ROLES: dict[str, Role] = {
                 # Each write carries what analysts see of the customer, which the API itself has no need to read.
                 Grant(("customers-analytics*",), ("index", "delete", "view_index_metadata", "maintenance", "indices:admin/aliases")),
                 Grant(("segments",), ("read", "index", "create_index", "view_index_metadata")),
-                Grant(("writes",), ("read", "index", "delete", "create_index", "view_index_metadata", "maintenance")),
-                Grant(("suppressions", "locks"), ("read", "write", "manage")),
+                Grant(("writes",), ("read", "index", "delete", "create_index", "view_index_metadata", "maintenance", *_LEARNS)),
+                Grant(("suppressions", "restrictions", "locks"), ("read", "write", "manage")),
                 # Keys are made and revoked, their use is noted; of a run it is noted that its result went live again.
                 Grant(("keys",), ("read", "index", "create_index", "view_index_metadata", *_LEARNS)),
                 Grant(("runs",), ("read", "index")),

@@ -19,6 +19,7 @@ __all__ = [
     "build_keys_body",
     "build_locks_body",
     "build_records_body",
+    "build_restrictions_body",
     "build_runs_body",
     "build_segments_body",
     "build_serving_settings",
@@ -109,6 +110,11 @@ def build_records_body(settings: ElasticsearchSettings) -> Body:
     body: Body = msgspec.json.decode((mappings_dir() / "records.json").read_bytes())
     body["settings"]["index"] |= {"number_of_shards": settings.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
     return body
+
+
+def build_restrictions_body(settings: ElasticsearchSettings) -> Body:
+    """The body of ``crm-restrictions``: one shard, since it holds one document per person who asked for it."""
+    return _build_small_body("restrictions.json", settings)
 
 
 def build_runs_body(settings: ElasticsearchSettings) -> Body:

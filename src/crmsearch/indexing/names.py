@@ -10,6 +10,7 @@ crm-records-20261123t101500z        the source records of that generation, for i
 crm-runs                            the reports of all runs
 crm-segments                        the saved segments, with all their versions
 crm-suppressions                    who was erased, as keyed hashes, with the certificates
+crm-restrictions                    whose processing is restricted, or was
 crm-audit                           who has seen which customers
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "loading_alias",
     "locks_index",
     "records_index",
+    "restrictions_index",
     "run_of",
     "run_time",
     "runs_index",
@@ -113,6 +115,11 @@ def records_index(customers_index: str) -> str:
     """Name of the index with the source records of a generation of customers."""
     prefix, _, stamp = customers_index.rpartition("-customers-")
     return f"{prefix}-records-{stamp}"
+
+
+def restrictions_index(prefix: str) -> str:
+    """Name of the index of those whose processing is restricted."""
+    return f"{prefix}-restrictions"
 
 
 def runs_index(prefix: str) -> str:

@@ -19,6 +19,7 @@ from crmsearch.indexing.mappings import VERSIONS
 from crmsearch.indexing.names import (
     analytics_index,
     records_index,
+    restrictions_index,
     runs_index,
     segments_index,
     snapshots_repository,
@@ -54,7 +55,9 @@ class Snapshots:
         self._settings = settings
         self._vault = vault
         self._repository = snapshots_repository(settings.index_prefix)
-        self._state = [name(settings.index_prefix) for name in (runs_index, segments_index, suppressions_index, writes_index)]
+        self._state = [
+            name(settings.index_prefix) for name in (runs_index, segments_index, suppressions_index, restrictions_index, writes_index)
+        ]
 
     def create(self, index: str, now: datetime) -> Snapshot:
         """Back up a generation of today's contract and the service's state.

@@ -23,23 +23,27 @@ from crmsearch.errors import (
     ForbiddenError,
     IndexNotReadyError,
     NotFoundError,
+    RestrictedError,
 )
 from crmsearch.indexing.analytics import Mirror, build_indexed, check_key, write_customers
-from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, read_by_id, translated_errors
+from crmsearch.indexing.client import NO_INDEX, ensure_index, ensure_index_soon, exchange, read_by_id, translated_errors
 from crmsearch.indexing.mappings import build_writes_body
 from crmsearch.indexing.names import analytics_alias, customers_alias, writes_index
-from crmsearch.indexing.records import chunks, read_documents
+from crmsearch.indexing.records import chunks, read_documents, write_documents
+from crmsearch.indexing.restrictions import RestrictionReader
 from crmsearch.indexing.suppressions import SuppressionReader
+from crmsearch.privacy.restriction import Restricted
 from crmsearch.privacy.vault import Vault
-from crmsearch.resolution.written import Write, is_of_apps, with_write
+from crmsearch.resolution.written import Withdrawal, Write, is_of_apps, next_write, with_write
 from crmsearch.search.rows import RowRule
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["WriteStore", "Written", "newest_writes", "replay_writes", "reseal_write"]
+__all__ = ["WriteStore", "Written", "kept_writes", "put_write", "replay_writes", "reseal_write"]
 
 Document = dict[str, Any]
 
 _TRIES = 4  # times that a write is made anew after another one of the same customer, or a promotion, came in between
+_NOBODY = "there is no customer with this id"
 _AT_ONCE = 1_000  # writes that are laid over a generation together
 
 
@@ -71,11 +75,15 @@ class WriteStore:
         self._of_our_key: str | None = None  # the analysts' index that was looked at last
         self.index = writes_index(settings.index_prefix)
         self._rule: RowRule | None = None
+        # Asked at every write: a copy for analysts of somebody restricted a moment ago would stay.
+        self._restrictions = RestrictionReader(client, settings, fresh_s=0)
+        self._for_the_person = False
 
-    def within(self, rule: RowRule) -> "WriteStore":
-        """The same for whom the rule leaves some customers only."""
+    def within(self, rule: RowRule | None, *, for_the_person: bool = False) -> "WriteStore":
+        """The same for whom the rule leaves some customers only; and of those whose processing is restricted, to answer them."""
         found = copy(self)
         found._rule = rule
+        found._for_the_person = for_the_person
         return found
 
     async def write(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written | CrmSearchError]:
@@ -87,7 +95,7 @@ class WriteStore:
 
         Returns:
             What was written, by customer id; people who were erased are not written. Of whom the rule leaves out, and of what would leave
-            it, why not.
+            it, and of whose processing is restricted, why not.
 
         Raises:
             IndexNotReadyError: there is no live generation.
@@ -103,41 +111,86 @@ class WriteStore:
                 break
             written |= await self._try(left, refresh)
         if len(written) == len(documents):
+            await self._take_restricted_from_analysts(written)
             return await self._without_erased(written, documents)
         raise ConflictError("others are writing the same customers at this moment; read them again and repeat the write")
 
-    async def _try(self, documents: Mapping[str, Document], refresh: bool) -> dict[str, Written | CrmSearchError]:
+    async def withdraw(self, customer_id: str, consents: tuple[str, ...]) -> Document:
+        """Take consents away from a customer, whatever sources say of them from now on; returns the document.
+
+        Raises:
+            NotFoundError: there is no such customer.
+            ConflictError: others keep writing the customer, or it is the id of a record that was merged into another.
+        """
+        await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
+        async with exchange(self._timeout_s):  # one of an older version has no place for it
+            await self._client.indices.put_mapping(index=self.index, properties=self._body["mappings"]["properties"])
+        for _ in range(_TRIES):
+            written = await self._try({customer_id: Withdrawal(consents)}, refresh=False)
+            outcome = written.get(customer_id)
+            if isinstance(outcome, CrmSearchError):
+                raise outcome
+            if outcome is not None:
+                await self._take_restricted_from_analysts(written)
+                if not await self._without_erased(written, {customer_id: outcome.document}):
+                    raise NotFoundError(_NOBODY)
+                return outcome.document
+        raise ConflictError("others are writing the same customer at this moment; repeat the withdrawal")
+
+    async def _try(self, said: Mapping[str, Document | Withdrawal], refresh: bool) -> dict[str, Written | CrmSearchError]:
         """Those that nobody else has written meanwhile; none if another generation went live."""
         live = await self._live()
-        current = await read_by_id(self._client, live.index, documents, self._timeout_s)
+        restricted = await self._restrictions.find()
+        current = await read_by_id(self._client, live.index, said, self._timeout_s)
         before = {name: self._vault.open(each["_source"], name) for name, each in current.items()}
         kept: dict[str, dict[str, Any]] = {}
         with suppress(IndexNotReadyError):  # until the first write there is none
-            kept = await read_by_id(self._client, self.index, documents, self._timeout_s)
+            kept = await read_by_id(self._client, self.index, said, self._timeout_s)
         now = int(time.time() * 1000)
         writes = {
-            name: Write(
-                customer_id=name,
-                written_at=max([now, *(each[name]["_version"] + 1 for each in (kept, current) if name in each)]),
+            name: next_write(
+                name,
+                each,
+                _opened(kept[name]["_source"], self._vault) if name in kept else None,
+                max([now, *(found[name]["_version"] + 1 for found in (kept, current) if name in found)]),
                 creates=name not in current or is_of_apps(current[name]["_source"]),
-                document=document,
             )
-            for name, document in documents.items()
+            for name, each in said.items()
         }
-        whole = {name: with_write(before.get(name), write) for name, write in writes.items()}
-        refused = _of_others(await self._homes(live.index, documents.keys() - before.keys()), self._rule)
+        refused = _of_nobody(said, before) | _of_others(await self._homes(live.index, said.keys() - before.keys()), self._rule)
+        whole = {name: with_write(before.get(name), write) for name, write in writes.items() if name not in refused}
         if self._rule is not None:
-            refused |= _refused(self._rule, before, {name: each for name, each in whole.items() if name not in refused})
+            refused |= _refused(self._rule, before, whole)
+        if not self._for_the_person:
+            # A withdrawal is for the person, whoever takes it.
+            written = {name: whole[name] for name, each in said.items() if name not in refused and not isinstance(each, Withdrawal)}
+            refused |= _of_restricted(restricted, written)
         keep = [
             line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, _kept(each, self._vault))
         ]
         await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         taken = await self._bulk(self.index, keep, refresh=False)
-        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name], self._vault)]
+        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name], restricted, self._vault)]
         made = await self._bulk(live.index, put, refresh=refresh)
         if await self._live() != live:
             return {}
         return {**refused, **{name: Written(whole[name], name not in current) for name in made}}
+
+    async def _take_restricted_from_analysts(self, written: Mapping[str, Written | CrmSearchError]) -> None:
+        """Take away copies of those whose processing was restricted while they were written; who restricted them may not have seen them."""
+        restricted = await self._restrictions.find()
+        names = [name for name, each in written.items() if isinstance(each, Written) and restricted.holds(each.document)]
+        if not names or (live := await self._live()).mirror is None:
+            return
+        mirror, current = live.mirror, await read_by_id(self._client, live.index, names, self._timeout_s)
+        # Under the version of the customer, so that a copy can be made again under it.
+        operations = [
+            {"delete": {"_index": mirror.index, "_id": mirror.ref(name), "version": each["_version"], "version_type": "external_gte"}}
+            for name, each in current.items()
+        ]
+        if operations:
+            async with exchange(self._timeout_s):
+                await self._client.bulk(operations=operations, refresh=True)
 
     async def _homes(self, index: str, names: Collection[str]) -> dict[str, Document]:
         """The customers that records of these names are merged into, by the name of the record."""
@@ -194,6 +247,11 @@ class WriteStore:
         return [outcome["_id"] for outcome in outcomes if outcome["_index"] == index and outcome["status"] < 400]
 
 
+def _of_nobody(said: Mapping[str, Document | Withdrawal], before: Mapping[str, Document]) -> dict[str, CrmSearchError]:
+    """Why nothing is withdrawn of these: they are not there."""
+    return {name: NotFoundError(_NOBODY) for name, each in said.items() if isinstance(each, Withdrawal) and name not in before}
+
+
 def _put(index: str, name: str, write: Write, document: Document) -> list[Document]:
     """The lines of a bulk request that put a document under the version of a write."""
     return [{"index": {"_index": index, "_id": name, "version": write.written_at, "version_type": "external"}}, document]
@@ -213,10 +271,10 @@ def _opened(source: Document, vault: Vault) -> Write:
     return msgspec.convert({**source, "document": vault.open(source["document"], source["customer_id"])}, Write)
 
 
-def _put_customer(live: _Live, write: Write, customer: Document, vault: Vault) -> list[Document]:
-    """The same for a customer and the copy for analysts."""
+def _put_customer(live: _Live, write: Write, customer: Document, restricted: Restricted, vault: Vault) -> list[Document]:
+    """The same for a customer and the copy for analysts, if there may be one."""
     lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror, vault))
-    if live.mirror is not None:
+    if live.mirror is not None and not restricted.holds(customer):
         lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
     return lines
 
@@ -224,11 +282,17 @@ def _put_customer(live: _Live, write: Write, customer: Document, vault: Vault) -
 def _of_others(homes: Mapping[str, Document], rule: RowRule | None) -> dict[str, CrmSearchError]:
     """Why nobody is made under these names: they are those of records of somebody who is there, and may be seen or not."""
     return {
-        name: NotFoundError("there is no customer with this id")
+        name: NotFoundError(_NOBODY)
         if rule is not None and not rule.holds(home)
         else ConflictError("this is the id of a record that was merged into another customer; look it up, and write to that one")
         for name, home in homes.items()
     }
+
+
+def _of_restricted(restricted: Restricted, documents: Mapping[str, Document]) -> dict[str, CrmSearchError]:
+    """Why these are not written: what is known of them is kept, and not used."""
+    said = "the processing of this person is restricted; who answers what they have asked for writes it with X-Purpose: privacy_request"
+    return {name: RestrictedError(said) for name, document in documents.items() if restricted.holds(document)}
 
 
 def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, Document]) -> dict[str, CrmSearchError]:
@@ -236,25 +300,37 @@ def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, 
     refused: dict[str, CrmSearchError] = {}
     for name, document in after.items():
         if name in before and not rule.holds(before[name]):
-            refused[name] = NotFoundError("there is no customer with this id")
+            refused[name] = NotFoundError(_NOBODY)
         elif not rule.holds(document):
             refused[name] = ForbiddenError("your key may see some customers only, and this one would not be among them")
     return refused
 
 
-def newest_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]], vault: Vault) -> dict[str, Write]:
-    """The newest write of each customer, by its id; ``members`` are the ids of its records, any of which may have been written to."""
+def put_write(
+    client: Elasticsearch, settings: ElasticsearchSettings, index: str, mirror: Mirror | None, vault: Vault, write: Write
+) -> None:
+    """Keep what is written of a customer whom no source knows, and make it in a generation, for the holder of the writers' lock."""
+    kept = writes_index(settings.index_prefix)
+    ensure_index(client, kept, build_writes_body(settings))
+    write_documents(client, kept, write.written_at, [(write.customer_id, _kept(write, vault))])
+    write_customers(client, index, mirror, vault, write.written_at, [(write.customer_id, with_write(None, write))])
+    with translated_errors():
+        client.indices.refresh(index=[kept, index, *([mirror.index] if mirror else [])])
+
+
+def kept_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]], vault: Vault) -> dict[str, list[Write]]:
+    """The writes of each customer, by its id, the newest last; ``members`` are the ids of its records, which may all be written to."""
     index = writes_index(prefix)
     with translated_errors():
         if not client.indices.exists(index=index):
             return {}
     names = sorted({name for records in members.values() for name in records})
     found = {name: _opened(source, vault) for name, source in read_documents(client, index, names, _AT_ONCE)}
-    newest = {}
+    kept = {}
     for home, records in members.items():
         if writes := [found[name] for name in records if name in found]:
-            newest[home] = max(writes, key=lambda write: write.written_at)
-    return newest
+            kept[home] = sorted(writes, key=lambda write: write.written_at)
+    return kept
 
 
 def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror | None, vault: Vault) -> int:

@@ -24,7 +24,7 @@ from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
-from crmsearch.logs import RUN_ID
+from crmsearch.logs import RUN_ID, one_run
 from crmsearch.processes import command_lines
 from crmsearch.resolution.rows import Group, group_rows
 from crmsearch.settings import Settings
@@ -32,6 +32,7 @@ from crmsearch.settings import Settings
 __all__ = ["load_changes"]
 
 
+@one_run()
 def load_changes(
     settings: Settings,
     lifecycle: Lifecycle,

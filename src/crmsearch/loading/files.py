@@ -9,12 +9,13 @@ from crmsearch.indexing.names import stamp
 from crmsearch.jobs import run_ingest
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import REPORT_FILES, private_folder, write_report
-from crmsearch.logs import RUN_ID
+from crmsearch.logs import RUN_ID, one_run
 from crmsearch.settings import Settings
 
 __all__ = ["clean_to_files"]
 
 
+@one_run()
 def clean_to_files(
     settings: Settings, options: IngestOptions, out: Path | str, on_event: OnEvent = lambda _: None, runner: Runner = run_ingest
 ) -> RunReport:

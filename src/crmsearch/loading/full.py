@@ -17,7 +17,7 @@ from crmsearch.keyfile import privacy_key, with_keys
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
-from crmsearch.logs import RUN_ID
+from crmsearch.logs import RUN_ID, one_run
 from crmsearch.settings import Settings
 
 __all__ = ["KEPT_GENERATIONS", "load_customers", "rebuild_customers", "restore_customers", "writing"]
@@ -25,6 +25,7 @@ __all__ = ["KEPT_GENERATIONS", "load_customers", "rebuild_customers", "restore_c
 KEPT_GENERATIONS = 2  # beside the live one: yesterday's to roll back to, and the one before
 
 
+@one_run()
 def load_customers(
     settings: Settings,
     lifecycle: Lifecycle,

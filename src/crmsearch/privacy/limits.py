@@ -39,7 +39,7 @@ FAILURES = Limit(1 / 6, 10)
 LOOKED_UP = 0.5
 """What each value of a lookup costs besides: who tries numbers one after the other is told of each whether somebody has it."""
 
-_COSTS = {"export": 20.0, "segment_export": 20.0, "person_export": 10.0, "erase": 10.0}
+_COSTS = {"export": 20.0, "segment_export": 20.0} | dict.fromkeys(("person_export", "erase", "anonymise", "restrict", "unrestrict"), 10.0)
 
 
 def cost_of(action: str | None) -> float:

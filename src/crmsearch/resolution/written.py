@@ -1,7 +1,8 @@
 """A customer as an app writes it: cleaned by the rules of source rows, and laid over what the sources say. Pure.
 
 A write says all that a source row can say of a customer. What only a load knows (orders, tickets, campaigns, what is mined from them,
-lineage) stays. It holds until the sources say something newer, and then they replace it as a whole.
+lineage) stays. It holds until the sources say something newer, and then they replace it as a whole. What a person has withdrawn holds on:
+no source gives that consent again, only an app that writes consents anew.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from crmsearch.cleaning.categories import without_withdrawn
 from crmsearch.cleaning.record import CleanRecord, RecordContext, clean_record
 from crmsearch.cleaning.text import clean_code
 from crmsearch.cleaning.values import Clean
@@ -17,7 +19,17 @@ from crmsearch.contract import FIELDS
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
 from crmsearch.resolution.survivorship import is_older
 
-__all__ = ["MAX_ID_BYTES", "WRITABLE", "Write", "check_customer_id", "clean_write", "is_of_apps", "with_write"]
+__all__ = [
+    "MAX_ID_BYTES",
+    "WRITABLE",
+    "Withdrawal",
+    "Write",
+    "check_customer_id",
+    "clean_write",
+    "is_of_apps",
+    "next_write",
+    "with_write",
+]
 
 Document = dict[str, Any]
 
@@ -32,19 +44,29 @@ WRITABLE: tuple[str, ...] = tuple(
 _KEPT_IF_UNSAID = frozenset({"created_at", "last_activity_at"})
 
 
-class Write(msgspec.Struct, frozen=True, kw_only=True):
+class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an app has written of a customer.
 
     Attributes:
         written_at: epoch milliseconds, and more than those of any write before it; the external version of the customer's document.
         creates: no source knew the customer then.
-        document: clean fields, and the quality of what was written.
+        document: clean fields, and the quality of what was written; empty if only consents were withdrawn.
+        said_at: when the document was written, if a withdrawal came after it.
+        withdrawn: consents that the person has withdrawn.
     """
 
     customer_id: str
     written_at: int
     creates: bool
     document: Document
+    said_at: int | None = None
+    withdrawn: list[str] = []
+
+
+class Withdrawal(msgspec.Struct, frozen=True):
+    """Consents that a person withdraws."""
+
+    consents: tuple[str, ...]
 
 
 def check_customer_id(customer_id: str) -> None:
@@ -101,6 +123,31 @@ def _cells(name: str, value: Any) -> list[str]:
     return [str(each) for each in values if each is not None]
 
 
+def next_write(customer_id: str, said: Document | Withdrawal, kept: Write | None, written_at: int, *, creates: bool) -> Write:
+    """What is kept of a customer whom an app writes, or who withdraws consents.
+
+    Args:
+        customer_id: of the customer.
+        said: the clean document, or what is withdrawn.
+        kept: what was kept so far, if anything was.
+        written_at: of this write.
+        creates: no source knows the customer.
+    """
+    withdrawn = kept.withdrawn if kept is not None else []
+    if isinstance(said, Withdrawal):
+        return Write(
+            customer_id=customer_id,
+            written_at=written_at,
+            creates=creates,
+            document=kept.document if kept is not None else {},
+            said_at=(kept.said_at or kept.written_at) if kept is not None and kept.document else None,
+            withdrawn=sorted({*withdrawn, *said.consents}),
+        )
+    # Who says anew what the person agrees to has asked.
+    left = [] if said.get("consents") else withdrawn
+    return Write(customer_id=customer_id, written_at=written_at, creates=creates, document=said, withdrawn=left)
+
+
 def is_of_apps(document: Mapping[str, Any]) -> bool:
     """Whether no source knows the customer, but apps alone."""
     return bool(document.get("source_records") == [_own_record(document["customer_id"])])
@@ -115,7 +162,16 @@ def with_write(document: Mapping[str, Any] | None, write: Write) -> Document:
 
     A document that is known to be newer stays as it is.
     """
-    moment = datetime.fromtimestamp(write.written_at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    laid = _laid(document, write) if write.document or document is None else dict(document)
+    standing = without_withdrawn(laid.get("consents") or (), write.withdrawn)
+    if standing != (laid.get("consents") or []):
+        del laid["consents"]
+        laid |= {"consents": standing} if standing else {}
+    return laid
+
+
+def _laid(document: Mapping[str, Any] | None, write: Write) -> Document:
+    moment = datetime.fromtimestamp((write.said_at or write.written_at) / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if document is None:
         own = {"source_system": SYSTEM, "source_records": [_own_record(write.customer_id)], "merged_count": 1, "created_at": moment}
         return {"customer_id": write.customer_id, **own, **write.document, "updated_at": moment}

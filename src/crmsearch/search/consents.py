@@ -9,12 +9,15 @@ from typing import Literal
 from crmsearch.errors import InvalidRequestError
 from crmsearch.search.filters import Filter
 
-__all__ = ["CHANNELS", "Channel", "Purpose", "build_consent_filters"]
+__all__ = ["CHANNELS", "EVERYTHING", "Channel", "Purpose", "Withdrawable", "build_consent_filters"]
 
 Purpose = Literal["marketing", "service", "analysis"]
 Channel = Literal["email", "phone", "sms", "post", "wechat", "whatsapp", "push"]
 CHANNELS: tuple[Channel, ...] = ("email", "phone", "sms", "post", "wechat", "whatsapp", "push")
+Withdrawable = Literal[Channel, "profiling"]
 _GENERAL = "marketing"
+EVERYTHING = (_GENERAL, "profiling")
+"""What somebody withdraws who agrees to nothing any more."""
 
 
 def build_consent_filters(purpose: Purpose | None, channel: Channel | None) -> tuple[Filter, Filter] | None:

@@ -12,7 +12,7 @@ from crmsearch.search.segments import members_of_all
 from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.tickets import Measure, ServiceInsight, build_service_body, parse_service
 from crmsearch.search.tour import Tour, build_earlier_body, build_tour_body, build_values_body, listed_values, parse_tour
-from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
+from crmsearch.search.view import EVERYTHING, SearchBackend, View
 
 __all__ = ["InsightService"]
 
@@ -74,7 +74,7 @@ class InsightService:
         by_personal = may_see_personal and self._view.figures_by_personal
         if not by_personal:
             await self._resolver.check_impersonal(grouping.q, grouping.filters, [grouping.by])
-        check_masked(self._view.sight, grouping.q, grouping.filters, [grouping.by], {})
+        await self._view.check_masked(self._resolver, grouping.q, grouping.filters, [grouping.by])
         filters = await find_population(self._backend.search, self._resolver, grouping.q, grouping.filters)
         if grouping.by != BY_SEGMENT:
             return Meaning(filters=filters)

@@ -87,7 +87,9 @@ def _confined_aggs(aggs: Body, clause: Body) -> Body:
         if "aggs" in found:
             found["aggs"] = _confined_aggs(found["aggs"], clause)
         if "significant_terms" in found:
-            found["significant_terms"] = {**found["significant_terms"], "background_filter": clause}
+            asked = found["significant_terms"]
+            known = [asked["background_filter"]] if "background_filter" in asked else []
+            found["significant_terms"] = {**asked, "background_filter": {"bool": {"filter": [*known, clause]}} if known else clause}
         if "global" in found:
             found["aggs"] = {_WITHIN: {"filter": clause, **({"aggs": found["aggs"]} if "aggs" in found else {})}}
         made[name] = found

@@ -36,7 +36,7 @@ from crmsearch.search.segments import (
 )
 from crmsearch.search.service import Export, SearchService
 from crmsearch.search.small_groups import SMALL_GROUP, is_small
-from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
+from crmsearch.search.view import EVERYTHING, SearchBackend, View
 
 __all__ = ["MAX_VERSIONS", "SegmentExport", "SegmentService"]
 
@@ -112,7 +112,7 @@ class SegmentService:
         _refuse_built_in(name, "changed")
         if not self._by_personal(may_see_personal):
             await self._resolver.check_impersonal(definition.q, definition.filters, ())
-        check_masked(self._view.sight, definition.q, definition.filters, [], {})
+        await self._view.check_masked(self._resolver, definition.q, definition.filters, [])
         stored = await self._store.current(name)
         before = _living(stored)
         saved = await self._store.all()

@@ -1,7 +1,7 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -26,7 +26,6 @@ from crmsearch.search.cursor import Cursors, Position
 from crmsearch.search.export import build_export_body, render_head, render_rows
 from crmsearch.search.facet_request import as_facet, facets_with_days
 from crmsearch.search.facets import close_facets, open_facets
-from crmsearch.search.filters import Filter
 from crmsearch.search.lookup import LookupResponse, build_lookup_body, parse_lookup, read_lookup
 from crmsearch.search.population import answer_in_stages, find_population
 from crmsearch.search.query import build_search_body, build_suggest_body, build_vitals_body, stages_of
@@ -45,7 +44,6 @@ from crmsearch.search.request import (
 )
 from crmsearch.search.resolver import Resolver
 from crmsearch.search.response import SearchResponse, SuggestResponse, parse_search, parse_suggest
-from crmsearch.search.segments import used_segments
 from crmsearch.search.similar import SimilarResponse, build_similar_body, check_similar, parse_similar
 from crmsearch.search.small_groups import SMALL_GROUP
 from crmsearch.search.stats import (
@@ -61,7 +59,7 @@ from crmsearch.search.stats import (
     fields_of,
     with_grouped_days,
 )
-from crmsearch.search.view import EVERYTHING, SearchBackend, View, check_masked
+from crmsearch.search.view import EVERYTHING, SearchBackend, View
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
@@ -114,7 +112,7 @@ class SearchService:
         request = msgspec.structs.replace(request, facets=facets_with_days(request.facets, self._resolver.today()))
         check_search(request)
         names = [*(as_facet(each).field for each in request.facets), *(field.name for field, _ in parse_sort(request.sort))]
-        await self._check_masked(request.q, request.filters, names)
+        await self._view.check_masked(self._resolver, request.q, request.filters, names)
         request = await self._resolved(request)
         position = self._cursors.read(request)
         if position is not None:
@@ -131,7 +129,7 @@ class SearchService:
 
     async def suggest(self, request: SuggestRequest) -> SuggestResponse:
         check_search(SearchRequest(q=request.q))
-        await self._check_masked(request.q, [], [])
+        await self._view.check_masked(self._resolver, request.q, [], [])
         q, filters = await self._resolver.resolve_text(request.q, [])
         request = msgspec.structs.replace(request, q=q)
         for stage in stages_of(q):
@@ -141,7 +139,10 @@ class SearchService:
         return parse_suggest(request, answer, stage, self._view.sight)
 
     async def customer(self, customer_id: str) -> Customer:
-        document = await self._backend.read(customer_id)
+        return await self._customer(customer_id, restricted=self._view.answers_the_person)
+
+    async def _customer(self, customer_id: str, *, restricted: bool) -> Customer:
+        document = await self._backend.read(customer_id, restricted=restricted)
         if document is None:
             raise NotFoundError("there is no customer with this id")
         return msgspec.convert(self._view.sight.shown(document), Customer)
@@ -160,7 +161,7 @@ class SearchService:
             CrmSearchError: also while the pieces are read; then the file is not whole.
         """
         check_export(request)
-        await self._check_masked(request.q, request.filters, [field.name for field, _ in parse_sort(request.sort)])
+        await self._view.check_masked(self._resolver, request.q, request.filters, [field.name for field, _ in parse_sort(request.sort)])
         request = await self._resolved(request)
         stage, first = await answer_in_stages(request.q, lambda stage: self._backend.search(build_export_body(request, stage)), _total)
         ids = [hit["_id"] for hit in first["hits"]["hits"]]
@@ -181,7 +182,7 @@ class SearchService:
 
     async def similar(self, customer_id: str, size: int) -> SimilarResponse:
         check_similar(size)
-        customer = await self.customer(customer_id)
+        customer = await self._customer(customer_id, restricted=False)
         return parse_similar(customer, await self._backend.search(build_similar_body(customer, size)), self._view.sight)
 
     async def stats(self, request: StatsRequest, *, may_see_personal: bool = True) -> StatsResponse:
@@ -205,14 +206,10 @@ class SearchService:
         if not (may_see_personal and self._view.figures_by_personal):
             await self._resolver.check_impersonal(request.q, request.filters, fields_of(request))
         check_filters(request.filters)
-        await self._check_masked(request.q, request.filters, fields_of(request))
+        await self._view.check_masked(self._resolver, request.q, request.filters, fields_of(request))
         request = with_grouped_days(request, self._resolver.today())
         filters = await find_population(self._backend.search, self._resolver, request.q, request.filters)
         return msgspec.structs.replace(request, q="", filters=filters)
-
-    async def _check_masked(self, q: str, filters: Sequence[Filter], names: list[str]) -> None:
-        if self._view.sight.withheld:  # for others, segments need not be read
-            check_masked(self._view.sight, q, filters, names, await self._resolver.segments(used_segments(filters)))
 
     def _smallest(self, may_see_personal: bool) -> int | None:
         return None if may_see_personal else self._small_group
@@ -277,7 +274,7 @@ class ElasticsearchBackend:
         earlier = [index for index in earlier if generation_time(self._prefix, index) is not None]
         return (max(earlier), await self._search(max(earlier), body)) if earlier else None
 
-    async def read(self, customer_id: str) -> Body | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> Body | None:  # noqa: ARG002 - nobody is, to this edge
         found = await read_by_id(self._client, self._alias, [customer_id], self._timeout_s)
         return self._vault.open(found[customer_id]["_source"], customer_id) if found else None
 

@@ -8,13 +8,15 @@ import msgspec
 
 from crmsearch.errors import ForbiddenError
 from crmsearch.privacy.policy import WHOLE, Sight
+from crmsearch.privacy.restriction import Restricted
 from crmsearch.search.cursor import Position
 from crmsearch.search.filters import Filter
+from crmsearch.search.resolver import Resolver
 from crmsearch.search.rows import RowRule, confined, released
-from crmsearch.search.segments import Segment
+from crmsearch.search.segments import Segment, used_segments
 from crmsearch.search.text import parse_text
 
-__all__ = ["EVERYTHING", "ConfinedBackend", "SearchBackend", "View", "check_masked"]
+__all__ = ["EVERYTHING", "ConfinedBackend", "RestrictedBackend", "Restrictions", "SearchBackend", "View"]
 
 Body = dict[str, Any]
 
@@ -30,12 +32,23 @@ class SearchBackend(Protocol):
         """Name of the generation before the live one and its answer of ``_search``; ``None`` if none is kept that can answer."""
         ...
 
-    async def read(self, customer_id: str) -> Body | None:
-        """The document of a customer as the last write left it; ``None`` if there is none of this id."""
+    async def read(self, customer_id: str, *, restricted: bool = False) -> Body | None:
+        """The document of a customer as the last write left it; ``None`` if there is none of this id.
+
+        One whose processing is restricted is there only for whoever asks for it, to answer that person.
+        """
         ...
 
     async def check(self) -> None:
         """Raise what stands in the way of answering."""
+        ...
+
+
+class Restrictions(Protocol):
+    """What tells whose processing is restricted."""
+
+    async def find(self) -> Restricted:
+        """Who is restricted at this moment, or was a second ago."""
         ...
 
 
@@ -49,6 +62,17 @@ class View(msgspec.Struct, frozen=True):
     sight: Sight = WHOLE
     rows: RowRule | None = None
     figures_by_personal: bool = True
+
+    @property
+    def answers_the_person(self) -> bool:
+        """Whether it is to answer what a person has asked for, which those may state alone who may carry it out."""
+        return self.sight.purpose == "privacy_request"
+
+    async def check_masked(self, resolver: Resolver, q: str, filters: Sequence[Filter], names: list[str]) -> None:
+        """Raise ``ForbiddenError`` if a question, or a segment that it leads to, would tell what is masked; arguments as below."""
+        if self.sight.withheld:  # for others, segments need not be read
+            used = used_segments([*filters, *parse_text(q).filters])
+            check_masked(self.sight, q, filters, names, await resolver.segments(used))
 
     def of(self, backend: SearchBackend) -> SearchBackend:
         """The backend as far as it may be seen."""
@@ -72,9 +96,39 @@ class ConfinedBackend:
         found = await self._backend.search_earlier(confined(body, self._rule.clause))
         return (found[0], released(found[1])) if found else None
 
-    async def read(self, customer_id: str) -> Body | None:
-        document = await self._backend.read(customer_id)
+    async def read(self, customer_id: str, *, restricted: bool = False) -> Body | None:
+        document = await self._backend.read(customer_id, restricted=restricted)
         return document if document is not None and self._rule.holds(document) else None
+
+    async def check(self) -> None:
+        await self._backend.check()
+
+
+class RestrictedBackend:
+    """A backend that knows of nobody whose processing is restricted: the one place where restrictions get into queries."""
+
+    def __init__(self, backend: SearchBackend, restrictions: Restrictions) -> None:
+        self._backend = backend
+        self._restrictions = restrictions
+
+    async def search(self, body: Body, position: Position | None = None) -> Body:
+        restricted = await self._restrictions.find()
+        if not restricted.names:
+            return await self._backend.search(body, position)
+        return released(await self._backend.search(confined(body, restricted.others), position))
+
+    async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
+        restricted = await self._restrictions.find()
+        if not restricted.names:
+            return await self._backend.search_earlier(body)
+        found = await self._backend.search_earlier(confined(body, restricted.others))
+        return (found[0], released(found[1])) if found else None
+
+    async def read(self, customer_id: str, *, restricted: bool = False) -> Body | None:
+        document = await self._backend.read(customer_id)
+        if document is None or restricted:
+            return document
+        return None if (await self._restrictions.find()).holds(document) else document
 
     async def check(self) -> None:
         await self._backend.check()

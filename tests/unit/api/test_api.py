@@ -72,7 +72,7 @@ class CannedBackend:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def read(self, customer_id: str) -> dict[str, Any] | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> dict[str, Any] | None:
         self._fail()
         return {"customer_id": "C1", "name": "王小明"} if customer_id == "C1" else None
 

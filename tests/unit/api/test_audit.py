@@ -45,7 +45,7 @@ class Backend(CountingBackend):
             hit |= {"_id": "C2", "matched_queries": ["lifecycle|0"]}
         return answer
 
-    async def read(self, customer_id: str) -> dict[str, Any] | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> dict[str, Any] | None:
         found = await super().read(customer_id)
         return found and {**found, "lifecycle": "lead"}
 
@@ -62,6 +62,9 @@ class Writes:
         if self.erases:
             return {}
         return {name: Written(document | {"customer_id": name}, False) for name, document in documents.items()}
+
+    async def withdraw(self, customer_id: str, consents: tuple[str, ...]) -> dict[str, Any]:
+        return {"customer_id": customer_id}
 
 
 class KeyStore:
@@ -172,6 +175,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None, Action, list[str]]] = [
     ("GET", "/v1/segments/churn-high/versions", None, "segment_versions", []),
     ("PUT", "/v1/customers/C7", {"name": SECRET, "phones": ["+8613800138000"]}, "put", ["C7"]),
     ("POST", "/v1/customers/batch", {"customers": [{"customer_id": "C8", "name": SECRET}]}, "batch", ["C8"]),
+    ("DELETE", "/v1/customers/C7/consents?channel=email", None, "withdraw", ["C7"]),
     ("GET", "/v1/audit", None, "audit", []),
     ("GET", "/v1/audit/alerts", None, "audit", []),
     ("GET", "/v1/keys", None, "keys", []),

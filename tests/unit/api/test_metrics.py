@@ -40,7 +40,7 @@ class Backend:
         newest = {"value": (datetime.now(UTC).timestamp() - 60) * 1000}
         return {"took": 1, "hits": {"total": {"value": 42}}, "aggregations": {"newest": newest}}
 
-    async def read(self, customer_id: str) -> None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> None:
         return None
 
     async def check(self) -> None:

@@ -59,7 +59,7 @@ class Echo:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def read(self, customer_id: str) -> dict[str, Any] | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> dict[str, Any] | None:
         return {"customer_id": customer_id}
 
     async def check(self) -> None:

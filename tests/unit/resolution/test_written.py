@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crmsearch.contract import FIELDS, Customer
 from crmsearch.errors import InvalidRequestError, UnknownFieldError
-from crmsearch.resolution.written import WRITABLE, Write, check_customer_id, clean_write, with_write
+from crmsearch.resolution.written import WRITABLE, Withdrawal, Write, check_customer_id, clean_write, next_write, with_write
 
 AS_OF = "2026-11-25"
 NOON = 1_795_608_000_000  # 2026-11-25T12:00:00Z
@@ -133,3 +133,35 @@ def test_a_customer_whom_no_source_knows_stands_alone() -> None:
     whole = with_write(None, _write({"name": "Ada"}, creates=True))
     assert (whole["customer_id"], whole["source_records"], whole["source_system"]) == ("C1", ["api:C1"], "api")
     assert whole["created_at"] == whole["updated_at"] == "2026-11-25T12:00:00Z"
+
+
+def _withdraw(kept: Write | None, *consents: str, at: int = NOON) -> Write:
+    return next_write("C1", Withdrawal(consents), kept, at, creates=False)
+
+
+def test_a_withdrawal_holds_against_sources_of_any_age_and_changes_nothing_else() -> None:
+    write = _withdraw(None, "email")
+    for updated_at in ("2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"):
+        before = KNOWN | {"consents": ["email", "post", "marketing"], "updated_at": updated_at}
+        assert with_write(before, write) == before | {"consents": ["post"]}
+    assert with_write(KNOWN, write) == KNOWN
+    assert "consents" not in with_write(KNOWN | {"consents": ["email", "profiling"]}, _withdraw(write, "marketing", "profiling"))
+
+
+def test_a_withdrawal_leaves_what_was_written_and_its_time() -> None:
+    wrote = next_write("C1", {"name": "Ada Lovelace", "consents": ["email", "sms"]}, None, NOON, creates=False)
+    both = _withdraw(wrote, "email", at=NOON + 5)
+    assert (both.document, both.said_at, both.withdrawn) == (wrote.document, NOON, ["email"])
+    assert _withdraw(both, "sms", at=NOON + 9).said_at == NOON
+    after = with_write(KNOWN, both)
+    assert (after["name"], after["consents"], after["updated_at"]) == ("Ada Lovelace", ["sms"], "2026-11-25T12:00:00Z")
+    # What the sources have said since then replaces what was written, and not the withdrawal.
+    newer = KNOWN | {"updated_at": "2026-12-01T00:00:00Z", "consents": ["email"]}
+    assert with_write(newer, both) == {name: value for name, value in newer.items() if name != "consents"}
+
+
+def test_only_who_writes_consents_anew_gives_one_back() -> None:
+    withdrawn = _withdraw(None, "email")
+    for said in ({"name": "Ada"}, {"name": "Ada", "consents": []}, clean_write({"name": "Ada", "consents": ["no"]}, AS_OF).document):
+        assert next_write("C1", said, withdrawn, NOON + 1, creates=False).withdrawn == ["email"]
+    assert next_write("C1", {"name": "Ada", "consents": ["email"]}, withdrawn, NOON + 1, creates=False).withdrawn == []

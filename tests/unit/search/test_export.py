@@ -131,7 +131,7 @@ class Paged:
     async def search_earlier(self, body: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
 
-    async def read(self, customer_id: str) -> dict[str, Any] | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> dict[str, Any] | None:
         return None
 
     async def check(self) -> None:

@@ -41,7 +41,7 @@ class _Backend:
     async def search_earlier(self, body: dict[str, Any]) -> None:
         return None
 
-    async def read(self, customer_id: str) -> dict[str, Any] | None:
+    async def read(self, customer_id: str, *, restricted: bool = False) -> dict[str, Any] | None:
         return None
 
     async def check(self) -> None:

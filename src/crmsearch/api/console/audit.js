@@ -8,7 +8,7 @@ import { purposeName } from "./purposes.js";
 import { shapeText } from "./told.js";
 
 const SIZE = 50;
-const ACTIONS = ["search", "suggest", "get", "lineage", "similar", "lookup", "export", "segment_export", "segment_versions", "put", "batch", "person_export", "erase", "audit", "keys", "key_create", "key_revoke", "rollback", "refused", "anchor", "end"];
+const ACTIONS = ["search", "suggest", "get", "lineage", "similar", "lookup", "export", "segment_export", "segment_versions", "put", "batch", "withdraw", "person_export", "erase", "anonymise", "restrict", "unrestrict", "audit", "keys", "key_create", "key_revoke", "rollback", "refused", "anchor", "end"];
 const SHOWN_IDS = 3;
 const when = (text) => valueText("created_at", text);
 const who = ({ name, key }) => (key ? name || key : t(`caller:${name}`)); // without a key it is one of the service's own names
