@@ -6,7 +6,8 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from crmsearch.api.audited import Disclosed
-from crmsearch.indexing.lifecycle import Generation, Lifecycle
+from crmsearch.indexing.generations import Generation
+from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 
 __all__ = ["generations_router"]

@@ -11,7 +11,8 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.contract import RunReport
 from crmsearch.errors import InputError
 from crmsearch.indexing.client import make_client
-from crmsearch.indexing.lifecycle import Generation, Lifecycle
+from crmsearch.indexing.generations import Generation
+from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore, RunSummary
 from crmsearch.keyfile import make_vault
 from crmsearch.loading import rebuild_customers

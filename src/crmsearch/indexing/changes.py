@@ -16,8 +16,8 @@ from elasticsearch import Elasticsearch
 from crmsearch.errors import ConflictError
 from crmsearch.indexing.analytics import Mirror, write_customers
 from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.kept_writes import kept_writes
 from crmsearch.indexing.records import TIMEOUT_S, RecordStore, read_documents
-from crmsearch.indexing.writes import kept_writes
 from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.customers import make_customers
 from crmsearch.resolution.figures import heirs, with_figures

@@ -23,7 +23,6 @@ from elasticsearch import Elasticsearch
 from crmsearch.contract import FieldContent
 from crmsearch.errors import (
     BackendReadOnlyError,
-    BackendUnavailableError,
     CountMismatchError,
     IndexNotReadyError,
     InvalidRequestError,
@@ -32,14 +31,15 @@ from crmsearch.errors import (
 from crmsearch.indexing.analytics import AnalyticsStore, Mirror
 from crmsearch.indexing.changes import Applied, apply_changes
 from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
+from crmsearch.indexing.fitness import merge_segments, wait_for_copies
+from crmsearch.indexing.generations import Generation, find_generations
+from crmsearch.indexing.kept_writes import put_write, replay_writes
 from crmsearch.indexing.lock import WriterLock
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
 from crmsearch.indexing.names import (
     analytics_alias,
-    analytics_index,
     customers_alias,
     customers_index,
-    customers_pattern,
     generation_time,
     loading_alias,
 )
@@ -48,35 +48,14 @@ from crmsearch.indexing.records import RecordStore
 from crmsearch.indexing.restrictions import RestrictionStore
 from crmsearch.indexing.suppressions import SuppressionStore
 from crmsearch.indexing.verify import check_contents, check_count, check_searches
-from crmsearch.indexing.writes import put_write, replay_writes
 from crmsearch.privacy.vault import Vault
 from crmsearch.resolution.rows import Group
 from crmsearch.resolution.written import Write
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["Generation", "Lifecycle"]
+__all__ = ["Lifecycle"]
 
 PATIENCE_S = 300.0  # for what takes long over a whole index: a refresh after millions of documents, a count of every field
-LARGEST_SEGMENT_BYTES = 4 << 30
-MERGE_WAIT_S, MERGE_WAITS = 30.0, 60  # a million customers take about a minute
-COPY_WAIT_S, COPY_WAITS = 30, 120  # Elasticsearch copies 40 MB a second where nothing else is set
-IDLE_WAITS = 2  # after which copies that nobody makes are given up
-
-
-class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """One index of customers; ``analytics`` says whether analysts have theirs beside it, ``key_id`` which key it is sealed with."""
-
-    index: str
-    live: bool
-    documents: int
-    size_bytes: int
-    created_at: str
-    contract_version: int | None
-    forms_version: int | None
-    complete: bool
-    loading: bool
-    analytics: bool
-    key_id: str | None
 
 
 class Lifecycle:
@@ -174,7 +153,7 @@ class Lifecycle:
             BackendUnavailableError: there are not data nodes enough for the copies that are set.
             NotFoundError: there is no such generation.
         """
-        self._merge_segments(self._generation(index))
+        merge_segments(self._client, index, self._generation(index).size_bytes)
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
         with translated_errors():
             client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
@@ -183,7 +162,7 @@ class Lifecycle:
             check_contents(client, index, contents)
             drawn = check_searches(client, index, self._vault)
             analytics = self._finish_analytics(index, expected_documents, drawn, required=for_analysts)
-            self._wait_for_copies([index, *self._finish_records(index, expected_records), *analytics])
+            wait_for_copies(self._client, [index, *self._finish_records(index, expected_records), *analytics], self._settings.replicas)
             client.indices.put_mapping(index=index, meta={**VERSIONS, "key_id": self._vault.key_id, "complete": True})
 
     def _finish_records(self, index: str, expected: int | None) -> list[str]:
@@ -212,39 +191,6 @@ class Lifecycle:
         analytics.check_copies({name: customer for name, customer in drawn.items() if not restricted.holds(customer)})
         return [analytics.index]
 
-    def _wait_for_copies(self, indices: Sequence[str]) -> None:
-        """Wait as long as Elasticsearch makes the copies that are set, so that no node that dies takes a live base with it."""
-        patient = self._client.options(request_timeout=COPY_WAIT_S * 2, ignore_status=408)
-        idle = 0
-        for _ in range(COPY_WAITS):
-            health = patient.cluster.health(index=indices, wait_for_status="green", timeout=f"{COPY_WAIT_S}s")
-            if health["status"] == "green":
-                return
-            # A copy whose node has just gone is not made elsewhere for a minute, and one may wait for others to be made.
-            idle = 0 if health["initializing_shards"] or health["delayed_unassigned_shards"] else idle + 1
-            if idle == IDLE_WAITS:
-                break
-        raise BackendUnavailableError(
-            f"Elasticsearch does not make {self._settings.replicas + 1} copies of every shard, as many as CRMSEARCH_ELASTICSEARCH_REPLICAS "
-            "asks for: are there so many data nodes, and have they room?"
-        )
-
-    def _merge_segments(self, generation: Generation) -> None:
-        """Make few large segments of the many that a load leaves, since every search looks up every term in each of them.
-
-        Elasticsearch advises it for an index that is not written any more, in segments of less than 5 GB (`Force merge` in its reference).
-        It only makes searches faster: where it takes too long, the load goes on.
-        """
-        segments = 1 + generation.size_bytes // LARGEST_SEGMENT_BYTES
-        patient = self._client.options(request_timeout=MERGE_WAIT_S, max_retries=0)
-        with translated_errors():
-            for _ in range(MERGE_WAITS):
-                with suppress(elasticsearch.ConnectionTimeout):
-                    # Asked once more, Elasticsearch waits for the merge that is under way.
-                    patient.indices.forcemerge(index=generation.index, max_num_segments=segments)
-                    return
-                self._client.indices.exists(index=generation.index)  # busy, and not gone
-
     def promote(self, index: str, *, loading: bool = False) -> str | None:
         """Point the alias at ``index`` in one call and return the generation it pointed at before; what apps have written goes with it.
 
@@ -261,7 +207,7 @@ class Lifecycle:
             ContractMismatchError: the index was built for another contract.
         """
         generation = self._generation(index)
-        check_versions(index, _versions(generation))
+        check_versions(index, generation.versions)
         if not generation.complete:
             raise InvalidRequestError(f"{index} was never completed by its load, so it cannot be promoted")
         old = self.live()
@@ -391,7 +337,7 @@ class Lifecycle:
     def check_live(self) -> None:
         """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
         if (generation := self._live_generation()) is not None:
-            check_versions(generation.index, _versions(generation))
+            check_versions(generation.index, generation.versions)
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
         """Fill a new generation with the customers of another and their records, and what analysts see of it.
@@ -404,8 +350,8 @@ class Lifecycle:
             InvalidRequestError: its load never finished.
         """
         generation = self._generation(source)
-        if is_newer(_versions(generation)):
-            check_versions(source, _versions(generation))
+        if is_newer(generation.versions):
+            check_versions(source, generation.versions)
         if not generation.complete:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
@@ -422,7 +368,7 @@ class Lifecycle:
         generation = self._live_generation()
         if generation is None:
             raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
-        check_versions(generation.index, _versions(generation))
+        check_versions(generation.index, generation.versions)
         return generation.index
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
@@ -438,34 +384,7 @@ class Lifecycle:
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""
-        pattern, prefix = customers_pattern(self._settings.index_prefix), self._settings.index_prefix
-        with translated_errors():
-            found = self._client.indices.get(index=pattern, allow_no_indices=True, features=["aliases", "mappings"])
-            stats = self._client.indices.stats(index=pattern, metric=["docs", "store"])["indices"]
-            analytics = self._client.indices.get_alias(index=f"{self._analytics_alias}-2*z", allow_no_indices=True).body
-        generations = []
-        for index, body in found.body.items():
-            began_at = generation_time(prefix, index)
-            if began_at is None:
-                continue
-            primaries = stats.get(index, {}).get("primaries", {})
-            meta = body["mappings"].get("_meta", {})
-            generations.append(
-                Generation(
-                    index=index,
-                    live=self.alias in body.get("aliases", {}),
-                    documents=primaries.get("docs", {}).get("count", 0),
-                    size_bytes=primaries.get("store", {}).get("size_in_bytes", 0),
-                    created_at=began_at.isoformat(),
-                    contract_version=meta.get("contract_version"),
-                    forms_version=meta.get("forms_version"),
-                    complete=meta.get("complete", False),
-                    loading=self._loading_alias in body.get("aliases", {}),
-                    analytics=analytics_index(prefix, index) in analytics,
-                    key_id=meta.get("key_id"),
-                )
-            )
-        return sorted(generations, key=lambda generation: generation.index, reverse=True)
+        return find_generations(self._client, self._settings.index_prefix)
 
     def written(self, index: str) -> int:
         """Documents written so far, refreshed or not; a progress bar polls it."""
@@ -481,7 +400,3 @@ class Lifecycle:
             if generation.index == index:
                 return generation
         raise NotFoundError(f"there is no generation {index}; `crmsearch index list` shows those there are")
-
-
-def _versions(generation: Generation) -> dict[str, Any]:
-    return {name: getattr(generation, name) for name in VERSIONS}

@@ -11,10 +11,10 @@ from elasticsearch import Elasticsearch, helpers
 
 from crmsearch.errors import ConflictError
 from crmsearch.indexing.client import translated_errors
+from crmsearch.indexing.kept_writes import reseal_write
 from crmsearch.indexing.names import segments_index, writes_index
 from crmsearch.indexing.records import TIMEOUT_S
 from crmsearch.indexing.segments import reseal_segment
-from crmsearch.indexing.writes import reseal_write
 from crmsearch.privacy.vault import Vault
 
 __all__ = ["reseal_state"]

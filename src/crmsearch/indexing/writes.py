@@ -6,14 +6,14 @@ write in the generation that is live in the end.
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from typing import Any
 
 import elasticsearch
 import msgspec
-from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
+from elasticsearch import AsyncElasticsearch
 
 from crmsearch.errors import (
     BackendError,
@@ -25,11 +25,11 @@ from crmsearch.errors import (
     NotFoundError,
     RestrictedError,
 )
-from crmsearch.indexing.analytics import Mirror, build_indexed, check_key, write_customers
-from crmsearch.indexing.client import NO_INDEX, ensure_index, ensure_index_soon, exchange, read_by_id, translated_errors
+from crmsearch.indexing.analytics import Mirror, build_indexed, check_key
+from crmsearch.indexing.client import NO_INDEX, ensure_index_soon, exchange, read_by_id
+from crmsearch.indexing.kept_writes import build_kept, parse_kept
 from crmsearch.indexing.mappings import build_writes_body
 from crmsearch.indexing.names import analytics_alias, customers_alias, writes_index
-from crmsearch.indexing.records import chunks, read_documents, write_documents
 from crmsearch.indexing.restrictions import RestrictionReader
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.privacy.restriction import Restricted
@@ -38,13 +38,12 @@ from crmsearch.resolution.written import Withdrawal, Write, is_of_apps, next_wri
 from crmsearch.search.rows import RowRule
 from crmsearch.settings import ElasticsearchSettings
 
-__all__ = ["WriteStore", "Written", "kept_writes", "put_write", "replay_writes", "reseal_write"]
+__all__ = ["WriteStore", "Written"]
 
 Document = dict[str, Any]
 
 _TRIES = 4  # times that a write is made anew after another one of the same customer, or a promotion, came in between
 _NOBODY = "there is no customer with this id"
-_AT_ONCE = 1_000  # writes that are laid over a generation together
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -151,7 +150,7 @@ class WriteStore:
             name: next_write(
                 name,
                 each,
-                _opened(kept[name]["_source"], self._vault) if name in kept else None,
+                parse_kept(kept[name]["_source"], self._vault) if name in kept else None,
                 max([now, *(found[name]["_version"] + 1 for found in (kept, current) if name in found)]),
                 creates=name not in current or is_of_apps(current[name]["_source"]),
             )
@@ -166,7 +165,10 @@ class WriteStore:
             written = {name: whole[name] for name, each in said.items() if name not in refused and not isinstance(each, Withdrawal)}
             refused |= _of_restricted(restricted, written)
         keep = [
-            line for name, each in writes.items() if name not in refused for line in _put(self.index, name, each, _kept(each, self._vault))
+            line
+            for name, each in writes.items()
+            if name not in refused
+            for line in _put(self.index, name, each, build_kept(each, self._vault))
         ]
         await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         taken = await self._bulk(self.index, keep, refresh=False)
@@ -257,20 +259,6 @@ def _put(index: str, name: str, write: Write, document: Document) -> list[Docume
     return [{"index": {"_index": index, "_id": name, "version": write.written_at, "version_type": "external"}}, document]
 
 
-def _kept(write: Write, vault: Vault) -> Document:
-    """A write as it is kept; ``_opened`` takes it back."""
-    return {**msgspec.to_builtins(write), "document": vault.seal(write.document, write.customer_id)}
-
-
-def reseal_write(source: Document, vault: Vault) -> Document:
-    """A kept write, sealed with the key that seals now."""
-    return {**source, "document": vault.reseal(source["document"], source["customer_id"])}
-
-
-def _opened(source: Document, vault: Vault) -> Write:
-    return msgspec.convert({**source, "document": vault.open(source["document"], source["customer_id"])}, Write)
-
-
 def _put_customer(live: _Live, write: Write, customer: Document, restricted: Restricted, vault: Vault) -> list[Document]:
     """The same for a customer and the copy for analysts, if there may be one."""
     lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror, vault))
@@ -304,86 +292,3 @@ def _refused(rule: RowRule, before: Mapping[str, Document], after: Mapping[str, 
         elif not rule.holds(document):
             refused[name] = ForbiddenError("your key may see some customers only, and this one would not be among them")
     return refused
-
-
-def put_write(
-    client: Elasticsearch, settings: ElasticsearchSettings, index: str, mirror: Mirror | None, vault: Vault, write: Write
-) -> None:
-    """Keep what is written of a customer whom no source knows, and make it in a generation, for the holder of the writers' lock."""
-    kept = writes_index(settings.index_prefix)
-    ensure_index(client, kept, build_writes_body(settings))
-    write_documents(client, kept, write.written_at, [(write.customer_id, _kept(write, vault))])
-    write_customers(client, index, mirror, vault, write.written_at, [(write.customer_id, with_write(None, write))])
-    with translated_errors():
-        client.indices.refresh(index=[kept, index, *([mirror.index] if mirror else [])])
-
-
-def kept_writes(client: Elasticsearch, prefix: str, members: Mapping[str, Collection[str]], vault: Vault) -> dict[str, list[Write]]:
-    """The writes of each customer, by its id, the newest last; ``members`` are the ids of its records, which may all be written to."""
-    index = writes_index(prefix)
-    with translated_errors():
-        if not client.indices.exists(index=index):
-            return {}
-    names = sorted({name for records in members.values() for name in records})
-    found = {name: _opened(source, vault) for name, source in read_documents(client, index, names, _AT_ONCE)}
-    kept = {}
-    for home, records in members.items():
-        if writes := [found[name] for name in records if name in found]:
-            kept[home] = sorted(writes, key=lambda write: write.written_at)
-    return kept
-
-
-def replay_writes(client: Elasticsearch, prefix: str, index: str, mirror: Mirror | None, vault: Vault) -> int:
-    """Lay all kept writes over a generation that may not know them, and its copies for analysts; returns how many customers that changed.
-
-    A write goes to the customer of its id, or to the one that the sources have merged it into. Where neither is there, an app had created
-    the customer, and it stands alone; or the sources know it no more, and the write rests.
-    """
-    with translated_errors():
-        if not client.indices.exists(index=writes_index(prefix)):
-            return 0
-        client.indices.refresh(index=[writes_index(prefix), index])
-        hits = helpers.scan(client, index=writes_index(prefix), query={"sort": ["written_at"]}, preserve_order=True, size=_AT_ONCE)
-        writes = (_opened(hit["_source"], vault) for hit in hits)
-        changed = sum(_replay(client, index, mirror, vault, some) for some in chunks(writes, _AT_ONCE))
-        if changed:
-            client.indices.refresh(index=[index, *([mirror.index] if mirror else [])])
-    return changed
-
-
-def _replay(client: Elasticsearch, index: str, mirror: Mirror | None, vault: Vault, writes: Iterable[Write]) -> int:
-    """The older ones first, so that of several for one customer the newest holds."""
-    by_id = {write.customer_id: write for write in writes}
-    documents = _customers(client, index, by_id, vault)
-    homes = _merged_into(client, index, by_id.keys() - documents.keys())
-    documents |= _customers(client, index, homes.values(), vault)
-    changed: dict[str, Document] = {}
-    versions: dict[str, int] = {}
-    for name, write in by_id.items():
-        home = homes.get(name, name)
-        before = documents.get(home)
-        if before is None and not write.creates:
-            continue
-        after = with_write(before, write)
-        if after != before:
-            documents[home] = changed[home] = after
-            versions[home] = write.written_at
-    # Who was overtaken by a newer write has lost nothing.
-    with suppress(ConflictError):
-        write_customers(client, index, mirror, vault, versions, changed.items())
-    return len(changed)
-
-
-def _customers(client: Elasticsearch, index: str, ids: Iterable[str], vault: Vault) -> dict[str, Document]:
-    """Those of the customers that are there, open, by id."""
-    return {name: vault.open(document, name) for name, document in read_documents(client, index, ids, _AT_ONCE)}
-
-
-def _merged_into(client: Elasticsearch, index: str, records: Collection[str]) -> dict[str, str]:
-    """The customers that these records are of, as far as there are any."""
-    if not records:
-        return {}
-    query = {"query": {"bool": {"filter": {"terms": {"source_records": sorted(records)}}}}, "_source": ["source_records"]}
-    with translated_errors():
-        hits = list(helpers.scan(client, index=index, query=query, size=_AT_ONCE))
-    return {record: hit["_id"] for hit in hits for record in hit["_source"]["source_records"] if record in records}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from crmsearch.indexing.kept_writes import reseal_write
 from crmsearch.indexing.segments import SegmentStore, reseal_segment
-from crmsearch.indexing.writes import reseal_write
 from crmsearch.settings import ElasticsearchSettings
 from tests.vaults import NEXT, ROTATED, VAULT
 

@@ -8,9 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from crmsearch.errors import BackendUnavailableError
-from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.settings import ElasticsearchSettings
-from tests.vaults import VAULT
+from crmsearch.indexing.fitness import wait_for_copies
 
 GREEN = {"status": "green", "initializing_shards": 0, "delayed_unassigned_shards": 0}
 MAKING = {"status": "yellow", "initializing_shards": 1, "delayed_unassigned_shards": 0}
@@ -33,8 +31,7 @@ class Canned:
 
 
 def _wait(*answers: dict[str, Any]) -> None:
-    lifecycle = Lifecycle(cast("Elasticsearch", Canned(list(answers))), ElasticsearchSettings(replicas=1), VAULT)
-    lifecycle._wait_for_copies(["crm-customers-1"])
+    wait_for_copies(cast("Elasticsearch", Canned(list(answers))), ["crm-customers-1"], replicas=1)
 
 
 def test_copies_are_waited_for_as_long_as_they_are_made() -> None:
