@@ -17,6 +17,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `pip install playwright`")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
+from crmsearch.processes import wait_until  # noqa: E402
 from tests.conftest import Loaded  # noqa: E402
 from tests.e2e.conftest import Locked, PageMaker, expect_accessible, expect_contrast, expect_total, keep_screenshot, settled  # noqa: E402
 
@@ -203,7 +204,7 @@ def test_erasure_asks_for_the_id_and_erases_only_then(open_page: PageMaker, lock
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Customer id").fill("L4")
     dialog.get_by_role("button", name="Erase this person").click()
-    expect(page.locator("#view")).to_contain_text("nobody was erased")
+    expect(page.locator("#view")).to_contain_text("nothing was done")
     with page.expect_download() as file:
         page.get_by_role("button", name="Export everything held").click()
     assert "Ada Byron 3" in Path(file.value.path()).read_text(encoding="utf-8")
@@ -232,6 +233,24 @@ def test_an_administrator_erases_a_customer_and_keeps_the_certificate(open_page:
     expect(page.locator(".hit", has_text="Ada Byron 5")).to_have_count(0)
     header = {"Authorization": f"Bearer {locked.keys['admin']}"}
     assert httpx.get(f"{locked.url.rstrip('/')}/v1/customers/L5", headers=header, timeout=30).status_code == 404
+
+
+def test_an_administrator_restricts_a_customer_and_lifts_it(open_page: PageMaker, locked: Locked) -> None:
+    page = open_page(f"#key={locked.keys['admin']}", url=locked.url)
+    page.locator("#q").fill("Ada Byron 7")
+    page.keyboard.press("Enter")
+    page.locator(".hit", has_text="Ada Byron 7").locator(".hit-name").click()
+    page.get_by_role("button", name="Restrict processing").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Customer id").fill("L7")
+    dialog.get_by_role("button", name="Restrict processing").click()
+    expect(page.get_by_role("heading", name="The processing of this person is restricted.")).to_be_focused()
+    header = {"Authorization": f"Bearer {locked.keys['admin']}"}
+    address = f"{locked.url.rstrip('/')}/v1/customers/L7"
+    assert httpx.get(address, headers=header, timeout=30).status_code == 404
+    page.get_by_role("button", name="Lift the restriction").click()
+    expect(page.locator("#restricted")).to_contain_text("was lifted")
+    assert wait_until(lambda: httpx.get(address, headers=header, timeout=30).status_code == 200, 30)
 
 
 # Search: what is kept, drawn over and taken out

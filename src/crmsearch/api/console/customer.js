@@ -1,6 +1,6 @@
 // One customer on one page: who, figures against others, quality, where the records come from, look-alikes, a person's rights.
 
-import { get, ofCustomer, post, remove, saveFile } from "./api.js";
+import { get, ofCustomer, post, put, remove, saveFile } from "./api.js";
 import { app, may } from "./app.js";
 import { askIn, copyButton, fill, h, labelled, problemNotice, table } from "./dom.js";
 import { agoText, fieldLabel, number, t, valueText } from "./labels.js";
@@ -189,31 +189,69 @@ function similarCard(customer) {
   );
 }
 
+// What a person may ask for. Everything but a copy changes what is held, so it wants the id typed first.
 function rightsCard(place, back, customer) {
   const id = customer.customer_id;
   const outcome = h("div", { role: "status" });
   const path = `customers/${encodeURIComponent(id)}`;
+  const leave = (what) => {
+    forgetRecent(); // in which a name may stand
+    app.stale = true;
+    place.replaceChildren(back, what);
+    place.querySelector("h2").focus();
+  };
   const takeOut = async () => {
     const everything = await post(`${path}/export`, undefined, { purpose: "privacy_request" });
     saveFile(new Blob([JSON.stringify(everything, null, 2)], { type: "application/json" }), "person.json");
   };
-  const erase = async () => {
-    const given = await askIn(t("eraseTitle"), [h("p", {}, t("eraseText")), labelled(fieldLabel("customer_id"), h("input", { name: "id", required: true, autocomplete: "off" }))], t("rightsErase"), { danger: true });
-    if (!given) return;
-    if (given.id.trim() !== id) {
-      outcome.replaceChildren(h("p", { class: "field-problem" }, t("eraseWrong")));
-      return;
-    }
-    const certificate = await remove(path);
-    forgetRecent(); // in which a name may stand
-    app.stale = true;
-    place.replaceChildren(back, certificateCard(certificate));
-    place.querySelector("h2").focus();
+  const changes = {
+    withdraw: async () => {
+      await remove(`${path}/consents`);
+      app.stale = true;
+      await show(place);
+    },
+    restrict: async () => {
+      await put(`${path}/restriction`);
+      leave(restrictedCard(path));
+    },
+    anonymise: async () => leave(certificateCard(await post(`${path}/anonymise`))),
+    erase: async () => leave(certificateCard(await remove(path))),
   };
   const told = (action) => () => action().catch((error) => outcome.replaceChildren(problemNotice(error)));
+  const confirmed = (name) => async () => {
+    const typed = labelled(fieldLabel("customer_id"), h("input", { name: "id", required: true, autocomplete: "off" }));
+    const given = await askIn(t(`${name}Title`), [h("p", {}, t(`${name}Text`)), typed], t(`rights:${name}`), { danger: true });
+    if (!given) return;
+    if (given.id.trim() === id) await changes[name]();
+    else outcome.replaceChildren(h("p", { class: "field-problem" }, t("otherId")));
+  };
+  const offered = Object.keys(changes).filter((name) => name !== "withdraw" || (customer.consents?.length && may("customers:write")));
   return card(
     t("rights"),
-    h("div", { class: "actions" }, h("button", { class: "quiet", onclick: told(takeOut) }, t("rightsExport")), h("button", { class: "quiet danger", onclick: told(erase) }, t("rightsErase"))),
+    h(
+      "div",
+      { class: "actions" },
+      h("button", { class: "quiet", onclick: told(takeOut) }, t("rightsExport")),
+      offered.map((name) => h("button", { class: `quiet${name === "erase" || name === "anonymise" ? " danger" : ""}`, onclick: told(confirmed(name)) }, t(`rights:${name}`))),
+    ),
+    outcome,
+  );
+}
+
+// Somebody whose processing is restricted is shown nowhere; here it can be taken back at once.
+function restrictedCard(path) {
+  const outcome = h("div", { role: "status" });
+  // Every process of the service knows it a second later, so that the page is not asked for at once.
+  const lift = () =>
+    remove(`${path}/restriction`)
+      .then(() => outcome.replaceChildren(t("lifted")))
+      .catch((error) => outcome.replaceChildren(problemNotice(error)));
+  return h(
+    "section",
+    { class: "card", id: "restricted" },
+    h("h2", { tabindex: "-1" }, t("restricted")),
+    h("p", {}, t("restrictedText")),
+    h("button", { class: "quiet", onclick: lift }, t("liftRestriction")),
     outcome,
   );
 }
