@@ -47,11 +47,13 @@ def compose_command() -> tuple[str, ...]:
 
 
 def images(*names: str) -> dict[str, str]:
-    """Variables that name the images: those of the environment, or the stand-ins of these names, which are made if they are not there."""
-    if os.environ.get("ELASTICSEARCH_IMAGE"):
-        return {name: os.environ[name] for name in ("ELASTICSEARCH_IMAGE", "API_IMAGE", "SPARK_IMAGE") if name in os.environ}
-    made = call(str(ROOT / "docker" / "local-images.sh"), *names, environment={"DOCKER": DOCKER})
-    return dict(line.split("=", 1) for line in made.stdout.splitlines())
+    """Variables that name these images: those of the environment, and of the others stand-ins, which are made if they are not there."""
+    variables = {name: f"{name.upper()}_IMAGE" for name in names}
+    found = {variable: os.environ[variable] for variable in variables.values() if variable in os.environ}
+    if missing := [name for name, variable in variables.items() if variable not in found]:
+        made = call(str(ROOT / "docker" / "local-images.sh"), *missing, environment={"DOCKER": DOCKER})
+        found |= dict(line.split("=", 1) for line in made.stdout.splitlines())
+    return found
 
 
 class Stack:
@@ -66,9 +68,9 @@ class Stack:
         self._compose = compose_command()
         self.port = free_port(21000 + secrets.randbelow(4000))
         self.project = f"crmsearch-test-{secrets.token_hex(4)}"
-        made = images()
-        made.setdefault("KIBANA_IMAGE", _kibana_image(made.get("API_IMAGE", "crmsearch-api")))
-        self.environment = made | {
+        self.images = images("elasticsearch", "api", "spark")
+        self.environment = self.images | {
+            "KIBANA_IMAGE": os.environ.get("KIBANA_IMAGE") or _kibana_image(self.images["API_IMAGE"]),
             "API_PORT": str(self.port),
             "KIBANA_PORT": str(free_port(25000 + secrets.randbelow(4000))),
             "DATA_DIR": str(folder / "data"),
@@ -80,26 +82,36 @@ class Stack:
             self._file = folder / "compose.yaml"
             self._file.write_text(COMPOSE.read_text(encoding="utf-8").replace("\nname: crmsearch\n", "\n"), encoding="utf-8")
 
-    def compose(self, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         files = ("--project-directory", str(COMPOSE.parent), "--file", str(self._file), "--project-name", self.project)
-        return call(*self._compose, *files, *arguments, environment=self.environment | more, check=check)
+        return call(*self._compose, *files, *arguments, environment=self.environment, check=check)
 
-    def run(self, service: str, *arguments: str, entrypoint: str = "", check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, service: str, *arguments: str, entrypoint: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a service once without what it depends on, which is up."""
         given = ("--entrypoint", entrypoint) if entrypoint else ()
-        return self.compose("run", "--rm", "--no-deps", "-T", *given, service, *arguments, check=check, **more)
+        return self.compose("run", "--rm", "--no-deps", "-T", *given, service, *arguments, check=check)
+
+    def use(self, other: dict[str, str]) -> None:
+        """Take these images from now on; what runs goes on with its own until it is started anew."""
+        self.environment |= other
 
     def states(self) -> dict[str, str]:
         """What the engine says of each service that runs, such as ``Up 3 minutes (healthy)``."""
-        said = call(
-            *(DOCKER, "ps", "--filter", f"label=com.docker.compose.project={self.project}"),
-            *("--format", '{{.Label "com.docker.compose.service"}}={{.Status}}'),
-        )
+        return self._told("{{.Status}}")
+
+    def running_images(self) -> dict[str, str]:
+        """The image of each service that runs."""
+        return self._told("{{.Image}}")
+
+    def _told(self, what: str) -> dict[str, str]:
+        form = '{{.Label "com.docker.compose.service"}}=' + what
+        said = call(DOCKER, "ps", "--filter", f"label=com.docker.compose.project={self.project}", "--format", form)
         return dict(line.split("=", 1) for line in said.stdout.splitlines())
 
-    def remove(self) -> None:
+    def down(self, *options: str, check: bool = True) -> None:
+        """Remove all containers; the data stay unless ``--volumes`` is among the options."""
         everything = (word for name in ("kibana", "spark", "tools") for word in ("--profile", name))
-        self.compose(*everything, "down", "--volumes", "--timeout", "10", check=False)
+        self.compose(*everything, "down", *options, check=check)
 
 
 def _kibana_image(api_image: str) -> str:
