@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "xpack.security.http.ssl.enabled": "true",
     "xpack.security.http.ssl.certificate": "certs/http.crt",
     "xpack.security.http.ssl.key": "certs/http.key",
-    "ES_JAVA_OPTS": "-Xms1g -Xmx1g",
+    "ES_JAVA_OPTS": "-Xms1g -Xmx1g -XX:TieredStopAtLevel=1",  # why this one, tests/conftest.py says
     "ELASTIC_PASSWORD_FILE": f"{PLACE}/password",
 }
 
