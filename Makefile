@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format lint types unit test soak fuzz bench clean
+.PHONY: help install demo up down check format lint types unit test containers soak fuzz bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make the virtual environment with all dependencies
 
@@ -44,6 +44,10 @@ unit: $(STAMP)
 
 test: $(STAMP) ## all tests, with a local node, Spark, HDFS and a browser; what cannot run is named at the end
 	@$(BIN)/python -m pytest
+
+containers: $(STAMP) ## tests in containers, a short part: an Elasticsearch, and the stack; wants a Docker engine and Compose
+	@$(BIN)/python -m pytest --node docker tests/integration/test_access.py tests/integration/test_audit.py tests/integration/test_lifecycle.py
+	@$(BIN)/python -m pytest -m soak tests/integration/test_stack.py -k 'not again and not guide'
 
 soak: $(STAMP) ## the tests and proofs that take long; RUNS, SEARCHES, MINUTES and SEED choose others
 	@$(BIN)/python -m pytest -m soak

@@ -5,7 +5,7 @@ FROM ${BASE_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/crmsearch
 WORKDIR /build
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt ./
 # The dependencies change seldom, so they are a layer of their own. How pip reaches its index, and which authorities it trusts, comes as
 # secrets of the build and stays in no layer; both may be left out.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
@@ -13,6 +13,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python3 -c 'import tomllib; names = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
 print(*(name for name in names if not name.startswith(("pyspark=", "pandas=", "scikit-learn="))), sep="\n")' > dependencies.txt \
     && /opt/crmsearch/bin/pip install --constraint constraints.txt --requirement dependencies.txt
+COPY README.md ./
 COPY src src
 COPY mappings mappings
 COPY spark spark

@@ -3,7 +3,7 @@
 # Elasticsearch out of the files of the local node; then builds our own images on that base. Prints the variables that have compose use them.
 # There is no stand-in for Kibana, whose profile is left out then.
 #
-#   docker/local-images.sh > docker/.env
+#   docker/local-images.sh > docker/.env          # or only some of them: docker/local-images.sh elasticsearch api
 #
 # Wants debootstrap and root for the base, and of crmsearch the local node (`crmsearch node install`) with a JDK 21 or newer for Elasticsearch.
 # DOCKER, PYTHON, DEBIAN_MIRROR choose others. How this machine's pip and Java reach their indexes is passed as secrets of the build.
@@ -14,18 +14,23 @@ python=${PYTHON:-.venv/bin/python}
 tag=local
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Secrets of a build take BuildKit: Debian's client has it built in, newer ones in a plugin that may be missing.
 export DOCKER_BUILDKIT=1
+if ! $docker build --help 2>&1 | grep -q -e --secret; then
+    echo "$docker builds without BuildKit here; install its plugin buildx, or name another client: DOCKER=/usr/bin/docker $0" >&2
+    exit 1
+fi
 
 exists() { $docker image inspect "$1" > /dev/null 2>&1; }
 
-if ! exists crmsearch-base:$tag; then
+make_base() {
     # shellcheck disable=SC2086 - without a mirror debootstrap takes its own
     debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm "$work/root" ${DEBIAN_MIRROR:-} >&2
     rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
     tar -C "$work/root" -c . | $docker import --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' - crmsearch-base:$tag >&2
-fi
+}
 
-if ! exists crmsearch-elasticsearch:$tag; then
+make_elasticsearch() {
     $python - "$work/elasticsearch" >&2 << 'PYTHON'
 import shutil
 import sys
@@ -42,7 +47,7 @@ shutil.copy("docker/elasticsearch-entrypoint.sh", target / "entrypoint.sh")
 PYTHON
     $docker build --network host --build-arg BASE_IMAGE=crmsearch-base:$tag --file docker/elasticsearch.Dockerfile \
         --tag crmsearch-elasticsearch:$tag "$work/elasticsearch" >&2
-fi
+}
 
 # pip says its configuration in `section.name='value'`; folders of this machine are of no use in a build.
 { echo '[global]'; $python -m pip config list | sed -n "/find-links/d; s/^.*\.\([a-z-]*\)='\(.*\)'\$/\1 = \2/p" | awk '{ last[$1] = $0 } END { for (name in last) print last[name] }'; } > "$work/pip.conf"
@@ -50,14 +55,18 @@ fi
 secret() { if [ -f "$2" ]; then echo "--secret id=$1,src=$2"; fi; }
 secrets="$(secret pip.conf "$work/pip.conf") $(secret authorities /etc/ssl/certs/ca-certificates.crt)"
 secrets="$secrets $(secret java-authorities /etc/ssl/certs/java/cacerts) $(secret ivysettings.xml "$HOME/.ivy2/ivysettings.xml")"
-for image in api spark; do
+# Our own are built each time, which is quick where nothing has changed.
+build() {
     # shellcheck disable=SC2086 - a list of words, none of which has a space
     $docker build --network host --build-arg BASE_IMAGE=crmsearch-base:$tag $secrets \
-        --file docker/$image.Dockerfile --tag crmsearch-$image:$tag . >&2
-done
+        --file "docker/$1.Dockerfile" --tag "crmsearch-$1:$tag" . >&2
+}
 
-cat << VARIABLES
-ELASTICSEARCH_IMAGE=crmsearch-elasticsearch:$tag
-API_IMAGE=crmsearch-api:$tag
-SPARK_IMAGE=crmsearch-spark:$tag
-VARIABLES
+exists crmsearch-base:$tag || make_base
+for image in ${*:-elasticsearch api spark}; do
+    case $image in
+        elasticsearch) exists crmsearch-elasticsearch:$tag || make_elasticsearch ;;
+        *) build "$image" ;;
+    esac
+    echo "$(echo "$image" | tr a-z A-Z)_IMAGE=crmsearch-$image:$tag"
+done

@@ -28,9 +28,12 @@ from crmsearch.indexing.client import make_client, translated_errors
 from crmsearch.indexing.logins import ROLES, Logins
 from crmsearch.node.certificates import is_fresh, make_certificates
 from crmsearch.privacy.access import make_key
+from crmsearch.processes import wait_until
 from crmsearch.settings import ElasticsearchSettings, Secret, from_env
 
 ROOT = Path("/setup")
+READY_TIMEOUT_S = 120.0  # for a server that answers already
+ANSWER_TIMEOUT_S = 60.0  # one that has just started, on a machine where everything else does too, takes its time
 LOOPBACK = ("localhost", "127.0.0.1")  # for the health checks, which ask from within
 KEY_FILES = {"job": "job/elasticsearch.key", "api": "api/elasticsearch.key", "analyst": "admin/analyst.key"}
 
@@ -106,6 +109,7 @@ def make_keys(settings: ElasticsearchSettings, root: Path = ROOT) -> list[str]:
     """
     now, made = datetime.now(UTC), []
     with make_client(settings) as client:
+        wait_until(lambda: _is_ready(client), READY_TIMEOUT_S)  # what is wrong if it never is, the next call tells
         logins, keys = Logins(client, settings.index_prefix), KeyStore(client, settings)
         for role, name in KEY_FILES.items():
             if not _accepted(settings, api_key=_read(root / name)):
@@ -133,6 +137,15 @@ def _certify(root: Path, host: str) -> bool:
     _write(certificate, pair.certificate)
     _write(root / "trust" / f"{host}.crt", pair.authority)
     return True
+
+
+def _is_ready(client: elasticsearch.Elasticsearch) -> bool:
+    """Whether it has what it keeps at hand; before, it refuses good logins, as if they were void, and makes no keys."""
+    try:
+        with translated_errors():
+            return not client.cluster.health(wait_for_status="yellow", timeout="5s")["timed_out"]
+    except CrmSearchError:
+        return False
 
 
 def _accepted(settings: ElasticsearchSettings, *, username: str = "", password: Secret = Secret(), api_key: Secret = Secret()) -> bool:  # noqa: B008 - immutable
@@ -173,7 +186,7 @@ def main(step: str) -> None:
         made = make_files()
     else:
         password = _read(ROOT / "elastic" / "password")
-        settings = msgspec.structs.replace(from_env().elasticsearch, username="elastic", password=password)
+        settings = msgspec.structs.replace(from_env().elasticsearch, username="elastic", password=password, timeout_s=ANSWER_TIMEOUT_S)
         try:
             made = make_keys(settings)
         except CrmSearchError as error:

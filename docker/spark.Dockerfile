@@ -11,12 +11,13 @@ FROM java AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/crmsearch
 WORKDIR /build
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt ./
 # As in api.Dockerfile: what pip needs to reach its index comes as secrets of the build, and may be left out.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
     python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > dependencies.txt \
     && /opt/crmsearch/bin/pip install --constraint constraints.txt --requirement dependencies.txt
+COPY README.md ./
 COPY src src
 COPY mappings mappings
 COPY spark spark

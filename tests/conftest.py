@@ -29,6 +29,13 @@ from crmsearch.sample import make_sample
 from crmsearch.settings import Settings, from_env
 from tests.documents import own_prefix, runs_of
 from tests.hdfs import running_hdfs
+from tests.node_container import contained_settings as contained_settings
+from tests.node_container import docker_cleanup as docker_cleanup
+from tests.node_container import docker_compose_command as docker_compose_command
+from tests.node_container import docker_compose_file as docker_compose_file
+from tests.node_container import docker_compose_project_name as docker_compose_project_name
+from tests.node_container import docker_setup as docker_setup
+from tests.node_container import node_secrets as node_secrets
 from tests.node_fixture import node_settings as node_settings
 
 if TYPE_CHECKING:

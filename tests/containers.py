@@ -1,4 +1,4 @@
-"""The compose stack, and an Elasticsearch in a container, for the tests that have a Docker engine."""
+"""The Docker engine and Compose, for the tests that have them; the images, and the compose stack."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ import os
 import secrets
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from crmsearch.errors import CrmSearchError
-from crmsearch.indexing.client import make_client, translated_errors
-from crmsearch.node.certificates import make_certificates
-from crmsearch.node.installation import ELASTICSEARCH_VERSION
-from crmsearch.processes import free_port, wait_until
-from crmsearch.settings import Secret, Settings
+from crmsearch.processes import free_port
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = ROOT / "docker" / "compose.yaml"
-ELASTIC_IMAGE = f"docker.elastic.co/elasticsearch/elasticsearch:{ELASTICSEARCH_VERSION}"
+DOCKER = os.environ.get("DOCKER", "docker")  # the client, as in local-images.sh
 TIMEOUT_S = 1800.0  # for one call: images are built in it, and jobs run
-ELASTIC_UID = 1000  # the user in Elasticsearch's image
 
 
-def docker(*arguments: str, environment: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the client; what it said is in the error when it fails."""
+def call(*command: str, environment: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command; what it said is in the error when it fails."""
     answer = subprocess.run(
-        ["docker", *arguments],
+        command,
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
@@ -40,110 +31,93 @@ def docker(*arguments: str, environment: dict[str, str] | None = None, check: bo
         check=False,
     )
     if check:
-        assert answer.returncode == 0, f"docker {' '.join(arguments)}: {answer.stderr[-2000:]}"
+        assert answer.returncode == 0, f"{' '.join(command)}: {answer.stdout[-1000:]}{answer.stderr[-2000:]}"
     return answer
 
 
-def require_engine(*, compose: bool) -> None:
-    """Skip, saying what is missing, where containers cannot be run."""
-    if shutil.which("docker") is None or docker("info", check=False).returncode:
+@cache
+def compose_command() -> tuple[str, ...]:
+    """Compose 2, a part of the client, or Compose 1.29, a program of its own; without an engine or either skip, saying what is missing."""
+    if shutil.which(DOCKER) is None or call(DOCKER, "info", check=False).returncode:
         pytest.skip("no Docker engine answers; start one (dockerd) to enable these tests")
-    if compose and docker("compose", "version", check=False).returncode:
-        pytest.skip("there is a Docker engine, but no `docker compose`; install Compose 2.20 or newer to enable these tests")
+    for command in ((DOCKER, "compose"), ("docker-compose",)):
+        if shutil.which(command[0]) and not call(*command, "version", check=False).returncode:
+            return command
+    pytest.skip("there is a Docker engine, but no Compose; install `docker compose` or docker-compose to enable these tests")
 
 
-def images() -> dict[str, str]:
-    """Variables that name the images: those of the environment, or the stand-ins, which are made if they are not there."""
-    if os.environ.get("ELASTICSEARCH_IMAGE"):
-        return {}
-    made = subprocess.run(
-        [ROOT / "docker" / "local-images.sh"], capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    return dict(line.split("=", 1) for line in made.stdout.splitlines())
+def images(*names: str) -> dict[str, str]:
+    """Variables that name these images: those of the environment, and of the others stand-ins, which are made if they are not there."""
+    variables = {name: f"{name.upper()}_IMAGE" for name in names}
+    found = {variable: os.environ[variable] for variable in variables.values() if variable in os.environ}
+    if missing := [name for name, variable in variables.items() if variable not in found]:
+        made = call(str(ROOT / "docker" / "local-images.sh"), *missing, environment={"DOCKER": DOCKER})
+        found |= dict(line.split("=", 1) for line in made.stdout.splitlines())
+    return found
 
 
 class Stack:
-    """The compose stack under a project name of its own."""
+    """The compose stack under a project name of its own, with a stand-in for Kibana."""
 
-    def __init__(self, data: Path) -> None:
-        self.port = free_port(21000 + secrets.randbelow(8000))
-        self._project = f"crmsearch-test-{secrets.token_hex(4)}"
-        self._environment = {**images(), "API_PORT": str(self.port), "DATA_DIR": str(data), "ELASTICSEARCH_HEAP": "768m"}
+    def __init__(self, folder: Path) -> None:
+        """Make the images, and start nothing yet.
 
-    def compose(self, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
-        return docker(
-            "compose",
-            "--file",
-            str(COMPOSE),
-            "--project-name",
-            self._project,
-            *arguments,
-            environment=self._environment | more,
-            check=check,
-        )
+        Args:
+            folder: for files of the stack; its folder ``data`` holds what is loaded.
+        """
+        self._compose = compose_command()
+        self.port = free_port(21000 + secrets.randbelow(4000))
+        self.project = f"crmsearch-test-{secrets.token_hex(4)}"
+        self.images = images("elasticsearch", "api", "spark")
+        self.environment = self.images | {
+            "KIBANA_IMAGE": os.environ.get("KIBANA_IMAGE") or _kibana_image(self.images["API_IMAGE"]),
+            "API_PORT": str(self.port),
+            "KIBANA_PORT": str(free_port(25000 + secrets.randbelow(4000))),
+            "DATA_DIR": str(folder / "data"),
+            "ELASTICSEARCH_HEAP": "768m",
+        }
+        self._file = COMPOSE
+        if self._compose == ("docker-compose",):
+            # Compose 1.29 knows no name in the file, and here it is another one anyhow.
+            self._file = folder / "compose.yaml"
+            self._file.write_text(COMPOSE.read_text(encoding="utf-8").replace("\nname: crmsearch\n", "\n"), encoding="utf-8")
 
-    def run(self, service: str, *arguments: str, entrypoint: str = "", check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        files = ("--project-directory", str(COMPOSE.parent), "--file", str(self._file), "--project-name", self.project)
+        return call(*self._compose, *files, *arguments, environment=self.environment, check=check)
+
+    def run(self, service: str, *arguments: str, entrypoint: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a service once without what it depends on, which is up."""
         given = ("--entrypoint", entrypoint) if entrypoint else ()
-        return self.compose("run", "--rm", "--no-deps", "--no-TTY", *given, service, *arguments, check=check, **more)
+        return self.compose("run", "--rm", "--no-deps", "-T", *given, service, *arguments, check=check)
 
-    def remove(self) -> None:
-        self.compose("--profile", "*", "down", "--volumes", "--timeout", "10", check=False)
+    def use(self, other: dict[str, str]) -> None:
+        """Take these images from now on; what runs goes on with its own until it is started anew."""
+        self.environment |= other
 
+    def states(self) -> dict[str, str]:
+        """What the engine says of each service that runs, such as ``Up 3 minutes (healthy)``."""
+        return self._told("{{.Status}}")
 
-@contextmanager
-def elasticsearch_container(settings: Settings) -> Iterator[Settings]:
-    """Settings of an Elasticsearch in a container of its own, over TLS and with a password; removed at the end."""
-    require_engine(compose=False)
-    name, port, password = f"crmsearch-test-{secrets.token_hex(4)}", free_port(21000 + secrets.randbelow(8000)), secrets.token_urlsafe(24)
-    made = make_certificates()
-    with tempfile.TemporaryDirectory(prefix="crmsearch-container-") as folder:
-        files = {"password": password, "http.crt": made.certificate, "http.key": made.private_key, "ca.crt": made.authority}
-        Path(folder).chmod(0o755)
-        for file, text in files.items():
-            (Path(folder) / file).write_text(text, encoding="ascii")
-            (Path(folder) / file).chmod(0o600)
-            if os.geteuid() == 0:
-                os.chown(Path(folder) / file, ELASTIC_UID, 0)
-        variables = {
-            "discovery.type": "single-node",
-            "http.host": "0.0.0.0",
-            "transport.host": "127.0.0.1",
-            "path.repo": "/tmp/backups",
-            "action.auto_create_index": "false",
-            "xpack.security.http.ssl.enabled": "true",
-            "xpack.security.http.ssl.certificate": "certs/http.crt",
-            "xpack.security.http.ssl.key": "certs/http.key",
-            "ES_JAVA_OPTS": "-Xms1g -Xmx1g",
-            "ELASTIC_PASSWORD_FILE": "/usr/share/elasticsearch/config/certs/password",
-        }
-        docker(
-            *("run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:9200"),
-            *("--volume", f"{folder}:/usr/share/elasticsearch/config/certs:ro"),
-            *(word for variable, value in variables.items() for word in ("--env", f"{variable}={value}")),
-            os.environ.get("ELASTICSEARCH_IMAGE", ELASTIC_IMAGE),
-        )
-        found = msgspec.structs.replace(
-            settings.elasticsearch,
-            url=f"https://127.0.0.1:{port}",
-            username="elastic",
-            password=Secret(password),
-            ca_file=f"{folder}/ca.crt",
-        )
-        try:
-            assert wait_until(lambda: _answers(msgspec.structs.replace(settings, elasticsearch=found)), 300), docker("logs", name).stdout[
-                -2000:
-            ]
-            yield msgspec.structs.replace(settings, elasticsearch=found)
-        finally:
-            docker("rm", "--force", "--volumes", name, check=False)
+    def running_images(self) -> dict[str, str]:
+        """The image of each service that runs."""
+        return self._told("{{.Image}}")
+
+    def _told(self, what: str) -> dict[str, str]:
+        form = '{{.Label "com.docker.compose.service"}}=' + what
+        said = call(DOCKER, "ps", "--filter", f"label=com.docker.compose.project={self.project}", "--format", form)
+        return dict(line.split("=", 1) for line in said.stdout.splitlines())
+
+    def down(self, *options: str, check: bool = True) -> None:
+        """Remove all containers; the data stay unless ``--volumes`` is among the options."""
+        everything = (word for name in ("kibana", "spark", "tools") for word in ("--profile", name))
+        self.compose(*everything, "down", *options, check=check)
 
 
-def _answers(settings: Settings) -> bool:
-    with make_client(settings.elasticsearch) as client:
-        try:
-            with translated_errors():
-                return bool(client.cluster.health(wait_for_status="yellow", timeout="1s"))
-        except CrmSearchError:
-            return False
+def _kibana_image(api_image: str) -> str:
+    name = "crmsearch-test-kibana"
+    call(
+        *(DOCKER, "build", "--network", "host", "--build-arg", f"API_IMAGE={api_image}"),
+        *("--file", str(ROOT / "tests" / "kibana.Dockerfile"), "--tag", name, str(ROOT / "tests")),
+    )
+    return name

@@ -67,7 +67,7 @@ class StandIn:
         match = _SPACED.fullmatch(url.path)
         if match is None:
             return 404, _error(404)
-        if not _may_enter(headers.get("Authorization", "")):
+        if not self.may_enter(headers.get("Authorization", "")):
             return 401, _error(401)
         if self.forbidden and self.forbidden in url.path:
             return 403, _error(403)
@@ -79,6 +79,10 @@ class StandIn:
         if method != "GET" and not path.endswith("_export"):
             self.writes.append(f"{method} {path}")
         return self._route(method, path, space, parse_qs(url.query), headers, body)
+
+    def may_enter(self, authorization: str) -> bool:
+        known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        return authorization in {f"Basic {known}", f"ApiKey {API_KEY}"}
 
     def _status(self) -> Answer:
         if self.starting:
@@ -171,11 +175,6 @@ class StandIn:
         return 200, b"\n".join(msgspec.json.encode(self.dashboards[key] | newer) for key in keys)
 
 
-def _may_enter(authorization: str) -> bool:
-    known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    return authorization in {f"Basic {known}", f"ApiKey {API_KEY}"}
-
-
 def _error(status: int, message: str = "no") -> Body:
     return {"statusCode": status, "error": "Error", "message": message}
 
@@ -190,10 +189,8 @@ def _uploaded(headers: Any, body: bytes) -> list[Body]:
     return [msgspec.json.decode(line) for line in content.splitlines()]
 
 
-@contextmanager
-def standing_in() -> Iterator[StandIn]:
-    """A stand-in that listens until the end of the block."""
-    kibana = StandIn()
+def make_server(kibana: StandIn, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
+    """What listens for it, on any port if none is said."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
@@ -210,7 +207,14 @@ def standing_in() -> Iterator[StandIn]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return ThreadingHTTPServer((host, port), Handler)
+
+
+@contextmanager
+def standing_in() -> Iterator[StandIn]:
+    """A stand-in that listens until the end of the block."""
+    kibana = StandIn()
+    server = make_server(kibana)
     kibana.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

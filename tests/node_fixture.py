@@ -23,7 +23,6 @@ from crmsearch.node.process import is_node
 from crmsearch.processes import PORT_RANGE, free_port, wait_until
 from crmsearch.settings import Settings, from_env
 from crmsearch.trust import make_ssl_context
-from tests.containers import elasticsearch_container
 
 DEATH_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 300.0  # it is started while much else runs
@@ -126,8 +125,7 @@ def node_settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     """
     settings = from_env()
     if not settings.elasticsearch.url and request.config.getoption("--node") == "docker":
-        with local_settings() as own, elasticsearch_container(own) as contained:
-            yield contained
+        yield request.getfixturevalue("contained_settings")
         return
     if not settings.elasticsearch.url:
         with local_settings() as own:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -154,11 +155,14 @@ def doctor(as_json: bool) -> None:
     def connected() -> Settings:
         return connection(settings)
 
-    check("Java for Spark", lambda: str(find_java("spark", settings.spark.java_home).home))
+    if find_spec("pyspark") is None:
+        checks.append(("Spark", True, "not installed here, as in the API's image; loads are the matter of another"))
+    else:
+        check("Java for Spark", lambda: str(find_java("spark", settings.spark.java_home).home))
+        jar = Path(settings.spark.connector_jar) if settings.spark.connector_jar else artifact_path(CONNECTOR, settings.paths.cache)
+        check("connector", lambda: str(jar) if jar.is_file() else f"{CONNECTOR.file_name} is fetched at the first ingest")
     if not settings.elasticsearch.url:
         check("Java for the local node", lambda: str(find_java("elasticsearch", settings.node.java_home).home))
-    jar = Path(settings.spark.connector_jar) if settings.spark.connector_jar else artifact_path(CONNECTOR, settings.paths.cache)
-    check("connector", lambda: str(jar) if jar.is_file() else f"{CONNECTOR.file_name} is fetched at the first ingest")
     check("Elasticsearch", lambda: _login_state(connected()))
     check("certificate", lambda: _certificate_state(connected()))
     check("privileges", lambda: _privileges_state(connected()))

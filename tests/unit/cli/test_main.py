@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -195,3 +196,12 @@ def test_what_is_served_reads_its_settings_with_the_key_of_a_file(tmp_path: Path
     answer = CliRunner().invoke(service.serve, [], catch_exceptions=False)
     assert answer.exit_code == 0
     assert read == ["abc"]
+
+
+def test_the_doctor_asks_for_no_java_where_there_is_no_spark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("crmsearch.cli.look.find_spec", lambda _: None)
+    environment = {"CRMSEARCH_ELASTICSEARCH_URL": "http://127.0.0.1:1", "CRMSEARCH_STATE_DIR": str(tmp_path)}
+    answer = CliRunner().invoke(cli.cli, ["doctor", "--json"], env=environment)
+    told = {each["name"]: each["ok"] for each in json.loads(answer.stdout)["checks"]}
+    assert told["Spark"]
+    assert not {"Java for Spark", "connector"} & set(told)

@@ -10,6 +10,9 @@ from types import ModuleType
 import pytest
 import yaml
 from cryptography import x509
+from elastic_transport import ApiResponseMeta, BaseNode, HttpHeaders
+from elastic_transport._node import NodeApiResponse
+from elasticsearch import Elasticsearch
 
 from crmsearch.node.certificates import make_certificates
 
@@ -74,6 +77,22 @@ def test_a_certificate_that_ends_soon_is_made_anew(setup: ModuleType, root: Path
     old = make_certificates(("kibana",), now=datetime.now(UTC), lifetime=timedelta(days=10))
     (root / "kibana" / "http.crt").write_text(old.certificate, encoding="ascii")
     assert setup.make_files(root) == ["kibana"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "ready"), [(200, b'{"timed_out":false}', True), (408, b'{"timed_out":true}', False), (401, b"{}", False)]
+)
+def test_keys_wait_until_elasticsearch_has_its_own_data_at_hand(setup: ModuleType, status: int, body: bytes, ready: bool) -> None:
+    class Node(BaseNode):
+        def perform_request(self, *_: object, **__: object) -> NodeApiResponse:
+            headers = HttpHeaders({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
+            return NodeApiResponse(ApiResponseMeta(status, "1.1", headers, 0.0, self.config), body)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    with Elasticsearch("http://127.0.0.1:1", node_class=Node) as client:
+        assert setup._is_ready(client) is ready
 
 
 def test_the_parts_agree(setup: ModuleType, root: Path) -> None:
