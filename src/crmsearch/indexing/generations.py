@@ -1,7 +1,9 @@
 """The generations of the customer index as Elasticsearch has them."""
 
+from contextlib import suppress
 from typing import Any
 
+import elasticsearch
 import msgspec
 from elasticsearch import Elasticsearch
 
@@ -10,6 +12,8 @@ from crmsearch.indexing.mappings import VERSIONS
 from crmsearch.indexing.names import analytics_alias, analytics_index, customers_alias, customers_pattern, generation_time, loading_alias
 
 __all__ = ["Generation", "find_generations"]
+
+_TRIES = 3
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ def find_generations(client: Elasticsearch, prefix: str) -> list[Generation]:
     pattern, alias, loading, analysts = customers_pattern(prefix), customers_alias(prefix), loading_alias(prefix), analytics_alias(prefix)
     with translated_errors():
         found = client.indices.get(index=pattern, allow_no_indices=True, features=["aliases", "mappings"])
-        stats = client.indices.stats(index=pattern, metric=["docs", "store"])["indices"]
+        stats = _stats(client, pattern)
         analytics = client.indices.get_alias(index=f"{analysts}-2*z", allow_no_indices=True).body
     generations = []
     for index, body in found.body.items():
@@ -63,3 +67,11 @@ def find_generations(client: Elasticsearch, prefix: str) -> list[Generation]:
             )
         )
     return sorted(generations, key=lambda generation: generation.index, reverse=True)
+
+
+def _stats(client: Elasticsearch, pattern: str) -> dict[str, Any]:
+    """What Elasticsearch counts of each; asked again when one is deleted at this moment, for which it refuses to tell of any."""
+    for _ in range(_TRIES):
+        with suppress(elasticsearch.NotFoundError):
+            return dict(client.indices.stats(index=pattern, metric=["docs", "store"])["indices"])
+    return dict(client.indices.stats(index=pattern, metric=["docs", "store"])["indices"])
