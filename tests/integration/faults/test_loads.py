@@ -28,6 +28,7 @@ from crmsearch.jobs import run_ingest
 from crmsearch.keyfile import make_vault
 from crmsearch.loading import IngestOptions, Runner, clean_to_files, full
 from crmsearch.processes import command_lines, wait_until
+from crmsearch.quarantine import quarantine_folder, read_rows
 from crmsearch.search.cursor import Cursors
 from crmsearch.search.request import SearchRequest
 from crmsearch.search.resolver import Resolver, utc_now
@@ -166,7 +167,7 @@ def test_a_refused_customer(scene: Scene, runner: Runner, monkeypatch: pytest.Mo
     assert report.rows_read == report.indexed + report.merged + report.quarantined
     assert report.quarantined_by_reason["refused"] == records
     assert documents_in(scene.lifecycle, scene.lifecycle.alias).keys() == scene.prepared.documents.keys() - {refused["customer_id"]}
-    rows = parquet.read_table(scene.settings.paths.state / "quarantine" / report.run_id).to_pylist()
+    rows = read_rows(quarantine_folder(scene.settings), report.run_id, make_vault(scene.settings))
     (set_aside,) = [row for row in rows if "refused" in row["reasons"]]
     assert len(set_aside["reasons"]) == 2, "with Elasticsearch's own word for it"
     assert json.loads(set_aside["raw"])["customer_id"] == refused["customer_id"]
