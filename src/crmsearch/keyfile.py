@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -59,8 +60,9 @@ def encryption_ring(settings: Settings) -> tuple[Secret, ...]:
         raise ConfigError(f"{' and '.join(f'CRMSEARCH_ENCRYPTION_{name.upper()}' for name in places)} are set; keep one of them")
     if not places:
         path = own_ring_file(settings)
-        shared_key(path, "CRMSEARCH_ENCRYPTION_KEYS")
-        return parse_ring(path.read_text(encoding="ascii"), str(path))
+        if not path.exists():
+            shared_key(path, "CRMSEARCH_ENCRYPTION_KEYS")
+        return parse_ring(_read_ring(path, str(path)), str(path))
     ((name, _),) = places.items()
     return parse_ring(_READERS[name](given), f"CRMSEARCH_ENCRYPTION_{name.upper()}")
 
@@ -87,6 +89,9 @@ def write_ring(path: Path, ring: Sequence[Secret], prepared: Secret | None = Non
         with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii", delete=False) as draft:  # mode 0600
             draft.writelines(f"{key}\n" for key in ring)
             draft.write(f"{PREPARED}{prepared}\n" if prepared else "")
+        if path.exists():  # whoever could read it can go on
+            Path(draft.name).chmod(path.stat().st_mode & 0o777)
+            shutil.chown(draft.name, path.stat().st_uid, path.stat().st_gid)
         Path(draft.name).replace(path)
     except OSError as error:
         raise ConfigError(f"the keys in {path} cannot be written ({error.strerror}); change them where they come from") from error
@@ -99,10 +104,14 @@ def prepared_key(path: Path) -> Secret | None:
 
 
 def _read_file(given: EncryptionSettings) -> str:
+    return _read_ring(Path(given.key_file), "CRMSEARCH_ENCRYPTION_KEY_FILE")
+
+
+def _read_ring(path: Path, said: str) -> str:
     try:
-        return Path(given.key_file).read_text(encoding="ascii")
+        return path.read_text(encoding="ascii")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"CRMSEARCH_ENCRYPTION_KEY_FILE cannot be read ({type(error).__name__})") from error
+        raise ConfigError(f"{said} cannot be read ({type(error).__name__})") from error
 
 
 def _run_command(given: EncryptionSettings) -> str:

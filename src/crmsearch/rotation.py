@@ -12,7 +12,8 @@ import msgspec
 from crmsearch.errors import ConfigError, ConflictError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
-from crmsearch.indexing.reseal import reseal_state
+from crmsearch.indexing.names import records_index
+from crmsearch.indexing.reseal import find_other_keys, reseal_state
 from crmsearch.indexing.runs import RunStore
 from crmsearch.keyfile import encryption_ring, make_vault, own_ring_file, prepared_key, write_ring
 from crmsearch.loading import OnEvent, rebuild_customers
@@ -41,7 +42,7 @@ def prepare_rotation(settings: Settings) -> Vault:
     ring = encryption_ring(settings)
     path = _ring_file(settings)
     if len(ring) > 1:
-        raise ConfigError("there are several keys already; go on with `crmsearch keys rotate`, or end an earlier rotation with --finish")
+        raise ConfigError("there are several keys already; go on with `crmsearch keys rotate`, and end that with --finish")
     write_ring(path, ring, Secret(secrets.token_urlsafe(32)))
     return make_vault(settings)
 
@@ -68,6 +69,8 @@ def rotate_keys(settings: Settings, on_event: OnEvent = lambda _: None) -> Rotat
         rows = reseal_rows(quarantine_folder(settings), vault)
         lifecycle = Lifecycle(client, settings.elasticsearch, vault)
         index = rebuild_customers(lifecycle, RunStore(client, settings.elasticsearch), None, on_event)
+        # What apps wrote while the copy was made is of the key that the generation before it has.
+        documents += reseal_state(client, settings.elasticsearch.index_prefix, vault)
     return Rotated(key_id=vault.key_id, index=index, documents=documents, rows=rows)
 
 
@@ -89,6 +92,11 @@ def finish_rotation(settings: Settings) -> Vault:
             )
         reseal_state(client, settings.elasticsearch.index_prefix, vault)
         reseal_rows(quarantine_folder(settings), vault)
+        for index in [each.index for each in lifecycle.generations()]:
+            if others := find_other_keys(client, [index, records_index(index)], vault):
+                raise ConflictError(
+                    f"{index} holds documents that are sealed with {', '.join(sorted(others))}; seal all anew with `crmsearch keys rotate`"
+                )
     write_ring(path, ring[:1])
     return make_vault(settings)
 

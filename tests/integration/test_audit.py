@@ -23,12 +23,12 @@ from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.logins import ROLES, Logins
 from crmsearch.privacy.access import make_key
 from crmsearch.privacy.audit import Head, Verdict
+from crmsearch.privacy.vault import Vault
 from crmsearch.processes import wait_until
 from crmsearch.search.service import ElasticsearchBackend
 from crmsearch.settings import ApiSettings, ElasticsearchSettings, Secret, Settings
 from tests.documents import own_prefix, put_documents
 from tests.keys import bearer
-from tests.vaults import VAULT
 
 CUSTOMERS = [{"customer_id": "C1", "name": "Ada Byron", "city": "London"}, {"customer_id": "C2", "name": "Ada Smith", "city": "Leeds"}]
 
@@ -58,11 +58,11 @@ def _verify(settings: ElasticsearchSettings, *expected: Head) -> Verdict:
     return asyncio.run(verified())
 
 
-def _serve(settings: ElasticsearchSettings, key: str) -> tuple[dict[str, Any], str]:
+def _serve(settings: ElasticsearchSettings, vault: Vault, key: str) -> tuple[dict[str, Any], str]:
     """Ask for customers as one process of the API; gives what it then says of the trail, as a page and as a file."""
     client = make_async_client(settings)
     app = create_app(
-        ElasticsearchBackend(client, settings.index_prefix, 30.0, VAULT),
+        ElasticsearchBackend(client, settings.index_prefix, 30.0, vault),
         ApiSettings(),
         keys=KeyReader(client, settings),
         trail=AuditTrail(client, settings),
@@ -87,7 +87,7 @@ def test_the_trail_from_a_question_to_a_theft(own: tuple[Settings, Lifecycle], a
     superuser, index = lifecycle._client, f"{as_api.index_prefix}-audit"
     key, record = make_key("audit", "admin", (), datetime.now(UTC), None)
     KeyStore(superuser, settings.elasticsearch).add(record)
-    page, file = _serve(as_api, key)
+    page, file = _serve(as_api, lifecycle._vault, key)
 
     told = {event["action"]: event for event in page["events"]}
     assert list(told) == ["export", "get", "search"]
@@ -99,7 +99,7 @@ def test_the_trail_from_a_question_to_a_theft(own: tuple[Settings, Lifecycle], a
     assert "C1" in file
 
     # A second process anchors what the first has left.
-    _serve(as_api, key)
+    _serve(as_api, lifecycle._vault, key)
     superuser.indices.refresh(index=index)
     verdict = _verify(as_api)
     assert (verdict.whole, len(verdict.heads), verdict.unclosed) == (True, 2, [])

@@ -193,8 +193,8 @@ def test_a_run_that_dies_between_writes_is_made_whole_by_the_same_input(
         return write
 
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "write_customers", dying(analytics.write_customers, 4))
-        patch.setattr(changes, "write_documents", dying(records.write_documents, 3))
+        patch.setattr(changes, "write_customers", dying(analytics.write_customers, 5))
+        patch.setattr(records.RecordStore, "write", dying(records.RecordStore.write, 2))
         if writes < 3:
             with pytest.raises(KeyboardInterrupt):
                 base.apply(*changed)

@@ -23,6 +23,7 @@ from crmsearch import cli
 from crmsearch.background import running_api
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.indexing.names import analytics_index, run_of
+from crmsearch.keyfile import with_keys
 from crmsearch.processes import command_lines, wait_until
 from crmsearch.settings import Secret, Settings, child_environment
 from tests.conftest import SAMPLE_ROWS, Loaded
@@ -235,7 +236,7 @@ def test_generations_are_moved_from_the_command_line(node_settings: Settings, tm
 def apart(loaded: Loaded, tmp_path: Path) -> Iterator[Settings]:
     """The same Elasticsearch, with a state directory of its own, so that no running service is in the way."""
     paths = msgspec.structs.replace(loaded.settings.paths, state_dir=str(tmp_path / "state"))
-    settings = msgspec.structs.replace(loaded.settings, paths=paths)
+    settings = msgspec.structs.replace(with_keys(loaded.settings), paths=paths)
     yield settings
     _run(settings, "down")
 

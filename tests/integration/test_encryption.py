@@ -17,13 +17,15 @@ from pyspark.sql import SparkSession
 
 from crmsearch.contract import RunReport
 from crmsearch.errors import ConfigError, ConflictError, CrmSearchError, KeyMissingError
-from crmsearch.indexing.client import make_async_client
+from crmsearch.indexing.analytics import build_indexed
+from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.segments import SegmentStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import encryption_ring, make_vault, privacy_key
 from crmsearch.loading import IngestOptions, Runner, load_changes, load_customers
+from crmsearch.privacy.vault import Vault
 from crmsearch.quarantine import quarantine_folder, read_rows
 from crmsearch.rotation import finish_rotation, prepare_rotation, rotate_keys
 from crmsearch.search.cursor import Cursors
@@ -43,7 +45,7 @@ SEEN = "zwicknagelbau"  # a company, which is not sealed: the search for planted
 HEADERS = ["Customer ID", "Name", "Email", "Phone", "National ID", "Company"]
 
 
-def _write(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+def _write_file(path: Path, rows: Sequence[Sequence[str]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADERS, *rows])
     return path
@@ -60,8 +62,10 @@ def installation(
     later = [["C2", "Later Zimmer", LATER, PHONE, "", SEEN], ["C3", "Wanda Zimmer", EMAIL, PHONE, "", SEEN]]
     with own_prefix(node_settings, "sealed") as (settings, lifecycle):
         runs = runs_of(lifecycle)
-        report = load_customers(settings, lifecycle, runs, IngestOptions(paths=(str(_write(folder / "full.csv", full)),)), runner=runner)
-        load_changes(settings, lifecycle, runs, IngestOptions(paths=(str(_write(folder / "later.csv", later)),)), runner=runner)
+        report = load_customers(
+            settings, lifecycle, runs, IngestOptions(paths=(str(_write_file(folder / "full.csv", full)),)), runner=runner
+        )
+        load_changes(settings, lifecycle, runs, IngestOptions(paths=(str(_write_file(folder / "later.csv", later)),)), runner=runner)
         asyncio.run(_write_as_app(settings))
         yield settings, lifecycle, report
 
@@ -73,6 +77,12 @@ async def _write_as_app(settings: Settings) -> None:
         await store.write({"A1": {"name": "Ada App", "emails": [f"app@{MARK}mail.org"]}}, refresh=True)
         segments = SegmentStore(client, settings.elasticsearch, vault)
         await segments.write(_segment(), None)
+
+
+async def _write(settings: Settings, vault: Vault, name: str) -> None:
+    async with make_async_client(settings.elasticsearch) as client:
+        store = WriteStore(client, settings.elasticsearch, SuppressionReader(client, settings.elasticsearch, privacy_key(settings)), vault)
+        await store.write({name: {"name": f"{name} App", "emails": [f"{name.lower()}@{MARK}mail.org"]}}, refresh=True)
 
 
 def _segment() -> SegmentVersion:
@@ -223,6 +233,10 @@ def test_another_key_takes_over_step_by_step(own: tuple[Settings, Lifecycle]) ->
         prepare_rotation(settings)
     assert asyncio.run(_found(settings, EMAIL)) == {"C1"}
     rotated = rotate_keys(settings)
+    # A service that was not started anew since goes on writing: with the key of the generation, if it has it.
+    asyncio.run(_write(settings, prepared, "A2"))
+    with pytest.raises(KeyMissingError):
+        asyncio.run(_write(settings, msgspec.structs.replace(prepared, ring=(old,)), "A3"))
     new = encryption_ring(settings)[0]
     assert encryption_ring(settings) == (new, old)
     assert (rotated.key_id, rotated.documents) == (make_vault(settings).key_id, 2)
@@ -238,6 +252,41 @@ def test_another_key_takes_over_step_by_step(own: tuple[Settings, Lifecycle]) ->
     assert encryption_ring(settings) == (new,)
     assert asyncio.run(_found(settings, EMAIL)) == {"C1"}
     assert asyncio.run(_found(settings, f"app@{MARK}mail.org")) == {"A1"}
+    assert asyncio.run(_found(settings, f"a2@{MARK}mail.org")) == {"A2"}
+
+
+def test_what_is_sealed_with_an_old_key_keeps_it(own: tuple[Settings, Lifecycle]) -> None:
+    settings, lifecycle = own
+    prepared = prepare_rotation(settings)
+    rotated = rotate_keys(settings)
+    Lifecycle(lifecycle._client, settings.elasticsearch, make_vault(settings)).prune(0)
+    stray = build_indexed({"customer_id": "S1", "name": "Stray", "phones": [PHONE]}, None, prepared)
+    lifecycle._client.index(index=rotated.index, id="S1", document=stray, refresh=True)
+    with pytest.raises(ConflictError, match=prepared.key_id):
+        finish_rotation(settings)
+    assert len(encryption_ring(settings)) == 2
+    rotate_keys(settings)
+    Lifecycle(lifecycle._client, settings.elasticsearch, make_vault(settings)).prune(0)
+    finish_rotation(settings)
+    assert "S1" in asyncio.run(_found(settings, PHONE))
+
+
+def test_no_change_is_loaded_under_another_key(installation: tuple[Settings, Lifecycle, RunReport], tmp_path: Path) -> None:
+    settings = _with_keys(installation[0], "b" * 42 + "A")
+    with make_client(settings.elasticsearch) as client:
+        lifecycle = Lifecycle(client, settings.elasticsearch, make_vault(settings))
+        later = _write_file(tmp_path / "later.csv", [["N1", "Nobody Known", "n1@example.com", "", "", ""]])
+
+        def no_job(*_: object) -> RunReport:
+            raise AssertionError("the key is looked at first")
+
+        with pytest.raises(KeyMissingError, match="CRMSEARCH_ENCRYPTION_KEYS"):
+            load_changes(settings, lifecycle, runs_of(lifecycle), IngestOptions(paths=(str(later),)), runner=no_job)
+        with pytest.raises(KeyMissingError):
+            lifecycle.check_live()
+    for asked in ({"q": PHONE}, {"filters": [Filter(field="phones", not_in=[PHONE])]}, {}):
+        with pytest.raises(KeyMissingError):
+            asyncio.run(_found(settings, **asked))
 
 
 def _sealed_with_one(settings: Settings, key: str) -> None:

@@ -32,6 +32,7 @@ from crmsearch.keyfile import make_vault, privacy_key
 from crmsearch.loading import rebuild_customers
 from crmsearch.privacy.access import make_key
 from crmsearch.privacy.anonymity import KEPT
+from crmsearch.processes import wait_until
 from crmsearch.retention import Retention, parse_rules
 from crmsearch.rights import Rights
 from crmsearch.search.service import ElasticsearchBackend
@@ -183,10 +184,14 @@ def test_who_is_restricted_is_kept_and_not_used(base: Installation) -> None:
     assert api.delete("/v1/customers/ADA/restriction", headers=base.admin).status_code == 404
     assert api.get("/v1/customers/ADA", headers=base.admin).json()["name"] == "Ada Lovelace"
     check_in_step(lifecycle)
-    lifecycle._client.indices.refresh(index=f"{base.settings.elasticsearch.index_prefix}-audit")
-    events = api.get("/v1/audit", headers=base.admin).raise_for_status().json()["events"]
-    noted = [(each["action"], each.get("customers", []), each["status"]) for each in events if each["action"].endswith("restrict")]
-    assert sorted(noted) == [
+
+    def noted() -> list[tuple[str, list[str], int]]:
+        lifecycle._client.indices.refresh(index=f"{base.settings.elasticsearch.index_prefix}-audit")
+        events = api.get("/v1/audit", headers=base.admin).raise_for_status().json()["events"]
+        return sorted((each["action"], each.get("customers", []), each["status"]) for each in events if each["action"].endswith("restrict"))
+
+    assert wait_until(lambda: len(noted()) == 4, 30), "the trail is written a moment later"
+    assert noted() == [
         ("restrict", ["ADA"], 200),
         ("restrict", ["ADA"], 200),
         ("unrestrict", [], 404),

@@ -95,7 +95,7 @@ def test_who_was_erased_since_does_not_come_back(own: tuple[Settings, Lifecycle,
     index = put_documents(lifecycle, CUSTOMERS[:3])
     lifecycle.records(index).create()
     gone, *left = (each["customer_id"] for each in CUSTOMERS[:3])
-    lifecycle._client.index(index=lifecycle.records(index).index, id=gone, document={"written_at": 1, "removed": False, "record": "{}"})
+    lifecycle.records(index).write(1, [(gone, {"written_at": 1, "removed": False, "record": {"customer_id": gone}})])
     lifecycle.promote(index)
     snapshots.create(index, NOW)
     Rights(settings, lifecycle, runs_of(lifecycle), Erasure(lifecycle._client, settings.elasticsearch, make_vault(settings))).erase(

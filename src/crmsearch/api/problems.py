@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 
 from crmsearch.api.metrics import note_problem
 from crmsearch.errors import CrmSearchError, InvalidRequestError, NotFoundError, TooManyRequestsError
@@ -65,6 +65,9 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         places = [f"{each.get('key', 'body')}: {each['message']}" for each in error.extra if isinstance(each, dict) and "message" in each]
         detail = "; ".join(places) or detail
     detail = _PATH.sub("", detail)
+    if isinstance(error, InternalServerException) and "client disconnected" in detail:
+        # Nobody reads the answer, and nothing of ours went wrong.
+        return _respond(request, HTTPStatus.BAD_REQUEST.phrase, 400, "the request ended before its body did", InvalidRequestError.code)
     code = {400: InvalidRequestError.code, 404: NotFoundError.code}.get(error.status_code, title.lower().replace(" ", "_"))
     return _respond(request, title, error.status_code, detail, code, error.headers)  # of which 405 has the methods that there are
 

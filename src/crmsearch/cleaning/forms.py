@@ -21,7 +21,7 @@ __all__ = ["FORMS", "STARTS", "Form", "compact", "grams", "search_forms", "value
 
 MAX_JOINED = 4  # words of a Latin name that are also typed without spaces
 SHORTEST_ENDING, LONGEST_ENDING = 4, 15  # digits of a phone by whose end it is found; fewer would list half of all customers
-SHORTEST_BEGINNING, LONGEST_BEGINNING = 2, 20  # characters of an address typed so far
+SHORTEST_BEGINNING, LONGEST_BEGINNING = 2, 48  # characters of an address typed so far
 SHORTEST_OTHER = 4  # letters of a place or company whose misspellings are indexed
 STARTS = range(3, 6)  # letters typed so far among which a slip is looked for
 LONGEST_LOCAL = 30  # characters of the part before the @ whose misspellings are indexed

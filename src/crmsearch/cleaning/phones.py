@@ -84,7 +84,12 @@ def clean_phones(raw: str, regions: tuple[str | None, ...] = (None,)) -> Outcome
         return Clean(None, whole.issues)
     issues: dict[str, None] = {}
     numbers: dict[str, None] = {}
-    for outcome in [outcome for part in _BETWEEN.split(raw) for outcome in _read(part, regions)]:
+    outcomes = [outcome for part in _BETWEEN.split(raw) for outcome in _read(part, regions)]
+    if "/" in raw and any(isinstance(outcome, Rejection) for outcome in outcomes):
+        # In some countries a slash stands behind the area code: 030/901820.
+        joined = _first_valid(raw.replace("/", " "), regions)
+        outcomes = [joined] if isinstance(joined, Clean) else outcomes
+    for outcome in outcomes:
         if isinstance(outcome, Rejection):
             issues[outcome.code] = None
             continue

@@ -104,6 +104,7 @@ class Erasure:
         Raises:
             IndexNotReadyError: there is none.
         """
+        self._lifecycle.check_live()
         both = {"bool": {"filter": [self._vault.hide(query), self._lifecycle.restrictions.now().others]}}
         return {name for name, _ in self._scan(self._lifecycle.alias, {"query": both, "_source": ["customer_id"]})}
 

@@ -112,6 +112,10 @@ class Lifecycle:
         """The analysts' index of each generation that is there; raises as ``AnalyticsStore.mirror``."""
         return {each.index: self.analytics(each.index).mirror() for each in self.generations()}
 
+    def _vault_of(self, index: str) -> Vault:
+        """What seals with the key of a generation; raises ``KeyMissingError`` if it is not ours."""
+        return self._vault.of(index, self._generation(index).key_id)
+
     def _mirror(self, index: str) -> Mirror | None:
         """What writers of a generation need for its analysts, with whom to leave out."""
         mirror = self.analytics(index).mirror()
@@ -153,7 +157,8 @@ class Lifecycle:
             BackendUnavailableError: there are not data nodes enough for the copies that are set.
             NotFoundError: there is no such generation.
         """
-        merge_segments(self._client, index, self._generation(index).size_bytes)
+        generation = self._generation(index)
+        merge_segments(self._client, index, generation.size_bytes)
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
         with translated_errors():
             client.indices.put_settings(index=index, settings=build_serving_settings(self._settings))
@@ -163,7 +168,7 @@ class Lifecycle:
             drawn = check_searches(client, index, self._vault)
             analytics = self._finish_analytics(index, expected_documents, drawn, required=for_analysts)
             wait_for_copies(self._client, [index, *self._finish_records(index, expected_records), *analytics], self._settings.replicas)
-            client.indices.put_mapping(index=index, meta={**VERSIONS, "key_id": self._vault.key_id, "complete": True})
+            client.indices.put_mapping(index=index, meta={**VERSIONS, "key_id": generation.key_id, "complete": True})
 
     def _finish_records(self, index: str, expected: int | None) -> list[str]:
         """The index of records, checked, if there are any."""
@@ -226,7 +231,7 @@ class Lifecycle:
 
     def _catch_up(self, index: str, mirror: Mirror | None) -> None:
         """Bring what apps wrote, and whom people had restricted, into a generation that may not know of it."""
-        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault)
+        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault_of(index))
         self.restrictions.settle(index, mirror)
 
     def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:
@@ -335,9 +340,10 @@ class Lifecycle:
             return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
 
     def check_live(self) -> None:
-        """Raise ``ContractMismatchError`` if the live generation is of another contract; it names the command that mends it."""
+        """Raise why the live generation cannot be served: another contract (with the command that mends it), or a key that is not there."""
         if (generation := self._live_generation()) is not None:
             check_versions(generation.index, generation.versions)
+            self._vault.check_key(generation.index, generation.key_id)
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
         """Fill a new generation with the customers of another and their records, and what analysts see of it.
@@ -369,18 +375,21 @@ class Lifecycle:
         if generation is None:
             raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
         check_versions(generation.index, generation.versions)
+        self._vault.check_key(generation.index, generation.key_id)
         return generation.index
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:
         """Write new, changed and removed records into a live generation; see ``apply_changes``."""
         mirror = self._mirror(index)
-        applied = apply_changes(self._client, self.records(index), index, mirror, self._vault, groups, run_id, indexed_at)
+        vault = self._vault_of(index)
+        store = RecordStore(self._client, self._settings, vault, index)
+        applied = apply_changes(self._client, store, index, mirror, vault, groups, run_id, indexed_at)
         self.restrictions.settle(index, mirror)
         return applied
 
     def put_write(self, index: str, write: Write) -> None:
         """Write a customer whom no source knows into a generation, and let every later one have it."""
-        put_write(self._client, self._settings, index, self._mirror(index), self._vault, write)
+        put_write(self._client, self._settings, index, self._mirror(index), self._vault_of(index), write)
 
     def generations(self) -> list[Generation]:
         """All generations, newest first."""

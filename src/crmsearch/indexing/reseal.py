@@ -4,9 +4,11 @@ Customers and their records are not sealed anew in their place: a rebuilt genera
 have the old one.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 from elasticsearch import Elasticsearch, helpers
 
 from crmsearch.errors import ConflictError
@@ -15,11 +17,12 @@ from crmsearch.indexing.kept_writes import reseal_write
 from crmsearch.indexing.names import segments_index, writes_index
 from crmsearch.indexing.records import TIMEOUT_S
 from crmsearch.indexing.segments import reseal_segment
-from crmsearch.privacy.vault import Vault
+from crmsearch.privacy.vault import SEALED_FIELDS, Vault
 
-__all__ = ["reseal_state"]
+__all__ = ["find_other_keys", "reseal_state"]
 
 _PAGE = 1_000
+_KEYS = re.compile(r'"~([0-9a-f]{8})[A-Za-z0-9_-]{38,}={0,2}\\?"')  # of ciphertexts in JSON, also in one that stands in it as a text
 _PASSES = 5  # as long as the service writes with the old key, what it has just written is met once more
 
 Document = dict[str, Any]
@@ -49,6 +52,16 @@ def reseal_state(client: Elasticsearch, prefix: str, vault: Vault) -> int:
         else:
             raise ConflictError(f"somebody goes on sealing in {index} with the old key; start every service anew, and repeat this")
     return changed
+
+
+def find_other_keys(client: Elasticsearch, indices: Sequence[str], vault: Vault) -> set[str]:
+    """The keys other than the one that seals now with which something in these indices is sealed; it reads them all."""
+    query = {"_source": [*SEALED_FIELDS, "record"]}
+    with translated_errors():
+        hits = helpers.scan(
+            client.options(request_timeout=TIMEOUT_S), index=list(indices), query=query, size=_PAGE, ignore_unavailable=True
+        )
+        return {key for hit in hits for key in _KEYS.findall(msgspec.json.encode(hit["_source"]).decode())} - {vault.key_id}
 
 
 def _actions(client: Elasticsearch, index: str, reseal: Callable[[Document], Document]) -> Iterator[Document]:

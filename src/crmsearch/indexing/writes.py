@@ -54,10 +54,11 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class _Live(msgspec.Struct, frozen=True):
-    """The generation that readers see, and its copies for analysts, if it has any."""
+    """The generation that readers see, its copies for analysts, if it has any, and what seals with its key."""
 
     index: str
     mirror: Mirror | None
+    vault: Vault
 
 
 class WriteStore:
@@ -71,7 +72,7 @@ class WriteStore:
         self._alias = customers_alias(settings.index_prefix)
         self._analytics_alias = analytics_alias(settings.index_prefix)
         self._vault = vault
-        self._of_our_key: str | None = None  # the analysts' index that was looked at last
+        self._seen: _Live | None = None  # what was looked at last
         self.index = writes_index(settings.index_prefix)
         self._rule: RowRule | None = None
         # Asked at every write: a copy for analysts of somebody restricted a moment ago would stay.
@@ -168,11 +169,11 @@ class WriteStore:
             line
             for name, each in writes.items()
             if name not in refused
-            for line in _put(self.index, name, each, build_kept(each, self._vault))
+            for line in _put(self.index, name, each, build_kept(each, live.vault))
         ]
         await ensure_index_soon(self._client, self.index, self._body, self._timeout_s)
         taken = await self._bulk(self.index, keep, refresh=False)
-        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name], restricted, self._vault)]
+        put = [line for name in taken for line in _put_customer(live, writes[name], whole[name], restricted)]
         made = await self._bulk(live.index, put, refresh=refresh)
         if await self._live() != live:
             return {}
@@ -226,12 +227,19 @@ class WriteStore:
             except elasticsearch.NotFoundError as error:
                 raise IndexNotReadyError(NO_INDEX) from error
             by_alias = {alias: index for index, each in bearers.items() for alias in each["aliases"]}
-            copies = by_alias.get(self._analytics_alias)
-            if copies is not None and copies != self._of_our_key:
-                found = await self._client.indices.get_mapping(index=copies)
-                check_key(copies, found[copies]["mappings"].get("_meta", {}), self._vault.reference_key)
-                self._of_our_key = copies
-        return _Live(by_alias[self._alias], None if copies is None else Mirror(copies, self._vault.reference_key))
+            index, copies = by_alias[self._alias], by_alias.get(self._analytics_alias)
+            if self._seen is None or (self._seen.index, self._seen.mirror and self._seen.mirror.index) != (index, copies):
+                self._seen = await self._looked_at(index, copies)
+        return self._seen
+
+    async def _looked_at(self, index: str, copies: str | None) -> _Live:
+        """A generation with the keys that it says it is of; raises if they are not ours."""
+        found = await self._client.indices.get_mapping(index=[index, *([copies] if copies else [])])
+        meta = {name: each["mappings"].get("_meta", {}) for name, each in found.body.items()}
+        if copies is not None:
+            check_key(copies, meta[copies], self._vault.reference_key)
+        mirror = None if copies is None else Mirror(copies, self._vault.reference_key)
+        return _Live(index, mirror, self._vault.of(index, meta[index].get("key_id")))
 
     async def _bulk(self, index: str, operations: Sequence[Document], *, refresh: bool) -> list[str]:
         """Write whole documents; returns which of this index nobody has overtaken."""
@@ -259,9 +267,9 @@ def _put(index: str, name: str, write: Write, document: Document) -> list[Docume
     return [{"index": {"_index": index, "_id": name, "version": write.written_at, "version_type": "external"}}, document]
 
 
-def _put_customer(live: _Live, write: Write, customer: Document, restricted: Restricted, vault: Vault) -> list[Document]:
+def _put_customer(live: _Live, write: Write, customer: Document, restricted: Restricted) -> list[Document]:
     """The same for a customer and the copy for analysts, if there may be one."""
-    lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror, vault))
+    lines = _put(live.index, write.customer_id, write, build_indexed(customer, live.mirror, live.vault))
     if live.mirror is not None and not restricted.holds(customer):
         lines += _put(live.mirror.index, live.mirror.ref(write.customer_id), write, live.mirror.document(customer))
     return lines

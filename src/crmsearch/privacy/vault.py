@@ -72,16 +72,22 @@ class Vault(msgspec.Struct, frozen=True):
         """All keys that open."""
         return [_key_id(each) for each in self.ring]
 
-    def check_key(self, index: str, meta: Mapping[str, Any]) -> None:
-        """Raise ``KeyMissingError`` if an index says that it is sealed with a key that is not in the ring."""
-        if meta.get("key_id", self.key_id) not in self.key_ids:
+    def check_key(self, index: str, key_id: str | None) -> None:
+        """Raise ``KeyMissingError`` if an index is sealed with a key that is not in the ring; an old one may be of none."""
+        if key_id is not None and key_id not in self.key_ids:
             raise KeyMissingError(
-                f"{index} is sealed with the key {meta['key_id']}, which is not among CRMSEARCH_ENCRYPTION_KEYS; use the keys that it was "
-                "loaded with"
+                f"{index} is sealed with the key {key_id}, which is not among CRMSEARCH_ENCRYPTION_KEYS; use the keys that it was loaded "
+                "with"
             )
 
+    def of(self, index: str, key_id: str | None) -> "Vault":
+        """The same, sealing with the key of an index, for its writers: a generation is of one key; raises as ``check_key``."""
+        self.check_key(index, key_id)
+        first = [each for each in self.ring if _key_id(each) == key_id]
+        return msgspec.structs.replace(self, ring=(*first, *(each for each in self.ring if each not in first)))
+
     def seal(self, document: Mapping[str, Any], owner: str) -> Document:
-        """The document with its key data as ciphertext; what is sealed already stays as it is.
+        """The document with its key data as ciphertext. Whatever a value looks like, it is sealed: anybody may have written it.
 
         Args:
             document: of a customer or a record; it may have some of its fields only.
@@ -115,8 +121,6 @@ class Vault(msgspec.Struct, frozen=True):
 
     def seal_text(self, text: str, field: str, owner: str) -> str:
         """One text as ciphertext: a tilde, the id of the key, and nonce, ciphertext and tag in base64 for URLs."""
-        if _SEALED.fullmatch(text):
-            return text
         nonce = secrets.token_bytes(_NONCE_BYTES)
         hidden = _cipher(self.ring[0], field).encrypt(nonce, text.encode(), _bound_to(field, owner))
         return f"~{self.key_id}{urlsafe_b64encode(nonce + hidden).decode()}"
@@ -179,8 +183,8 @@ class Vault(msgspec.Struct, frozen=True):
     def _looked_up(self, form: str, values: Iterable[Any]) -> Document:
         plain = {"".join(str(each).split()).casefold() for each in values}
         hashes = sorted(_hash(_hash_key(master, form), each) for master in self.ring for each in plain)
-        # One by one where they are few, since the rarity of each may count.
-        if len(hashes) > len(self.ring):
+        # One by one where it is one value, since its rarity may count; of no value, what nobody has.
+        if len(plain) != 1:
             return {"terms": {form: hashes}}
         each_of = [{"term": {form: each}} for each in hashes]
         return each_of[0] if len(each_of) == 1 else {"bool": {"should": each_of}}
@@ -228,7 +232,9 @@ def parse_ring(text: str, variable: str) -> tuple[Secret, ...]:
         if size != _MASTER_BYTES:
             raise ConfigError(f"{variable} holds something that is no key: base64 of 32 bytes, as `openssl rand -base64 32` makes it")
     if not words:
-        raise ConfigError(f"{variable} holds no key; make one with `openssl rand -base64 32`")
+        raise ConfigError(
+            f"{variable} holds no key; put back the copy that you kept, or make one with `openssl rand -base64 32` if nothing is sealed yet"
+        )
     return tuple(Secret(word.translate(str.maketrans("+/", "-_")).rstrip("=")) for word in dict.fromkeys(words))
 
 

@@ -1,5 +1,6 @@
 """Searches and statistics against Elasticsearch: check, build, send, parse."""
 
+import time
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -63,6 +64,7 @@ from crmsearch.search.view import EVERYTHING, SearchBackend, View
 
 __all__ = ["ElasticsearchBackend", "Export", "SearchBackend", "SearchService"]
 
+KEY_KNOWN_S = 1.0  # for how long it is taken for granted that the keys of an index are ours
 _COPIES = 64  # more than any index has
 
 Body = dict[str, Any]
@@ -243,6 +245,7 @@ class ElasticsearchBackend:
     def __init__(self, client: AsyncElasticsearch, index_prefix: str, timeout_s: float, vault: Vault) -> None:
         self._client = client
         self._vault = vault
+        self._keys_known: dict[str, float] = {}  # when the key of an index was last seen to be one of ours
         self._prefix = index_prefix
         self._alias = customers_alias(index_prefix)
         self._timeout_s = timeout_s
@@ -278,7 +281,19 @@ class ElasticsearchBackend:
         found = await read_by_id(self._client, self._alias, [customer_id], self._timeout_s)
         return self._vault.open(found[customer_id]["_source"], customer_id) if found else None
 
+    async def _check_key(self, index: str) -> None:
+        """Raise ``KeyMissingError`` where contact data would be looked up by hashes of another key: nothing would be found, in silence."""
+        now = time.monotonic()
+        if now - self._keys_known.get(index, -KEY_KNOWN_S) < KEY_KNOWN_S:
+            return
+        async with exchange(self._timeout_s):
+            mappings = await self._client.indices.get_mapping(index=index)
+        for name, body in mappings.body.items():
+            self._vault.check_key(name, body["mappings"].get("_meta", {}).get("key_id"))
+        self._keys_known[index] = now
+
     async def _search(self, index: str, body: Body) -> Body:
+        await self._check_key(index)
         body = self._vault.hide(body)
         # Half an answer, of the time that sufficed or of the shards that work, would be a wrong one.
         async with exchange(self._timeout_s):
@@ -301,7 +316,7 @@ class ElasticsearchBackend:
         for index, body in mappings.body.items():
             meta = body["mappings"].get("_meta", {})
             check_versions(index, meta)
-            self._vault.check_key(index, meta)
+            self._vault.check_key(index, meta.get("key_id"))
 
 
 def _preferred_copy(body: Body) -> str:

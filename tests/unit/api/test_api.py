@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -338,6 +339,30 @@ def test_a_defect_of_ours_shows_nothing_of_itself(
     _assert_problem(answer, 500, "internal_error")
     assert "13800138000" not in answer.text + caplog.text
     assert "RuntimeError" in caplog.text
+
+
+def test_who_hangs_up_in_the_middle_is_no_defect_of_ours(backend: CannedBackend, caplog: pytest.LogCaptureFixture) -> None:
+    body: Any = iter([{"type": "http.request", "body": b'{"q": "hem', "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(body)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", HOST.encode()), (b"content-type", b"application/json"), (b"content-length", b"99")]
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/customers/search",
+        "raw_path": b"/v1/customers/search",
+        "query_string": b"",
+    }
+    scope |= {"headers": headers, "client": ("127.0.0.1", 1), "server": (HOST, 80), "scheme": "http", "http_version": "1.1", "state": {}}
+    asyncio.run(create_app(backend, ApiSettings(allowed_hosts=HOST))(scope, receive, send))
+    assert [message["status"] for message in sent if message["type"] == "http.response.start"] == [400]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_logs_hold_no_query_and_no_id(client: TestClient[Litestar], caplog: pytest.LogCaptureFixture) -> None:

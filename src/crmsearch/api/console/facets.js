@@ -159,13 +159,15 @@ export function chipText(filter) {
 }
 
 // One chip for every value of every filter, and one that clears them all.
-export function filterChips(filters, drop, clear) {
-  const chips = filters.flatMap((filter) =>
+export function filterChips(filters, drop, clear, typed = null) {
+  const ofText = typed ? [chip(`“${typed.text}”`, typed.drop)] : [];
+  const ofFilters = filters.flatMap((filter) =>
     (filter.in ?? filter.not_in ?? [undefined]).map((value) => {
       const one = value === undefined ? filter : { field: filter.field, [filter.in ? "in" : "not_in"]: [value] };
       return chip(chipText(one), () => drop(filter, value));
     }),
   );
+  const chips = [...ofText, ...ofFilters];
   const all = chips.length > 1 ? [h("li", {}, h("button", { class: "link", onclick: clear }, t("clearAll")))] : [];
   return { count: chips.length, nodes: [...chips, ...all] };
 }

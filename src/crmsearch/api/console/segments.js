@@ -91,7 +91,6 @@ function builder(again) {
     "section",
     { class: "card wide", id: "builder" },
     h("h3", {}, t("segmentNew")),
-    state.q.trim() ? h("p", { class: "note" }, `${t("searchLabel")}: `, h("q", {}, state.q)) : null,
     filterBar(again),
     size,
     h(

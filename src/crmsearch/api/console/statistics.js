@@ -63,12 +63,18 @@ export function filterBar(changed) {
     writeFragment(false);
     changed();
   };
+  const forget = () => {
+    document.querySelector("#q").value = state.q = "";
+    changed();
+  };
   const clear = () => {
     state.filters = [];
     writeFragment(false);
-    changed();
+    forget();
   };
-  const { count, nodes } = filterChips(state.filters, drop, clear);
+  // What was typed narrows the customers too.
+  const typed = state.q.trim() ? { text: state.q.trim(), drop: forget } : null;
+  const { count, nodes } = filterChips(state.filters, drop, clear, typed);
   const fields = [...app.fields.values()].filter((field) => field.facet || field.ranged);
   const name = select(fields.map((field) => field.name), fieldLabel, "city", () => {});
   const value = h("input", { required: true, "aria-label": t("value"), placeholder: "北京|上海 · 20..39" });
