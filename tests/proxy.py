@@ -67,7 +67,7 @@ class Proxy:
         try:
             yield self
         finally:
-            self._call(self._close())
+            self._call(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(_PATIENCE_S)
             self._loop.close()
@@ -114,6 +114,15 @@ class Proxy:
         self._server = None
         for writer in list(self._open):
             _reset(writer)
+
+    async def _end(self) -> None:
+        """Leave nothing behind: connections in the middle of an exchange are ended too, and what the loop still has to do for them is done."""
+        await self._close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
