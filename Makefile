@@ -45,9 +45,8 @@ unit: $(STAMP)
 test: $(STAMP) ## all tests, with a local node, Spark, HDFS and a browser; what cannot run is named at the end
 	@$(BIN)/python -m pytest
 
-containers: $(STAMP) ## tests in containers, a short part: an Elasticsearch, and the stack; wants a Docker engine and Compose
+containers: $(STAMP) ## tests against an Elasticsearch in a container, a short part; wants a Docker engine and Compose
 	@$(BIN)/python -m pytest --node docker tests/integration/test_access.py tests/integration/test_audit.py tests/integration/test_lifecycle.py
-	@$(BIN)/python -m pytest -m soak tests/integration/test_stack.py -k 'not again and not guide'
 
 soak: $(STAMP) ## the tests and proofs that take long; RUNS, SEARCHES, MINUTES and SEED choose others
 	@$(BIN)/python -m pytest -m soak

@@ -116,7 +116,7 @@ class Proxy:
             _reset(writer)
 
     async def _end(self) -> None:
-        """Leave nothing behind: connections in the middle of an exchange are ended too, and what the loop still has to do for them is done."""
+        """Leave nothing behind: connections in the middle of an exchange are ended, and what the loop has to do for them is done."""
         await self._close()
         serving = asyncio.all_tasks() - {asyncio.current_task()}
         for task in serving:

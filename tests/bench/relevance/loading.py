@@ -16,17 +16,20 @@ from elasticsearch import Elasticsearch
 
 from crmsearch.cleaning.forms import search_forms
 from crmsearch.cli.output import words
+from crmsearch.indexing.analytics import build_indexed
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.mappings import load_customers_body
 from crmsearch.keyfile import make_vault
-from crmsearch.settings import ElasticsearchSettings, Settings
+from crmsearch.privacy.vault import Vault
+from crmsearch.settings import ElasticsearchSettings, EncryptionSettings, Secret, Settings
 from tests.bench.relevance.base import chunks, in_processes
 from tests.bench.relevance.baselines import INDEX_BODY
 
 __all__ = ["baseline_index", "loaded"]
 
 _CHUNK = 1000
+_KEY = Secret("A" * 43)  # of no worth: what is kept between runs must open in the next
 _TIMEOUT_S = 120.0
 _MERGE_TIMEOUT_S = 1800.0
 _TELL_EVERY = 100_000
@@ -45,17 +48,18 @@ def loaded(settings: Settings, documents: Path, word: str, *, baselines: bool = 
     """
     mark = f"_{_mark(documents)}" if keep else ""
     target = msgspec.structs.replace(settings.elasticsearch, index_prefix=f"relevance_{word}{mark}")
-    settings = msgspec.structs.replace(settings, elasticsearch=target)
+    settings = msgspec.structs.replace(settings, elasticsearch=target, encryption=EncryptionSettings(keys=_KEY))
     baseline = baseline_index(settings) if baselines or keep else None
     with make_client(target).options(request_timeout=_TIMEOUT_S) as client:
-        lifecycle = Lifecycle(client, target, make_vault(settings))
+        vault = make_vault(settings)
+        lifecycle = Lifecycle(client, target, vault)
         try:
             if not (keep and lifecycle.live()):
                 _delete(client, word)  # of a run that was interrupted, or with another mark
                 index = lifecycle.create(datetime.now(UTC))
                 if baseline:
                     client.indices.create(index=baseline, **INDEX_BODY)
-                count = _fill(target, documents, index, baseline)
+                count = _fill(target, vault, documents, index, baseline)
                 if baseline:
                     client.options(request_timeout=_MERGE_TIMEOUT_S).indices.forcemerge(index=baseline, max_num_segments=1)
                     client.indices.refresh(index=baseline)
@@ -83,23 +87,23 @@ def _delete(client: Elasticsearch, word: str) -> None:
         client.indices.delete(index=index)
 
 
-def _fill(target: ElasticsearchSettings, documents: Path, index: str, baseline: str | None) -> int:
+def _fill(target: ElasticsearchSettings, vault: Vault, documents: Path, index: str, baseline: str | None) -> int:
     words.print("relevance: indexing …")
     written = 0
     with documents.open("rb") as file:
-        for count in in_processes(partial(_send, target, index, baseline), chunks(file, _CHUNK)):
+        for count in in_processes(partial(_send, target, vault, index, baseline), chunks(file, _CHUNK)):
             if written // _TELL_EVERY < (written + count) // _TELL_EVERY:
                 words.print(f"relevance: {written + count:,} indexed", highlight=False)
             written += count
     return written
 
 
-def _send(target: ElasticsearchSettings, index: str, baseline: str | None, lines: list[bytes]) -> int:
+def _send(target: ElasticsearchSettings, vault: Vault, index: str, baseline: str | None, lines: list[bytes]) -> int:
     operations: list[Any] = []  # lines of JSON, which the client sends as they are
     for line in lines:
         document = msgspec.json.decode(line)
         action = {"_index": index, "_id": document["customer_id"]}
-        operations += [msgspec.json.encode({"index": action}), msgspec.json.encode(document | search_forms(document))]
+        operations += [msgspec.json.encode({"index": action}), msgspec.json.encode(build_indexed(document, None, vault))]
         if baseline:
             operations += [msgspec.json.encode({"index": action | {"_index": baseline}}), line.rstrip(b"\n")]
     answer = _client(target).bulk(operations=operations)
