@@ -72,7 +72,8 @@ def test_states_of_a_customer_and_of_administration_are_accessible(open_page: Pa
     page.locator(".hit-name").first.click()
     settled(page)
     _in_dialog(page, page.locator(".customer-head .primary").click)
-    _in_dialog(page, page.locator(".card .danger").click)
+    for button in page.locator(".card .danger").all():  # to make anonymous, to erase
+        _in_dialog(page, button.click)
     page.goto(f"{locked.url.rstrip('/')}/#page=admin")
     settled(page)
     _in_dialog(page, page.locator("#apiKeys .primary").click)
