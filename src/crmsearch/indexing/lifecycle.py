@@ -223,15 +223,16 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
         mirror = self._mirror(index)
         actions += self._analytics_actions(mirror.index if mirror else None)
-        self._catch_up(index, mirror)
+        vault = self._vault.of(index, generation.key_id)
+        self._catch_up(index, mirror, vault)
         self._point(index, actions)
         # What was written while the alias went over may have gone to the old generation alone.
-        self._catch_up(index, mirror)
+        self._catch_up(index, mirror, vault)
         return old
 
-    def _catch_up(self, index: str, mirror: Mirror | None) -> None:
+    def _catch_up(self, index: str, mirror: Mirror | None, vault: Vault) -> None:
         """Bring what apps wrote, and whom people had restricted, into a generation that may not know of it."""
-        replay_writes(self._client, self._settings.index_prefix, index, mirror, self._vault_of(index))
+        replay_writes(self._client, self._settings.index_prefix, index, mirror, vault)
         self.restrictions.settle(index, mirror)
 
     def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import secrets
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,7 @@ PREPARED = "next:"
 """Stands before a key that is to seal next, and until then only opens."""
 _MASTER_BYTES = 32
 _NONCE_BYTES = 12
+_FOR_URLS = str.maketrans("+/", "-_")
 _LOOK_UPS = frozenset(("term", "terms"))
 _HASH_BYTES = 6  # eight letters for a token; among a thousand million different ones a search meets a stranger once in 280,000 times
 _SEALED = re.compile(r"~(?P<key>[0-9a-f]{8})(?P<text>[A-Za-z0-9_-]{38,}={0,2})")
@@ -93,15 +94,7 @@ class Vault(msgspec.Struct, frozen=True):
             document: of a customer or a record; it may have some of its fields only.
             owner: its id, without which nobody opens it.
         """
-        sealed = dict(document)
-        for field in SEALED_FIELDS:
-            if value := document.get(field):
-                sealed[field] = (
-                    [self.seal_text(each, field, owner) for each in value]
-                    if isinstance(value, list)
-                    else self.seal_text(value, field, owner)
-                )
-        return sealed
+        return _changed(document, owner, self.seal_text)
 
     def open(self, document: Mapping[str, Any], owner: str) -> Document:
         """The document as it was before ``seal``; values of before there was encryption stay as they are.
@@ -109,15 +102,7 @@ class Vault(msgspec.Struct, frozen=True):
         Raises:
             KeyMissingError: it was sealed with a key that is not in the ring, or for another document.
         """
-        opened = dict(document)
-        for field in SEALED_FIELDS:
-            if value := document.get(field):
-                opened[field] = (
-                    [self.open_text(each, field, owner) for each in value]
-                    if isinstance(value, list)
-                    else self.open_text(value, field, owner)
-                )
-        return opened
+        return _changed(document, owner, self.open_text)
 
     def seal_text(self, text: str, field: str, owner: str) -> str:
         """One text as ciphertext: a tilde, the id of the key, and nonce, ciphertext and tag in base64 for URLs."""
@@ -143,12 +128,7 @@ class Vault(msgspec.Struct, frozen=True):
 
     def reseal(self, document: Mapping[str, Any], owner: str) -> Document:
         """The document sealed with the key that seals now; it is the same if it was so before."""
-        sealed = dict(document)
-        for field in SEALED_FIELDS:
-            if value := document.get(field):
-                each_of = [self.reseal_text(each, field, owner) for each in (value if isinstance(value, list) else [value])]
-                sealed[field] = each_of if isinstance(value, list) else each_of[0]
-        return sealed
+        return _changed(document, owner, self.reseal_text)
 
     def reseal_text(self, text: str, field: str, owner: str) -> str:
         """One ciphertext of the key that seals now, in the place of another or of a text; raises as ``open``."""
@@ -221,12 +201,11 @@ def parse_ring(text: str, variable: str) -> tuple[Secret, ...]:
     Raises:
         ConfigError: there is none, or one is no base64 of 32 bytes; the text names the variable, never the value.
     """
-    words = [
-        word for line in text.splitlines() if not line.startswith("#") for word in line.removeprefix(PREPARED).replace(",", " ").split()
-    ]
+    lines = (line.removeprefix(PREPARED).replace(",", " ") for line in text.splitlines() if not line.startswith("#"))
+    words = [word.translate(_FOR_URLS).rstrip("=") for line in lines for word in line.split()]
     for word in words:
         try:
-            size = len(urlsafe_b64decode(word.translate(str.maketrans("+/", "-_")) + "=" * (-len(word) % 4)))
+            size = len(urlsafe_b64decode(word + "=" * (-len(word) % 4)))
         except ValueError:
             size = 0
         if size != _MASTER_BYTES:
@@ -235,7 +214,16 @@ def parse_ring(text: str, variable: str) -> tuple[Secret, ...]:
         raise ConfigError(
             f"{variable} holds no key; put back the copy that you kept, or make one with `openssl rand -base64 32` if nothing is sealed yet"
         )
-    return tuple(Secret(word.translate(str.maketrans("+/", "-_")).rstrip("=")) for word in dict.fromkeys(words))
+    return tuple(map(Secret, dict.fromkeys(words)))
+
+
+def _changed(document: Mapping[str, Any], owner: str, change: Callable[[str, str, str], str]) -> Document:
+    """The document with each text of its sealed fields changed, by the text, the field and the owner."""
+    changed = dict(document)
+    for field in SEALED_FIELDS:
+        if value := document.get(field):
+            changed[field] = [change(each, field, owner) for each in value] if isinstance(value, list) else change(value, field, owner)
+    return changed
 
 
 def _bound_to(field: str, owner: str) -> bytes:
