@@ -4,12 +4,15 @@ A request costs one statement of some tens of microseconds. Where the file canno
 nobody who waits on the phone, and it is logged.
 """
 
+import fcntl
 import hashlib
 import logging
 import math
+import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ Spend = NamedDependency[SkipValidation[Callable[[float], None]]]
 logger = logging.getLogger("crmsearch.limits")
 
 _WAIT_MS = 50  # for another process that writes at the same moment
-_START_WAIT_S = 10.0  # for others that make the file at the same moment
+_START_WAIT_S = 10.0  # for others that write while this one opens the file
 _NOTHING_S = 1e-6  # by which sums of seconds may be off
 _SWEEP_EVERY = 10_000  # takings, after which names are forgotten that have paid all
 _TAKE = """
@@ -49,11 +52,12 @@ class Buckets:
         self._clock = clock
         self._takings = 0
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._base = sqlite3.connect(path, timeout=_START_WAIT_S, isolation_level=None, check_same_thread=False)
-        self._base.execute("PRAGMA journal_mode = WAL")
-        self._base.execute("PRAGMA synchronous = OFF")  # who loses power loses no more than who had to wait
-        self._base.execute("CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, paid_at REAL NOT NULL) WITHOUT ROWID")
-        self._base.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+        with _alone_in(path.parent):
+            self._base = sqlite3.connect(path, timeout=_START_WAIT_S, isolation_level=None, check_same_thread=False)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = OFF")  # who loses power loses no more than who had to wait
+            self._base.execute("CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, paid_at REAL NOT NULL) WITHOUT ROWID")
+            self._base.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
 
     def take(self, kind: str, name: str, limit: Limit, cost: float = 1.0) -> None:
         """Let a request in that costs so much; one that costs more than a burst counts for a whole one.
@@ -100,6 +104,17 @@ class Buckets:
         self._takings += 1
         if self._takings % _SWEEP_EVERY == 0:
             self._base.execute("DELETE FROM buckets WHERE paid_at < ?", (now,))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes the file: SQLite does not wait, but fails, where two change the journal of a new file at once."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def spend(buckets: Buckets | None, caller: Caller, cost: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, get_args
 
@@ -120,6 +121,23 @@ def test_processes_count_together(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.sqlite")
     with ProcessPoolExecutor(2, get_context("spawn")) as processes:
         assert sum(processes.map(_take_many, [path] * 4)) == 300
+
+
+def _open_when_all_are_there(path: str, barrier: Barrier) -> None:
+    for number in range(100):
+        barrier.wait(60)
+        Buckets(Path(f"{path}.{number}")).close()
+
+
+def test_processes_that_start_at_once_make_the_file_once(tmp_path: Path) -> None:
+    context = get_context("spawn")
+    barrier = context.Barrier(4)
+    processes = [context.Process(target=_open_when_all_are_there, args=(str(tmp_path / "limits"), barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
 
 
 def test_the_file_tells_nobodys_address(buckets: Buckets, tmp_path: Path) -> None:
