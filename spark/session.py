@@ -36,8 +36,6 @@ def make_session(settings: SparkSettings, name: str, storage: StorageSettings = 
         .config("spark.speculation", "false")
         # Plans name the options of a write, and an event log keeps plans; Spark itself hides passwords and tokens only.
         .config("spark.redaction.regex", "(?i)secret|password|token|access[.]?key|[.]pass$|authorization")
-        # What does not fit into memory, and what goes from task to task, lies on disks, with people's data in it.
-        .config("spark.io.encryption.enabled", "true")
         # What does not fit into memory, and what goes from task to task, lies on disks with people's data in it.
         .config("spark.io.encryption.enabled", "true")
         .config("spark.ui.enabled", "false")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import msgspec
 import pytest
 
@@ -69,6 +70,9 @@ def pytest_configure() -> None:
     # of 24 seconds of processor time, and a load of a few thousand rows takes a quarter less.
     for name in ("CRMSEARCH_NODE_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
         os.environ.setdefault(name, "-XX:TieredStopAtLevel=1")
+    # How long an example takes is the machine's affair, and the first one builds tables.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

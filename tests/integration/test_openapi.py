@@ -106,6 +106,6 @@ api = _document()
 
 
 @api.parametrize()
-@hypothesis(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@hypothesis(max_examples=25, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_answers_are_as_documented(case: schemathesis.Case[Any], url: str) -> None:
     case.call_and_validate(base_url=url, checks=CHECKS)

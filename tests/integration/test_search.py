@@ -388,7 +388,7 @@ def test_no_text_is_an_error(people: Settings, q: str) -> None:
     ask(people, lambda service: service.suggest(SuggestRequest(q=q)))
 
 
-@hypothesis(max_examples=50, deadline=None)
+@hypothesis(max_examples=50)
 @given(q=st.text(max_size=256))
 def test_no_text_at_all_is_an_error(people: Settings, q: str) -> None:
     _search(people, q, facets=["city"])

@@ -216,7 +216,7 @@ WORDS = st.text(max_size=12)
 
 
 @given(WORDS, WORDS, WORDS, st.lists(WORDS, max_size=3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_text_breaks_the_page(path: str, code: str, sample: str, unmapped: list[str]) -> None:
     each = InputReport(
         path=path, format=code, encoding=code, source_system=code, preset=code, table=sample, rows_read=1, indexed=1, quarantined=0,

@@ -38,10 +38,15 @@ _OF_NAMES = frozenset({"name", "name_place", "postcode_name", "birth_place", "bi
 
 
 class Key(NamedTuple):
-    """One key, and the narrower ones that take its place where it is too frequent."""
+    """One key, and the second facts that make narrower ones of it; a fact that is not known is empty."""
 
     value: int
-    narrower: tuple[int, ...]
+    facts: tuple[str, ...] = ()
+
+    @property
+    def narrower(self) -> tuple[int, ...]:
+        """The keys that take its place where it is too frequent. Few are, so that they are made when they are asked for."""
+        return tuple(self.value ^ _fact(each) for each in self.facts if each)
 
 
 class _Add(Protocol):
@@ -75,7 +80,7 @@ def blocking_keys(record: Features) -> list[Key]:
 
     def add(name: str, *parts: str, narrow: tuple[str, ...] = ()) -> None:
         value = _hash(name, *parts)
-        keys.setdefault(value, Key(value, tuple(value ^ _fact(each) for each in narrow if each)))
+        keys.setdefault(value, Key(value, narrow))
 
     sounds = _sounds(record)
     birth = _undirected(record.birth)

@@ -84,11 +84,12 @@ def find_links(
 
 
 def _pairs(records: Mapping[str, Described], is_hot: Callable[[int], bool], about: Collection[str]) -> Iterator[Pair]:
+    hot = {key.value for name in about for key in records[name].keys if is_hot(key.value)}
     wanted = {block for name in about for block in blocks_of(records[name].keys, is_hot) if not is_hot(block)}
     blocks: dict[int, list[str]] = {}
     for name, one in records.items():
-        # Of the other records it need not be known which keys are hot: a block that is wanted says it.
-        for block in wanted.intersection(number for key in one.keys for number in (key.value, *key.narrower)):
+        # Of the other records it need not be known which keys are hot: those that matter are keys of the first ones too.
+        for block in wanted.intersection(blocks_of(one.keys, hot.__contains__)):
             blocks.setdefault(block, []).append(name)
     for block, members in blocks.items():
         if len(members) <= block_limit(block):

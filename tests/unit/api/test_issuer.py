@@ -205,7 +205,7 @@ def test_what_is_not_safe_is_no_setting(given: dict[str, str]) -> None:
         Issuer(OidcSettings(**{"issuer": "https://sso.example", "audience": AUDIENCE, **given}))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="ascii", exclude_characters="\r\n\0"), max_size=60), st.text("abcAB12-_", max_size=40))
 def test_no_text_breaks_the_door(api: Api, one: str, two: str) -> None:
     for token in (f"{one}.{two}.{two}", f"{two}.{one}.", f"..{two}"):

@@ -84,7 +84,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_clusters_keep_the_guards_in_any_order(changes: list[dict[str, Any]], rng: random.Random) -> None:
     records = [person(JOHN, f"{place}", **change) for place, change in enumerate(changes)]
@@ -113,7 +113,6 @@ def test_components(edges: list[tuple[int, int]], expected: dict[int, int]) -> N
     assert connect(np.array(edges, dtype=np.int64).reshape(-1, 2)) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=40), st.randoms(use_true_random=False))
 def test_components_do_not_depend_on_the_order_of_edges(edges: list[tuple[int, int]], rng: random.Random) -> None:
     found = connect(np.array(edges, dtype=np.int64).reshape(-1, 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crmsearch.resolution.compare import compare
@@ -162,7 +162,6 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_the_verdict_is_symmetric_and_keeps_its_rules(one: dict[str, Any], two: dict[str, Any]) -> None:
     a, b = person(one, "a"), person(two, "b")
@@ -176,7 +175,6 @@ def test_the_verdict_is_symmetric_and_keeps_its_rules(one: dict[str, Any], two: 
         assert not there.linked
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_keys_and_values_of_any_record(document: dict[str, Any]) -> None:
     record = person(document)
