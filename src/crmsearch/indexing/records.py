@@ -30,7 +30,7 @@ T = TypeVar("T")
 Action = dict[str, Any]
 
 TIMEOUT_S = 120.0  # for questions about tens of thousands of records at once
-_TERMS = 30_000  # of one query; Elasticsearch takes 65,536, and as many buckets
+_TERMS = 60_000  # of one query; Elasticsearch takes 65,536, and as many buckets
 _AT_ONCE = 2  # questions about such portions
 _IDS = 5_000  # of one look-up by id
 _PAGE = 5_000  # records of one page; they have about a kilobyte each
