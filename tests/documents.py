@@ -51,7 +51,7 @@ def put_documents(lifecycle: Lifecycle, documents: Iterable[dict[str, Any]], beg
     """Make a generation of these documents, verified but not promoted; one without an id is numbered."""
     index = lifecycle.create(began_at)
     customers = {each["customer_id"]: each for each in ({"customer_id": f"N{number}", **given} for number, given in enumerate(documents))}
-    write_customers(lifecycle._client, index, lifecycle.analytics(index).mirror(), lifecycle._vault, 1, customers.items())
+    write_customers(lifecycle._client, index, lifecycle.analytics(index).mirror(), lifecycle.vault, 1, customers.items())
     lifecycle.finish(index, len(customers), for_analysts=True)
     return index
 
@@ -87,6 +87,6 @@ def documents_in(lifecycle: Lifecycle, index: str) -> dict[str, dict[str, Any]]:
     with_all: dict[str, Any] = {"index": index, "size": 5_000, "sort": [{"customer_id.exact": "asc"}]}
     hits = lifecycle._client.search(**with_all)["hits"]["hits"]
     while hits:
-        found |= {hit["_id"]: lifecycle._vault.open(hit["_source"], hit["_id"]) for hit in hits}
+        found |= {hit["_id"]: lifecycle.vault.open(hit["_source"], hit["_id"]) for hit in hits}
         hits = lifecycle._client.search(**with_all, search_after=hits[-1]["sort"])["hits"]["hits"]
     return found

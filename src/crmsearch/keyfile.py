@@ -67,9 +67,9 @@ def encryption_ring(settings: Settings) -> tuple[Secret, ...]:
     return parse_ring(_READERS[name](given), f"CRMSEARCH_ENCRYPTION_{name.upper()}")
 
 
-def with_keys(settings: Settings) -> Settings:
+def with_keys(settings: Settings, vault: Vault) -> Settings:
     """The settings as a job gets them in its environment: with all that it seals and marks with, even if none is set; raises likewise."""
-    encryption = EncryptionSettings(keys=Secret(",".join(encryption_ring(settings))))
+    encryption = EncryptionSettings(keys=Secret(",".join(vault.ring)))
     privacy = msgspec.structs.replace(settings.privacy, key=privacy_key(settings))
     return msgspec.structs.replace(settings, privacy=privacy, encryption=encryption)
 

@@ -20,7 +20,6 @@ from crmsearch.indexing.client import make_async_client
 from crmsearch.indexing.names import run_time
 from crmsearch.indexing.records import chunks
 from crmsearch.indexing.segments import SegmentStore
-from crmsearch.keyfile import make_vault
 from crmsearch.loading import OnEvent, writing
 from crmsearch.search.filters import Filter, build_filter, check_filter, parse_filter
 from crmsearch.search.resolver import Resolver
@@ -124,7 +123,7 @@ class Retention(Holdings):
     async def _resolved(self, rules: Sequence[Rule]) -> list[list[Filter]]:
         client = make_async_client(self._settings.elasticsearch)
         try:
-            resolver = Resolver(SegmentStore(client, self._settings.elasticsearch, make_vault(self._settings)))
+            resolver = Resolver(SegmentStore(client, self._settings.elasticsearch, self._lifecycle.vault))
             return [await resolver.resolve(rule.filters) for rule in rules]
         finally:
             await client.close()

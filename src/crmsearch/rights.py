@@ -23,7 +23,7 @@ from crmsearch.indexing.erasure import Erasure, Held
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.suppressions import Certificate
-from crmsearch.keyfile import make_vault, privacy_key
+from crmsearch.keyfile import privacy_key
 from crmsearch.loading import OnEvent, writing
 from crmsearch.privacy.access import show_moment
 from crmsearch.privacy.anonymity import anonymous, values_to_count
@@ -72,7 +72,6 @@ class Rights(Holdings):
 
     def __init__(self, settings: Settings, lifecycle: Lifecycle, runs: RunStore, erasure: Erasure) -> None:
         super().__init__(settings, lifecycle, runs, erasure)
-        self._vault = make_vault(settings)
         self._systems: dict[str, dict[str, str]] = {}
         self._rule: RowRule | None = None
 
@@ -118,7 +117,7 @@ class Rights(Holdings):
             records=records,
             written_by_apps=held.writes,
             quarantine=[
-                open_row(row, self._vault)
+                open_row(row, self._lifecycle.vault)
                 for _, theirs, _ in _quarantined(self._quarantine, self._is_theirs(held))
                 for row in theirs.to_pylist()
             ],
@@ -237,7 +236,7 @@ class Rights(Holdings):
 
     def _is_theirs(self, held: Held) -> Callable[[Document], bool]:
         recognised = _recognise(held, self._system_of)
-        return lambda row: recognised(open_row(row, self._vault))
+        return lambda row: recognised(open_row(row, self._lifecycle.vault))
 
     def _system_of(self, row: Document) -> str | None:
         """The system that a row of quarantine came from, as the report of its run says; ``None`` if there is no report any more."""

@@ -87,7 +87,7 @@ def test_the_trail_from_a_question_to_a_theft(own: tuple[Settings, Lifecycle], a
     superuser, index = lifecycle._client, f"{as_api.index_prefix}-audit"
     key, record = make_key("audit", "admin", (), datetime.now(UTC), None)
     KeyStore(superuser, settings.elasticsearch).add(record)
-    page, file = _serve(as_api, lifecycle._vault, key)
+    page, file = _serve(as_api, lifecycle.vault, key)
 
     told = {event["action"]: event for event in page["events"]}
     assert list(told) == ["export", "get", "search"]
@@ -99,7 +99,7 @@ def test_the_trail_from_a_question_to_a_theft(own: tuple[Settings, Lifecycle], a
     assert "C1" in file
 
     # A second process anchors what the first has left.
-    _serve(as_api, lifecycle._vault, key)
+    _serve(as_api, lifecycle.vault, key)
     superuser.indices.refresh(index=index)
     verdict = _verify(as_api)
     assert (verdict.whole, len(verdict.heads), verdict.unclosed) == (True, 2, [])

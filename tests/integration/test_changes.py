@@ -50,7 +50,7 @@ class Base:
     def kept(self) -> dict[str, Row]:
         """What is kept of every record, but for when it was written."""
         hits = self.lifecycle._client.search(index=self.lifecycle.records(self.index).index, size=10_000)["hits"]["hits"]
-        records = {hit["_id"]: self.lifecycle._vault.open_record(hit["_source"]) for hit in hits}
+        records = {hit["_id"]: self.lifecycle.vault.open_record(hit["_source"]) for hit in hits}
         return {key: {name: value for name, value in each.items() if name != "written_at"} for key, each in records.items()}
 
     def put(self, customer_id: str, **figures: Any) -> None:

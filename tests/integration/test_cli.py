@@ -22,6 +22,7 @@ import pytest
 from crmsearch import cli
 from crmsearch.background import running_api
 from crmsearch.cleaning.forms import search_forms
+from crmsearch.errors import LoadRunningError
 from crmsearch.indexing.names import analytics_index, run_of
 from crmsearch.keyfile import with_keys
 from crmsearch.processes import command_lines, wait_until
@@ -223,6 +224,12 @@ def test_generations_are_moved_from_the_command_line(node_settings: Settings, tm
         told = {each["name"]: each for each in json.loads(_run(settings, "doctor", "--json").stdout)["checks"]}
         assert not told["analysts' index"]["ok"]
         assert "crmsearch index rebuild" in told["analysts' index"]["detail"]
+        with lifecycle.lock.held("ingest"):
+            for words in (("promote", old), ("prune",)):
+                refused = _run(settings, "index", *words)
+                assert (refused.returncode, refused.stdout) == (LoadRunningError.exit_code, "")
+                assert "another load is running: ingest by process" in refused.stderr
+        assert lifecycle.live() == index
         rolled = _run(settings, "index", "rollback")
         assert (rolled.returncode, lifecycle.live()) == (0, old)
         assert old in rolled.stderr
@@ -236,7 +243,7 @@ def test_generations_are_moved_from_the_command_line(node_settings: Settings, tm
 def apart(loaded: Loaded, tmp_path: Path) -> Iterator[Settings]:
     """The same Elasticsearch, with a state directory of its own, so that no running service is in the way."""
     paths = msgspec.structs.replace(loaded.settings.paths, state_dir=str(tmp_path / "state"))
-    settings = msgspec.structs.replace(with_keys(loaded.settings), paths=paths)
+    settings = msgspec.structs.replace(with_keys(loaded.settings, loaded.lifecycle.vault), paths=paths)
     yield settings
     _run(settings, "down")
 

@@ -288,7 +288,7 @@ def test_who_is_made_anonymous_is_counted_and_nobody_any_more(base: Installation
     client, prefix = lifecycle._client, base.settings.elasticsearch.index_prefix
     client.indices.refresh(index=f"{prefix}-*")
     held = client.search(index=f"{prefix}-*,-{prefix}-audit", size=1000)["hits"]["hits"]
-    said = json.dumps([(hit["_id"], open_hit(lifecycle._vault, hit)) for hit in held], ensure_ascii=False)
+    said = json.dumps([(hit["_id"], open_hit(lifecycle.vault, hit)) for hit in held], ensure_ascii=False)
     assert not [word for word in PLANTED if word in said]
     assert name not in json.dumps(certificate)
     suppressed = [hit["_source"] for hit in held if hit["_index"].endswith("-suppressions")]

@@ -68,7 +68,7 @@ class Installation(msgspec.Struct, frozen=True):
         prefix = self.settings.elasticsearch.index_prefix
         client.indices.refresh(index=f"{prefix}-*")
         hits = client.search(index=f"{prefix}-*", size=1000)["hits"]["hits"]
-        return json.dumps([open_hit(self.lifecycle._vault, hit) for hit in hits], ensure_ascii=False)
+        return json.dumps([open_hit(self.lifecycle.vault, hit) for hit in hits], ensure_ascii=False)
 
 
 @pytest.fixture(scope="module")

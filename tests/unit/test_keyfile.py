@@ -94,7 +94,7 @@ def test_a_place_without_keys_is_named_and_nothing_of_what_it_says(tmp_path: Pat
 
 def test_a_job_gets_the_keys_themselves(tmp_path: Path) -> None:
     settings = _with(tmp_path)
-    given = child_environment(with_keys(settings))
+    given = child_environment(with_keys(settings, make_vault(settings)))
     assert given["CRMSEARCH_ENCRYPTION_KEYS"] == encryption_ring(settings)[0]
     assert given["CRMSEARCH_PRIVACY_KEY"] == privacy_key(settings)
     assert make_vault(from_env(given)) == make_vault(settings)

@@ -25,6 +25,7 @@ from crmsearch.keyfile import privacy_key
 from crmsearch.loading import KEPT_GENERATIONS, IngestOptions, clean_to_files, load_changes, load_customers, report_page
 from crmsearch.resolution.rows import Group
 from crmsearch.settings import PathSettings, Secret, Settings
+from tests.vaults import VAULT
 
 RUN = "20261123t101500z"
 INDEX = f"crm-customers-{RUN}"
@@ -74,6 +75,8 @@ class Nobody:
 
 class RecordingLifecycle:
     """Notes what it is asked for, and fails at the step it is told."""
+
+    vault = VAULT
 
     def __init__(self, failures: dict[str, BaseException] | None = None, lock_lost_at: int | None = None, live: str | None = None) -> None:
         self.steps: list[tuple[Any, ...]] = []

@@ -101,7 +101,7 @@ def index_create() -> None:
     help="Report that the job printed; needed once for an index filled by spark-submit, which is compared with it.",
 )
 def index_promote(name: str, report: Path | None) -> None:
-    """Make a generation live, in one step that readers do not notice.
+    """Make a generation live, in one step that readers do not notice. A load that is running is not disturbed: this is refused then.
 
     \b
     Examples:
@@ -110,12 +110,13 @@ def index_promote(name: str, report: Path | None) -> None:
     """
     settings = connection(from_env())
     lifecycle, runs = make_lifecycle(settings), make_run_store(settings)
-    if report is not None:
-        written = _read_report(report)
-        lifecycle.finish(name, written.indexed, written.contents)
-        runs.save(written, "verified")
-    before = lifecycle.promote(name)
-    runs.note_promoted(name, before)
+    written = _read_report(report) if report is not None else None
+    with lifecycle.lock.held("promote"):
+        if written is not None:
+            lifecycle.finish(name, written.indexed, written.contents)
+            runs.save(written, "verified")
+        before = lifecycle.promote(name)
+        runs.note_promoted(name, before)
     words.print(f"live: {name} (before: {before or 'none'})", highlight=False)
 
 
@@ -167,7 +168,9 @@ def index_prune(keep: int) -> None:
     Example:
       crmsearch index prune --keep 1
     """
-    deleted = make_lifecycle(connection(from_env())).prune(keep)
+    lifecycle = make_lifecycle(connection(from_env()))
+    with lifecycle.lock.held("prune"):
+        deleted = lifecycle.prune(keep)
     for name in deleted:
         click.echo(name)
     words.print(f"{len(deleted)} deleted", highlight=False)

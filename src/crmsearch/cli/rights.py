@@ -13,6 +13,8 @@ from crmsearch.cli.output import json_option, print_json, print_table, stages, w
 from crmsearch.errors import ConfigError
 from crmsearch.indexing.client import make_async_client, make_client
 from crmsearch.indexing.erasure import Erasure
+from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.runs import RunStore
 from crmsearch.indexing.suppressions import SuppressionReader
 from crmsearch.indexing.writes import WriteStore
 from crmsearch.keyfile import make_vault, privacy_key
@@ -26,12 +28,14 @@ __all__ = ["anonymise", "erase", "export", "lift", "purge", "restrict", "withdra
 
 
 def _make_rights() -> Rights:
+    return Rights(*_make_holdings())
+
+
+def _make_holdings() -> tuple[Settings, Lifecycle, RunStore, Erasure]:
     settings = connection(from_env())
-    return Rights(settings, make_lifecycle(settings), make_run_store(settings), _make_erasure(settings))
-
-
-def _make_erasure(settings: Settings) -> Erasure:
-    return Erasure(make_client(settings.elasticsearch), settings.elasticsearch, make_vault(settings))
+    lifecycle = make_lifecycle(settings)
+    erasure = Erasure(make_client(settings.elasticsearch), settings.elasticsearch, lifecycle.vault)
+    return settings, lifecycle, make_run_store(settings), erasure
 
 
 @click.command()
@@ -207,11 +211,12 @@ def purge(rules: tuple[str, ...], most: float, dry_run: bool, yes: bool, as_json
       crmsearch purge --rule "lifecycle:churned last_activity_at:..now-3y"
       crmsearch purge --yes --json
     """
-    settings = connection(from_env())
+    holdings = _make_holdings()
+    settings = holdings[0]
     wanted = parse_rules(";".join(rules) or settings.privacy.retention)
     if not wanted and not settings.privacy.quarantine_days:
         raise ConfigError("there is no rule of retention; set CRMSEARCH_PRIVACY_RETENTION, or name one by --rule")
-    retention = Retention(settings, make_lifecycle(settings), make_run_store(settings), _make_erasure(settings))
+    retention = Retention(*holdings)
     if dry_run or not yes:
         due = retention.due(wanted)
         counts = [*((rule, len(ids)) for rule, ids in due.customers.items()), ("rows in quarantine, of so many runs", len(due.quarantine))]

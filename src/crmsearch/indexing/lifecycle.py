@@ -64,7 +64,7 @@ class Lifecycle:
     def __init__(self, client: Elasticsearch, settings: ElasticsearchSettings, vault: Vault) -> None:
         self._client = client
         self._settings = settings
-        self._vault = vault
+        self.vault = vault
         self._analytics_alias = analytics_alias(settings.index_prefix)
         self._loading_alias = loading_alias(settings.index_prefix)
         self.alias = customers_alias(settings.index_prefix)
@@ -87,7 +87,7 @@ class Lifecycle:
         with translated_errors():
             try:
                 created = self._client.indices.create(
-                    index=index, timeout=ALLOCATION_TIMEOUT, aliases=aliases, **build_customers_body(self._settings, self._vault.key_id)
+                    index=index, timeout=ALLOCATION_TIMEOUT, aliases=aliases, **build_customers_body(self._settings, self.vault.key_id)
                 )
             except elasticsearch.BadRequestError as error:
                 if "resource_already_exists" in str(error.error):
@@ -102,11 +102,11 @@ class Lifecycle:
 
     def records(self, index: str) -> RecordStore:
         """The source records of a generation."""
-        return RecordStore(self._client, self._settings, self._vault, index)
+        return RecordStore(self._client, self._settings, self.vault, index)
 
     def analytics(self, index: str) -> AnalyticsStore:
         """What analysts see of a generation."""
-        return AnalyticsStore(self._client, self._settings, self._vault.reference_key, index)
+        return AnalyticsStore(self._client, self._settings, self.vault.reference_key, index)
 
     def mirrors(self) -> dict[str, Mirror | None]:
         """The analysts' index of each generation that is there; raises as ``AnalyticsStore.mirror``."""
@@ -114,7 +114,7 @@ class Lifecycle:
 
     def _vault_of(self, index: str) -> Vault:
         """What seals with the key of a generation; raises ``KeyMissingError`` if it is not ours."""
-        return self._vault.of(index, self._generation(index).key_id)
+        return self.vault.of(index, self._generation(index).key_id)
 
     def _mirror(self, index: str) -> Mirror | None:
         """What writers of a generation need for its analysts, with whom to leave out."""
@@ -165,7 +165,7 @@ class Lifecycle:
             client.indices.refresh(index=index)
             check_count(client, index, expected_documents)
             check_contents(client, index, contents)
-            drawn = check_searches(client, index, self._vault)
+            drawn = check_searches(client, index, self.vault)
             analytics = self._finish_analytics(index, expected_documents, drawn, required=for_analysts)
             wait_for_copies(self._client, [index, *self._finish_records(index, expected_records), *analytics], self._settings.replicas)
             client.indices.put_mapping(index=index, meta={**VERSIONS, "key_id": generation.key_id, "complete": True})
@@ -223,7 +223,7 @@ class Lifecycle:
             actions.insert(0, {"remove": {"index": index, "alias": self._loading_alias, "must_exist": True}})
         mirror = self._mirror(index)
         actions += self._analytics_actions(mirror.index if mirror else None)
-        vault = self._vault.of(index, generation.key_id)
+        vault = self.vault.of(index, generation.key_id)
         self._catch_up(index, mirror, vault)
         self._point(index, actions)
         # What was written while the alias went over may have gone to the old generation alone.
@@ -344,7 +344,7 @@ class Lifecycle:
         """Raise why the live generation cannot be served: another contract (with the command that mends it), or a key that is not there."""
         if (generation := self._live_generation()) is not None:
             check_versions(generation.index, generation.versions)
-            self._vault.check_key(generation.index, generation.key_id)
+            self.vault.check_key(generation.index, generation.key_id)
 
     def copy(self, source: str, target: str) -> tuple[int, list[FieldContent], int | None]:
         """Fill a new generation with the customers of another and their records, and what analysts see of it.
@@ -362,8 +362,8 @@ class Lifecycle:
         if not generation.complete:
             raise InvalidRequestError(f"{source} was never completed by its load, so it cannot be rebuilt")
         client = self._client.options(request_timeout=max(PATIENCE_S, self._settings.timeout_s))
-        records = copy_records(client, self.records(source), self.records(target), self._vault)
-        return copy_customers(client, source, target, self.analytics(target).mirror(), self._vault), measure_index(client, source), records
+        records = copy_records(client, self.records(source), self.records(target), self.vault)
+        return copy_customers(client, source, target, self.analytics(target).mirror(), self.vault), measure_index(client, source), records
 
     def changeable(self) -> str:
         """The live generation, into which changes may be written.
@@ -376,7 +376,7 @@ class Lifecycle:
         if generation is None:
             raise IndexNotReadyError("there are no customers yet that could be changed; load all once with `crmsearch ingest`")
         check_versions(generation.index, generation.versions)
-        self._vault.check_key(generation.index, generation.key_id)
+        self.vault.check_key(generation.index, generation.key_id)
         return generation.index
 
     def apply(self, index: str, groups: Mapping[str, Group], run_id: str, indexed_at: str) -> Applied:

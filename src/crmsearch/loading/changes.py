@@ -19,7 +19,7 @@ from crmsearch.indexing.lock import Hold
 from crmsearch.indexing.names import stamp
 from crmsearch.indexing.runs import RunStore
 from crmsearch.jobs import run_ingest
-from crmsearch.keyfile import make_vault, with_keys
+from crmsearch.keyfile import with_keys
 from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
 from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
@@ -78,11 +78,11 @@ def _change(
                 quarantine.as_uri(),
             ]
             with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
-                report = runner(with_keys(settings), [*arguments, *told], on_event)
+                report = runner(with_keys(settings, lifecycle.vault), [*arguments, *told], on_event)
             on_event({"stage": "apply"})
             hold.check()
             began = time.perf_counter()
-            vault = make_vault(settings)
+            vault = lifecycle.vault
             sealed = map(msgspec.json.decode, rows.read_bytes().splitlines())
             groups = group_rows((vault.open(row, row["fingerprint"]) for row in sealed), indexed_at)
             applied = lifecycle.apply(index, groups, run_id, indexed_at)

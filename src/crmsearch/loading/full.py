@@ -153,7 +153,7 @@ def _load(
         arguments = [*options.arguments(), *run_arguments(began_at, run_id), "--index", index, "--quarantine", quarantine.as_uri()]
         arguments += ["--records-index", records_index(index), "--analytics-index", lifecycle.analytics(index).index]
         with told_of_suppressions(settings, lifecycle.suppressions, run_id) as told:
-            report = runner(with_keys(settings), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
+            report = runner(with_keys(settings, lifecycle.vault), [*arguments, *told], _noting_cleaned(runs, run_id, on_event))
         if report.indexed == 0:
             raise JobError(f"all {report.rows_read} rows are in quarantine ({quarantine}), so there is nothing to promote")
         runs.save(report, "written")
