@@ -41,9 +41,10 @@ def find_generations(client: Elasticsearch, prefix: str) -> list[Generation]:
     """All generations, newest first."""
     pattern, alias, loading, analysts = customers_pattern(prefix), customers_alias(prefix), loading_alias(prefix), analytics_alias(prefix)
     with translated_errors():
-        found = client.indices.get(index=pattern, allow_no_indices=True, features=["aliases", "mappings"])
+        # One that is deleted at this moment is not one of them any more, and no error.
+        found = client.indices.get(index=pattern, ignore_unavailable=True, features=["aliases", "mappings"])
         stats = _stats(client, pattern)
-        analytics = client.indices.get_alias(index=f"{analysts}-2*z", allow_no_indices=True).body
+        analytics = client.indices.get_alias(index=f"{analysts}-2*z", ignore_unavailable=True).body
     generations = []
     for index, body in found.body.items():
         began_at = generation_time(prefix, index)

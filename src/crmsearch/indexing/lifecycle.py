@@ -237,9 +237,7 @@ class Lifecycle:
 
     def _analytics_actions(self, index: str | None) -> list[dict[str, Any]]:
         """What moves the analysts' alias; beside a generation without an index for them it goes, rather than show other customers."""
-        with translated_errors():
-            bearers = self._client.indices.get_alias(name=f"{self._analytics_alias}*").body
-        old = [each for each in bearers if each != index]
+        old = [each for each in self._bearers(self._analytics_alias) if each != index]
         actions: list[dict[str, Any]] = [{"remove": {"index": each, "alias": self._analytics_alias, "must_exist": True}} for each in old]
         return actions if index is None else [*actions, {"add": {"index": index, "alias": self._analytics_alias}}]
 
@@ -335,10 +333,14 @@ class Lifecycle:
 
     def live(self) -> str | None:
         """The generation that readers see, if any."""
+        return next(iter(self._bearers(self.alias)), None)
+
+    def _bearers(self, alias: str) -> list[str]:
+        """The indices behind an alias. It is asked for as an index: asked for by name, Elasticsearch goes through all there are, and fails
+        if one of them is deleted at this moment.
+        """
         with translated_errors():
-            if not self._client.indices.exists_alias(name=self.alias):
-                return None
-            return str(next(iter(self._client.indices.get_alias(name=self.alias).body)))
+            return list(self._client.indices.get_alias(index=alias, ignore_unavailable=True).body)
 
     def check_live(self) -> None:
         """Raise why the live generation cannot be served: another contract (with the command that mends it), or a key that is not there."""

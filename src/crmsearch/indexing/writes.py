@@ -11,7 +11,6 @@ from contextlib import suppress
 from copy import copy
 from typing import Any
 
-import elasticsearch
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
@@ -221,12 +220,13 @@ class WriteStore:
 
     async def _live(self) -> _Live:
         async with exchange(self._timeout_s):
-            try:
-                # Both aliases move at once, so one question tells of one moment; that of analysts may be missing, which the star allows.
-                bearers = (await self._client.indices.get_alias(name=[self._alias, f"{self._analytics_alias}*"])).body
-            except elasticsearch.NotFoundError as error:
-                raise IndexNotReadyError(NO_INDEX) from error
+            # Both aliases move at once, so one question tells of one moment; that of analysts may be missing. Asked for as indices, since a
+            # question for aliases by name fails if any index is deleted at this moment.
+            aliases = [self._alias, self._analytics_alias]
+            bearers = (await self._client.indices.get_alias(index=aliases, ignore_unavailable=True)).body
             by_alias = {alias: index for index, each in bearers.items() for alias in each["aliases"]}
+            if self._alias not in by_alias:
+                raise IndexNotReadyError(NO_INDEX)
             index, copies = by_alias[self._alias], by_alias.get(self._analytics_alias)
             if self._seen is None or (self._seen.index, self._seen.mirror and self._seen.mirror.index) != (index, copies):
                 self._seen = await self._looked_at(index, copies)

@@ -269,7 +269,8 @@ class ElasticsearchBackend:
 
     async def search_earlier(self, body: Body) -> tuple[str, Body] | None:
         async with exchange(self._timeout_s):
-            found = await self._client.indices.get(index=customers_pattern(self._prefix), features=["aliases", "mappings"])
+            pattern = customers_pattern(self._prefix)
+            found = await self._client.indices.get(index=pattern, ignore_unavailable=True, features=["aliases", "mappings"])
         live = [index for index, each in found.body.items() if self._alias in each.get("aliases", {})]
         earlier = [
             index for index, each in found.body.items() if live and index < live[0] and _is_fit(index, each["mappings"].get("_meta", {}))
