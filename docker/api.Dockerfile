@@ -10,7 +10,8 @@ COPY pyproject.toml constraints.txt ./
 # secrets of the build and stays in no layer; both may be left out.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
-    python3 -c 'import tomllib; names = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
+    python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+names = [*project["dependencies"], *project["optional-dependencies"]["traces"]]; \
 print(*(name for name in names if not name.startswith(("pyspark=", "pandas=", "scikit-learn="))), sep="\n")' > dependencies.txt \
     && /opt/crmsearch/bin/pip install --constraint constraints.txt --requirement dependencies.txt
 COPY README.md ./

@@ -130,6 +130,14 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Secret()
     cursor_ttl_s: Annotated[int, Meta(gt=0, description="How long the cursor of a page leads to the next, in seconds")] = 24 * 3600
     session_ttl_s: Annotated[int, Meta(gt=0, description="How long one stays signed in to the console, in seconds")] = 8 * 3600
+    traces_endpoint: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://[^/@?#]+[^@?#]*)?$",
+            description="OpenTelemetry collector that traces of requests go to, e.g. `http://127.0.0.1:4318`; needs `crmsearch[traces]`; "
+            "empty means none",
+        ),
+    ] = ""
     small_group: Annotated[
         int, Meta(ge=1, description="Customers below which a group is shown only to those who may see personal data; 1 shows all")
     ] = 5

@@ -42,6 +42,7 @@ from crmsearch.api.session import session_router
 from crmsearch.api.stats import list_fields, stats_router
 from crmsearch.api.viewed import Viewed, list_purposes, provide_view
 from crmsearch.api.writes import writes_router
+from crmsearch.errors import ConfigError
 from crmsearch.indexing.access import KeyReader, KeyStore
 from crmsearch.indexing.audit import AuditTrail
 from crmsearch.indexing.audit_reader import AuditReader
@@ -260,7 +261,22 @@ def create_app_from_env() -> Litestar:
         lifecycle=lifecycle,
     )
     app.on_shutdown += [client.close, slow_client.close, buckets.close]
+    if settings.api.traces_endpoint:
+        _trace(app, settings.api.traces_endpoint)
     return app
+
+
+def _trace(app: Litestar, endpoint: str) -> None:
+    try:
+        # Its packages are there for those who want it.
+        from crmsearch.api.traces import start_tracing, traced
+    except ImportError as error:
+        raise ConfigError(
+            "CRMSEARCH_API_TRACES_ENDPOINT is set, and OpenTelemetry is not installed; run `pip install 'crmsearch[traces]'`"
+        ) from error
+    provider = start_tracing(endpoint)
+    app.asgi_handler = traced(app.asgi_handler, provider)
+    app.on_shutdown.append(provider.shutdown)
 
 
 def _end_with_supervisor() -> None:
