@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = from_env()
         with progress.stage("start Spark"):
-            spark = make_session(settings.spark, f"crmsearch {options.run_id}", settings.storage)
+            spark = make_session(settings.spark, f"crmsearch {options.run_id}", settings.storage, brief=options.rows_out is not None)
         try:
             report = run(spark, options, settings, progress)
         finally:

@@ -15,8 +15,8 @@ LOG4J = Path(__file__).with_name("log4j2.properties")
 _NO_JARS = StorageSettings()
 
 
-def make_session(settings: SparkSettings, name: str, storage: StorageSettings = _NO_JARS) -> SparkSession:
-    """A session on the configured master, or on the one that ``spark-submit`` was told.
+def make_session(settings: SparkSettings, name: str, storage: StorageSettings = _NO_JARS, *, brief: bool = False) -> SparkSession:
+    """A session on the configured master, or on the one that ``spark-submit`` was told; a ``brief`` one for what takes less than a minute.
 
     What else a cluster needs (memory of its executors, a container image) stands in ``spark-defaults.conf`` of ``SPARK_CONF_DIR``, which
     Spark reads by itself. No secret is put into this configuration: it stands on the JVM's command line.
@@ -48,7 +48,9 @@ def make_session(settings: SparkSettings, name: str, storage: StorageSettings = 
     for side in ("driver", "executor"):
         name = f"spark.{side}.extraJavaOptions"
         given = _submitted_conf().get(name, "") if submitted else ""
-        builder = builder.config(name, f"{given} -Duser.timezone=UTC".strip())
+        # What the second compiler makes of the code, and takes the cores for, comes too late for a brief session.
+        compiler = "-XX:TieredStopAtLevel=1" if brief else ""
+        builder = builder.config(name, f"{given} -Duser.timezone=UTC {compiler}".strip())
     # Under spark-submit the JVM is there already, and what is set here would win over its --master.
     if not submitted:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_heap)

@@ -18,6 +18,7 @@ from crmsearch.sample import make_sample
 from crmsearch.settings import ApiSettings, Settings
 from tests.bench.cleaning import measure_cleaning
 from tests.bench.console import judge_console, measure_console
+from tests.bench.facets import measure_facets
 from tests.bench.incremental import CHANGES, measure_incremental
 from tests.bench.ingest import measure_ingest
 from tests.bench.questions import make_questions
@@ -33,8 +34,14 @@ from tests.bench.write import measure_write
 from tests.node_fixture import local_settings
 
 PARTS = ("clean", "resolve", "ingest", "search", "relevance", "write")
-ON_DEMAND = ("latency", "stats", "incremental", "console")  # meant for a million customers; the last needs a browser
-KEPT = {"relevance", "latency", "stats", "console"}  # about customers that --work keeps; all other parts need the files of a sample
+ON_DEMAND = ("latency", "stats", "facets", "incremental", "console")  # meant for a million customers; the last needs a browser
+KEPT = {
+    "relevance",
+    "latency",
+    "stats",
+    "facets",
+    "console",
+}  # about customers that --work keeps; all other parts need the files of a sample
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering
@@ -56,6 +63,7 @@ Measure crmsearch on this machine, with a local node of its own in a temporary f
   incremental (only when named) changed and new records into a base of --rows: seconds by stage, what the kept records add
   latency (only when named) searches among very many through the API, straight, and by the plain baseline
   console (only when named, needs Chromium) from the key to the frame that shows the hits, in the console, while one types
+  facets  (only when named) what each facet adds to a question over nearly all customers
   stats   (only when named) statistics of three fields in twenty groups through the API against the raw aggregation, new and repeated
 
 Tables go to stdout, the figures to tests/bench/results/<day>.json. Exit code 1 when an aim is not met, or when a kind of question is
@@ -71,6 +79,7 @@ examples:
   .venv/bin/python -m tests.bench --only console --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only incremental --rows 1000000
   .venv/bin/python -m tests.bench --only latency --rows 1000000 --work /var/tmp/bench
+  .venv/bin/python -m tests.bench --only facets --rows 200000 --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only stats --rows 1000000 --work /var/tmp/bench
   .venv/bin/python -m tests.bench --only relevance latency stats --rows 1000000 --work /var/tmp/bench
 """
@@ -86,7 +95,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="seed of the sample and of the questions (default 7)")
     parser.add_argument("--only", nargs="+", choices=(*PARTS, *ON_DEMAND), metavar="PART", help="measure these parts alone")
     parser.add_argument(
-        "--work", type=Path, help="folder that keeps the customers of relevance, latency, stats and console for the next time"
+        "--work", type=Path, help="folder that keeps the customers of relevance, latency, stats, facets and console for the next time"
     )
     arguments = parser.parse_args()
     parts = tuple(arguments.only or PARTS)
@@ -134,6 +143,8 @@ def _measure(parts: tuple[str, ...], rows: int, seed: int, work: Path | None) ->
         if "stats" in parts:
             figures["stats"] = measure_stats(settings, work or Path(folder), rows, seed, keep=keep)
             aims += judge_stats(figures["stats"])
+        if "facets" in parts:
+            figures["facets"] = measure_facets(settings, work or Path(folder), rows, seed, keep=keep)
         if "console" in parts:
             figures["console"] = measure_console(settings, work or Path(folder), rows, seed, keep=keep)
             aims += judge_console(figures["console"])
