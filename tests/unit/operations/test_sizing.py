@@ -68,6 +68,14 @@ def test_measured_figures_are_those_of_the_benches() -> None:
     assert {name: value for name, value, _ in _rows("measured")} == _measured()
 
 
+def test_facets_cost_what_their_bench_says() -> None:
+    text = (ROOT / "tests" / "bench" / "results" / "2026-11-27-facets-200000.json").read_text(encoding="utf-8")
+    figures = json.loads(text)["figures"]["facets"]
+    told = {name.strip("`"): took for row in _rows("facets") for name, took in zip(row[::2], row[1::2], strict=True) if name}
+    assert told == {name: f"{took:.1f}" for name, took in figures["beyond_ms"].items()}
+    assert f"the question alone takes {figures['without_ms']:.1f} ms" in PAGE
+
+
 def _bytes(value: float) -> str:
     return f"{value / 1e12:.1f} TB" if value >= 1e12 else f"{value / 1e9:.0f} GB"
 
