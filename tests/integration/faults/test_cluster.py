@@ -44,9 +44,10 @@ def spread_scene(cluster: Cluster, prepared: Prepared, request: pytest.FixtureRe
 
 
 def _holders(scene: Scene, index: str) -> set[str]:
-    """The names of the nodes that hold a part of an index."""
+    """The names of the nodes that hold a part of an index, or are about to: one that moves is told as ``from -> address id to``."""
     shards = scene.lifecycle._client.cat.shards(index=index, format="json", h=["node"])
-    return {str(shard["node"]) for shard in shards.body if isinstance(shard, dict) and shard["node"]}
+    nodes = [str(shard["node"]) for shard in shards.body if isinstance(shard, dict) and shard["node"]]
+    return {part.split()[-1] for node in nodes for part in node.split(" -> ")}
 
 
 def _loading(scene: Scene) -> str:
