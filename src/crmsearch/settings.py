@@ -133,7 +133,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     traces_endpoint: Annotated[
         str,
         Meta(
-            pattern="^(https?://[^/@?#]+[^@?#]*)?$",
+            pattern=r"^(https?://[^/@?#\s]+/?)?$",
             description="OpenTelemetry collector that traces of requests go to, e.g. `http://127.0.0.1:4318`; needs `crmsearch[traces]`; "
             "empty means none",
         ),

@@ -16,6 +16,7 @@ from crmsearch.errors import ConflictError, CountMismatchError, IndexNotReadyErr
 from crmsearch.indexing import analytics, changes, records
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.resolution.keys import MAX_NAMESAKES
 from crmsearch.resolution.rows import group_rows
 from crmsearch.sample import AS_OF, make_sample
 from crmsearch.settings import Settings
@@ -113,6 +114,25 @@ def test_a_customer_is_found_by_search_forms_as_soon_as_the_run_ends(base: Base)
     answer = base.lifecycle._client.search(index=base.index, query={"match": {"name_words": "byron"}})
     assert [hit["_id"] for hit in answer["hits"]["hits"]] == ["A1"]
     assert answer["hits"]["hits"][0]["_source"]["run_id"] == "run"
+
+
+def test_a_name_that_was_frequent_finds_its_like_when_it_is_so_no_more(base: Base) -> None:
+    def namesake(key: str, year: int, **more: Any) -> Row:
+        born = f"{year}-0{1 + year % 9}-11"
+        return ADA | {"source_key": key, "birth_date": born, "emails": [f"box{year}{key.lower()}@example.org"], "phones": [], **more}
+
+    crowd = [namesake(f"N{number}", 1950 + 3 * number) for number in range(MAX_NAMESAKES + 1)]
+    base.apply(*crowd)
+    assert len(base.found()) == len(crowd)
+    base.apply(*({"source_key": each["source_key"], "removed": True} for each in crowd[:4]))
+    known = crowd[-1]
+    # A slip in the address and one in the day: nothing but the name and the year leads from one to the other.
+    like = known | {"source_key": "Z", "emails": [f"x{known['emails'][0]}"], "birth_date": known["birth_date"][:-1] + "2"}
+    home = base.apply(like).homes["Z"]
+    whole = Base(base.lifecycle, base.lifecycle.create(BEGAN_AT.replace(year=2025)))
+    whole.apply(*crowd[4:], like)
+    assert base.found().keys() == whole.found().keys()
+    assert home == known["source_key"]
 
 
 def test_an_older_row_never_overwrites_a_newer_one(base: Base) -> None:

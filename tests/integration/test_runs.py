@@ -11,6 +11,7 @@ from crmsearch.contract import RunReport
 from crmsearch.errors import BackendUnavailableError, InvalidRequestError, NotFoundError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.mappings import build_runs_body
+from crmsearch.indexing.names import run_of
 from crmsearch.indexing.runs import RunStore
 from crmsearch.processes import free_port
 from crmsearch.settings import Settings
@@ -110,3 +111,19 @@ def test_a_node_that_is_down_is_named(node_settings: Settings) -> None:
             store.page()
         with pytest.raises(BackendUnavailableError):
             store.save(REPORT, "promoted")
+
+
+def test_changes_come_and_go_with_the_generation_that_they_changed(store: RunStore) -> None:
+    old, new = "crm-customers-20261101t101500z", "crm-customers-20261102t101500z"
+    for index, day in ((old, 1), (new, 2)):
+        store.save(replace(_run(day), run_id=run_of(index), index=index), "promoted")
+        store.save(replace(_run(day + 10), index=index, mode="incremental"), "promoted")
+    store.save(replace(_run(20), index=new, mode="incremental"), "failed")
+
+    def states() -> dict[str, str]:
+        return {each.began_at[8:10]: each.state for each in store.page().runs}
+
+    store.note_promoted(old, new)
+    assert states() == {"01": "promoted", "11": "promoted", "02": "rolled back", "12": "rolled back", "20": "failed"}
+    store.note_promoted(new, old)
+    assert states() == {"01": "promoted", "11": "promoted", "02": "promoted", "12": "promoted", "20": "failed"}

@@ -19,7 +19,7 @@ from crmsearch.settings import Settings
 from tests.documents import own_prefix, put_documents
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01", "X-Request-ID": "asked-by-a-test"}
+HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "vendor=kept-by-another", "X-Request-ID": "asked-by-a-test"}
 
 
 class Collector:
@@ -77,7 +77,7 @@ def test_a_request_and_its_questions_are_one_trace_that_tells_of_nobody(collecto
         assert api.get("/v1/customers/search", params={"q": "Ottilie"}).json()["total"] == 1
         assert api.get("/v1/customers/C-00123").json()["name"] == "Ottilie Grünwald"
         assert api.get("/v1/customers/unknown-person").status_code == 404
-        assert api.get("/health/ready").status_code == 200
+        assert api.get("/health/ready", headers={"traceparent": ""}).status_code == 200
     stop_api(settings)  # sends the last ones
 
     spans = collector.spans()
@@ -91,7 +91,9 @@ def test_a_request_and_its_questions_are_one_trace_that_tells_of_nobody(collecto
     searches = [span for span in spans if span.parent_span_id == requests["GET /v1/customers/search"].span_id]
     assert {span.name for span in searches} & {"search", "msearch"}
     for span in spans:
+        assert span.trace_id.hex() == TRACE, "what belongs to no request is left out"
         assert not span.events
+        assert not span.trace_state
         assert not span.status.message
     for secret in ("C-00123", "Ottilie", "unknown-person", settings.elasticsearch.index_prefix):
         assert not any(secret.encode() in body for body in collector.bodies)

@@ -140,8 +140,8 @@ class RecordingRuns:
         self.states: list[tuple[str, ...]] = []
         self.left = left
 
-    def begin(self, run_id: str, _: datetime, index: str) -> None:
-        assert index.endswith(run_id)
+    def begin(self, run_id: str, _: datetime, index: str, mode: str = "full") -> None:
+        assert index.endswith(run_id) == (mode == "full"), "an incremental run changes the generation of another"
         self.states.append((run_id, "started"))
 
     def advance(self, run_id: str, state: str, failure: str | None = None) -> None:
@@ -282,6 +282,15 @@ def test_what_a_load_that_died_has_left_is_mended_first(settings: Settings) -> N
     assert runs.states[:2] == [("a", "failed", "it ended without a word, and its index was removed"), ("b", "promoted")]
 
 
+def test_changes_that_died_are_told_to_be_given_once_more(settings: Settings) -> None:
+    died = RunSummary(run_id="c", state="started", mode="incremental", began_at="", crmsearch_version="", index=INDEX)
+    lifecycle, runs = RecordingLifecycle(live=INDEX), RecordingRuns([died])
+    _load(settings, lifecycle, Job(), runs)
+    (run_id, state, why), *_ = runs.states
+    assert (run_id, state) == ("c", "failed"), "though what it changed is live"
+    assert "the same input once more writes the rest" in why
+
+
 def test_nothing_to_index_is_not_promoted(settings: Settings) -> None:
     lifecycle, runs = RecordingLifecycle(), RecordingRuns()
     with pytest.raises(JobError, match="all 5 rows are in quarantine"):
@@ -376,6 +385,7 @@ def test_changes_are_applied_and_every_row_is_accounted_for(settings: Settings) 
     assert report.changes is not None
     assert (report.changes.customers_written, report.changes.customers_deleted, report.changes.customers) == (1, 1, 9)
     assert (report.index, report.mode, runs.reports) == (INDEX, "incremental", [report])
+    assert runs.states == [(run_id, "started"), (report.run_id, "promoted")]
     assert "apply" in report.seconds
     assert not job.folder.exists(), "cleaned rows are personal data, and gone with the run"
     assert (job.folder.parent.stat().st_mode & 0o777) == 0o700
@@ -383,12 +393,15 @@ def test_changes_are_applied_and_every_row_is_accounted_for(settings: Settings) 
 
 def test_changes_that_fail_leave_their_report_and_no_rows(settings: Settings) -> None:
     lifecycle, job, runs = RecordingLifecycle({"apply": JobError("refused")}), CleaningJob(*CHANGED_ROWS), RecordingRuns()
-    with pytest.raises(JobError):
+    with pytest.raises(JobError) as caught:
         _change(settings, lifecycle, job, runs)
+    assert any("the same input once more writes the rest" in note for note in caught.value.__notes__)
+    (run_id, _), *later = runs.states
+    assert later == [(run_id, "failed", "refused"), (REPORT.run_id, "failed")]
     assert [(each.failure, each.mode) for each in runs.reports] == [("refused", "incremental")]
     assert "the same input once more makes it whole" in report_page(settings, runs.reports[0]).read_text(encoding="utf-8")
     assert not job.folder.exists()
-    lifecycle = RecordingLifecycle()
+    lifecycle, runs = RecordingLifecycle(), RecordingRuns()
     with pytest.raises(CountMismatchError, match="do not add up"):
         _change(settings, lifecycle, CleaningJob(*CHANGED_ROWS[:3]), runs)
 

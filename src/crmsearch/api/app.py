@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import swagger_ui
@@ -269,14 +271,18 @@ def create_app_from_env() -> Litestar:
 def _trace(app: Litestar, endpoint: str) -> None:
     try:
         # Its packages are there for those who want it.
-        from crmsearch.api.traces import start_tracing, traced
+        from crmsearch.api.traces import end_tracing, start_tracing, traced
     except ImportError as error:
         raise ConfigError(
             "CRMSEARCH_API_TRACES_ENDPOINT is set, and OpenTelemetry is not installed; run `pip install 'crmsearch[traces]'`"
         ) from error
-    provider = start_tracing(endpoint)
+    try:
+        urlsplit(endpoint).port  # noqa: B018 - it is read here to see whether it is a number
+        provider = start_tracing(endpoint)
+    except ValueError as error:
+        raise ConfigError("CRMSEARCH_API_TRACES_ENDPOINT is no address, or a variable OTEL_… has an impossible value") from error
     app.asgi_handler = traced(app.asgi_handler, provider)
-    app.on_shutdown.append(provider.shutdown)
+    app.on_shutdown.append(partial(end_tracing, provider))
 
 
 def _end_with_supervisor() -> None:

@@ -52,12 +52,12 @@ class Buckets:
         self._clock = clock
         self._takings = 0
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(path.parent):
-            self._base = sqlite3.connect(path, timeout=_START_WAIT_S, isolation_level=None, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = OFF")  # who loses power loses no more than who had to wait
-            self._base.execute("CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, paid_at REAL NOT NULL) WITHOUT ROWID")
-            self._base.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+        try:
+            with _alone_in(path.parent):
+                self._base = _open(path)
+        except sqlite3.Error as error:
+            logger.warning("each process keeps limits of its own, since %s cannot be used: %s", path.name, type(error).__name__)
+            self._base = _open(Path(":memory:"))
 
     def take(self, kind: str, name: str, limit: Limit, cost: float = 1.0) -> None:
         """Let a request in that costs so much; one that costs more than a burst counts for a whole one.
@@ -104,6 +104,19 @@ class Buckets:
         self._takings += 1
         if self._takings % _SWEEP_EVERY == 0:
             self._base.execute("DELETE FROM buckets WHERE paid_at < ?", (now,))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, timeout=_START_WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = OFF")  # who loses power loses no more than who had to wait
+        base.execute("CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, paid_at REAL NOT NULL) WITHOUT ROWID")
+        base.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    except sqlite3.Error:
+        base.close()
+        raise
+    return base
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from crmsearch.errors import InputError
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.generations import Generation
 from crmsearch.indexing.lifecycle import Lifecycle
+from crmsearch.indexing.lock import Holder
 from crmsearch.indexing.runs import RunStore, RunSummary
 from crmsearch.keyfile import make_vault
 from crmsearch.loading import rebuild_customers
@@ -32,6 +33,11 @@ def make_lifecycle(settings: Settings) -> Lifecycle:
 def make_run_store(settings: Settings) -> RunStore:
     """Where the reports of runs are kept, on the Elasticsearch of these settings."""
     return RunStore(make_client(settings.elasticsearch), settings.elasticsearch)
+
+
+def _tell_of(holder: Holder) -> None:
+    """Say whose end is waited for; a holder that died is known as dead after a lease."""
+    words.print(f"wait for {holder.words} …", highlight=False)
 
 
 @click.group()
@@ -111,7 +117,7 @@ def index_promote(name: str, report: Path | None) -> None:
     settings = connection(from_env())
     lifecycle, runs = make_lifecycle(settings), make_run_store(settings)
     written = _read_report(report) if report is not None else None
-    with lifecycle.lock.held("promote"):
+    with lifecycle.lock.held("promote", _tell_of):
         if written is not None:
             lifecycle.finish(name, written.indexed, written.contents)
             runs.save(written, "verified")
@@ -136,7 +142,7 @@ def index_rollback() -> None:
       crmsearch index rollback
     """
     settings = connection(from_env())
-    left, live = make_lifecycle(settings).rollback()
+    left, live = make_lifecycle(settings).rollback(_tell_of)
     make_run_store(settings).note_promoted(live, left)
     words.print(f"live: {live} (before: {left})", highlight=False)
 
@@ -169,7 +175,7 @@ def index_prune(keep: int) -> None:
       crmsearch index prune --keep 1
     """
     lifecycle = make_lifecycle(connection(from_env()))
-    with lifecycle.lock.held("prune"):
+    with lifecycle.lock.held("prune", _tell_of):
         deleted = lifecycle.prune(keep)
     for name in deleted:
         click.echo(name)

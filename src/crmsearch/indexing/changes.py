@@ -24,7 +24,7 @@ from crmsearch.resolution.customers import make_customers
 from crmsearch.resolution.figures import heirs, with_figures
 from crmsearch.resolution.linking import Census, find_components, find_links
 from crmsearch.resolution.rows import Group
-from crmsearch.resolution.stored import Described, Stored, blocks_of, build_stored, describe
+from crmsearch.resolution.stored import Described, Stored, build_stored, counter_of_key, describe
 from crmsearch.resolution.survivorship import is_older
 from crmsearch.resolution.written import with_write
 
@@ -260,9 +260,15 @@ def _says_more(group: Group, kept: Stored | None) -> bool:
 
 
 def _looked_up(census: Census, described: Iterable[Described]) -> list[int]:
-    """Blocks in which a record's like may be found: each key, for a record that was written before the key was hot, and narrower ones."""
-    blocks = {key.value for one in described for key in one.keys}
-    return sorted(blocks | {block for one in described for block in blocks_of(one.keys, census.is_hot) if not census.is_hot(block)})
+    """Blocks in which a record's like may be found: each key, for a record that was written before the key was hot, and narrower ones.
+
+    A record that was written while a key was hot stays in the narrower blocks when removals have let the key cool down. So they are looked
+    up of each key that anybody else has; of a hot key only those that are not too frequent themselves.
+    """
+    keys = {key.value: key for one in described for key in one.keys}
+    shared = [key for key in keys.values() if census.count(counter_of_key(key.value)) > 1]
+    narrower = {block for key in shared for block in key.narrower if not (census.is_hot(key.value) and census.is_hot(block))}
+    return sorted(keys.keys() | narrower)
 
 
 def _tombstone(record: Document, version: int) -> Document:

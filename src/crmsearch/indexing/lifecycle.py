@@ -11,7 +11,7 @@ a load that was given up never goes live.
 What analysts see of a generation, ``crm-customers-analytics-…``, is made, promoted and deleted with it: one call moves both aliases.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from crmsearch.indexing.client import ALLOCATION_TIMEOUT, translated_errors
 from crmsearch.indexing.fitness import merge_segments, wait_for_copies
 from crmsearch.indexing.generations import Generation, find_generations
 from crmsearch.indexing.kept_writes import put_write, replay_writes
-from crmsearch.indexing.lock import WriterLock
+from crmsearch.indexing.lock import Holder, WriterLock
 from crmsearch.indexing.mappings import VERSIONS, build_customers_body, build_serving_settings, check_versions, is_newer
 from crmsearch.indexing.names import (
     analytics_alias,
@@ -280,14 +280,17 @@ class Lifecycle:
         """Discard what loads that died have left; for the holder of the writers' lock alone. Returns the names."""
         return [each.index for each in self.generations() if each.loading and self.discard(each.index)]
 
-    def rollback(self) -> tuple[str, str]:
+    def rollback(self, on_wait: Callable[[Holder], None] = lambda _: None) -> tuple[str, str]:
         """Point the alias at the newest complete generation before the live one; returns (from, to). Nothing else may write meanwhile.
+
+        Args:
+            on_wait: as of ``WriterLock.held``.
 
         Raises:
             NotFoundError: there is no live or no earlier generation.
             LoadRunningError: a load is writing customers at this moment.
         """
-        with self.lock.held("rollback"):
+        with self.lock.held("rollback", on_wait):
             return self._roll_back()
 
     def _roll_back(self) -> tuple[str, str]:

@@ -81,10 +81,10 @@ class RunStore:
         self._settings = settings
         self.index = runs_index(settings.index_prefix)
 
-    def begin(self, run_id: str, began_at: datetime, index: str) -> None:
-        """Keep a run that has just started, whatever becomes of it."""
+    def begin(self, run_id: str, began_at: datetime, index: str, mode: LoadMode = "full") -> None:
+        """Keep a run that has just started, whatever becomes of it; ``index`` is the generation that it makes, or changes."""
         moment = began_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        summary = RunSummary(run_id=run_id, state="started", began_at=moment, crmsearch_version=__version__, index=index)
+        summary = RunSummary(run_id=run_id, state="started", mode=mode, began_at=moment, crmsearch_version=__version__, index=index)
         self._put(run_id, msgspec.to_builtins(summary))
 
     def save(self, report: RunReport, state: RunState) -> None:
@@ -97,10 +97,20 @@ class RunStore:
             self._client.update(index=self.index, id=run_id, doc={"state": state, "failure": failure}, refresh=True)
 
     def note_promoted(self, index: str, before: str | None) -> None:
-        """Keep that a generation went live in the place of another; of a newer one, which was therefore rolled back."""
-        self.advance(run_of(index), "promoted")
+        """Keep that a generation went live in the place of another; of a newer one, which was therefore rolled back.
+
+        What was loaded incrementally into a generation comes and goes with it.
+        """
+        self._advance_all(index, "promoted", "rolled back")
         if before is not None and before > index:
-            self.advance(run_of(before), "rolled back")
+            self._advance_all(before, "rolled back", "promoted")
+
+    def _advance_all(self, index: str, state: RunState, from_state: RunState) -> None:
+        self.advance(run_of(index), state)
+        changes = [{"term": {"index": index}}, {"term": {"mode": "incremental"}}, {"term": {"state": from_state}}]
+        while found := self._search(MAX_RUNS, None, ["report"], {"bool": {"filter": changes}}):
+            for each in found:
+                self.advance(each["run_id"], state)
 
     def unfinished(self) -> list[RunSummary]:
         """Runs that have begun and neither ended nor failed, as far as is known; newest first."""

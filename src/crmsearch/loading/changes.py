@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from crmsearch.contract import ChangeReport, InputReport, RunReport
-from crmsearch.errors import ConfigError, CountMismatchError
+from crmsearch.errors import ConfigError, CountMismatchError, CrmSearchError
 from crmsearch.indexing.changes import Applied
 from crmsearch.indexing.lifecycle import Lifecycle
 from crmsearch.indexing.lock import Hold
@@ -22,7 +23,7 @@ from crmsearch.jobs import run_ingest
 from crmsearch.keyfile import with_keys
 from crmsearch.loading.full import writing
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
-from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, write_report
+from crmsearch.loading.reports import ONCE_MORE, SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
 from crmsearch.logs import RUN_ID, one_run
 from crmsearch.processes import command_lines
@@ -66,6 +67,7 @@ def _change(
     report = None
     changes = private_folder(settings.paths.state / "changes")
     _clear_away_the_dead(changes)
+    runs.begin(run_id, began_at, index, "incremental")
     with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=changes) as folder:
         rows = Path(folder) / "rows.jsonl"
         try:
@@ -89,7 +91,11 @@ def _change(
             seconds = report.seconds | {"apply": round(time.perf_counter() - began, 3)}
             report = _changed_report(msgspec.structs.replace(report, index=index, seconds=seconds), groups, applied)
         except BaseException as error:
+            with suppress(CrmSearchError):
+                runs.advance(run_id, "failed", why_failed(error))
             keep_failed_report(settings, runs, error, report)
+            if report is not None:
+                error.add_note(ONCE_MORE)
             raise
     runs.save(report, "promoted")
     write_report(private_folder(settings.paths.state / "reports", run_id), report, runs.recent(SHOWN_RUNS))

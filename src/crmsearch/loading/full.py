@@ -15,7 +15,7 @@ from crmsearch.indexing.snapshots import Snapshots
 from crmsearch.jobs import run_ingest
 from crmsearch.keyfile import privacy_key, with_keys
 from crmsearch.loading.options import IngestOptions, OnEvent, Runner, run_arguments
-from crmsearch.loading.reports import SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
+from crmsearch.loading.reports import ONCE_MORE, SHOWN_RUNS, keep_failed_report, private_folder, why_failed, write_report
 from crmsearch.loading.suppressed import told_of_suppressions
 from crmsearch.logs import RUN_ID, one_run
 from crmsearch.settings import Settings
@@ -133,7 +133,9 @@ def mend(lifecycle: Lifecycle, runs: RunStore) -> None:
     unfinished = runs.unfinished()
     live = lifecycle.live() if unfinished else None
     for run in unfinished:
-        if run.index == live:
+        if run.mode == "incremental":
+            runs.advance(run.run_id, "failed", f"it ended without a word; {ONCE_MORE}")
+        elif run.index == live:
             runs.advance(run.run_id, "promoted")
         else:
             runs.advance(run.run_id, "failed", "it ended without a word, and its index was removed")

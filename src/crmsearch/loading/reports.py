@@ -13,8 +13,9 @@ from crmsearch.indexing.runs import RunStore
 from crmsearch.report import render_report
 from crmsearch.settings import Settings
 
-__all__ = ["REPORT_FILES", "SHOWN_RUNS", "keep_failed_report", "private_folder", "report_page", "why_failed", "write_report"]
+__all__ = ["ONCE_MORE", "REPORT_FILES", "SHOWN_RUNS", "keep_failed_report", "private_folder", "report_page", "why_failed", "write_report"]
 
+ONCE_MORE = "it may have written some customers, and the same input once more writes the rest"  # of an incremental load
 logger = logging.getLogger("crmsearch.load")
 
 REPORT_FILES = ("report.json", "report.html")  # for machines and for people

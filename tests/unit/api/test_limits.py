@@ -147,6 +147,14 @@ def test_the_file_tells_nobodys_address(buckets: Buckets, tmp_path: Path) -> Non
     base.close()
 
 
+def test_where_the_file_is_damaged_a_process_counts_for_itself(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "limits.sqlite").write_bytes(b"\0not a base" * 500)
+    buckets = Buckets(tmp_path / "limits.sqlite", clock)
+    assert _let_in(buckets, "a") == 10
+    assert "limits.sqlite cannot be used: DatabaseError" in caplog.text
+    buckets.close()
+
+
 def test_where_the_file_is_gone_everybody_is_let_in(buckets: Buckets, caplog: pytest.LogCaptureFixture) -> None:
     buckets.close()
     assert _let_in(buckets, "a", most=20) == 20
