@@ -111,7 +111,8 @@ def _run(
     with progress.stage("clean", spark):
         cleaned = kept(_clean_customers(spark, customers, options))
         tallies = tally_cleaned(cleaned)
-        if not tallies:
+        # A delta of a night in which nothing happened is empty; a whole export that is so is broken.
+        if not tallies and options.rows_out is None:
             raise InputError(f"{', '.join(each.source.path for each in customers)}: there is a header but no row")
         report = _cleaning_report(options, inputs, tallies, count_rules(cleaned))
     rejected = _quarantine_of(cleaned)

@@ -126,4 +126,7 @@ def test_new_changed_and_removed_rows_give_what_a_full_load_of_all_gives(base: B
     assert again.unchanged == again.rows_read - again.quarantined
     assert again.changes is not None
     assert (again.changes.customers_written, again.changes.customers_deleted) == (0, 0)
+    quiet_night = _change(base, runner, _write(tmp_path / "nothing.csv", header, []))
+    assert quiet_night.changes is not None
+    assert (quiet_night.rows_read, quiet_night.changes.customers_written, quiet_night.changes.customers) == (0, 0, len(found))
     assert _documents(base) == found

@@ -141,6 +141,8 @@ def clean_record(cells: Sequence[str | None], columns: Sequence[str | None], con
     source_key = row.one("customer_id", clean_code)
     removed = context.removes or row.one("deleted", clean_deleted) is True
     rejections = _rejections(document, source_key, removed=removed)
+    if removed:  # a row that removes a record need not say who it was
+        row.issues.pop("name_missing", None)
     document["quality_issues"] = list(row.issues)
     document["quality_score"] = quality_score(document)
     known = {field: value for field, value in document.items() if value is not None and value != []}

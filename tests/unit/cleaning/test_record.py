@@ -46,6 +46,13 @@ def test_a_whole_record() -> None:
     assert record.rejections == ()
 
 
+def test_a_row_that_removes_a_record_need_not_say_whose() -> None:
+    columns = map_headers(["Customer ID"]).columns
+    removal = clean_record(["C-17"], columns, RecordContext(as_of="2026-11-23", removes=True))
+    assert (removal.removed, removal.issues, removal.rejections) == (True, (), ())
+    assert clean_record(["C-17"], columns, CONTEXT).issues == ("name_missing",)
+
+
 @pytest.mark.parametrize(
     ("cells", "withdrawn"),
     [
