@@ -58,7 +58,7 @@ def index_list(as_json: bool) -> None:
     settings = connection(from_env())
     lifecycle, runs = make_lifecycle(settings), make_run_store(settings).page(SHOWN_RUNS).runs
     generations = lifecycle.generations()
-    states = {run.index: run.state for run in runs}
+    states = {run.index: run.state for run in runs if run.mode == "full"}
     if as_json:
         print_json([{**msgspec.to_builtins(each), "state": states.get(each.index)} for each in generations])
         return
@@ -83,9 +83,10 @@ def index_list(as_json: bool) -> None:
 
 
 def _without_index(runs: Sequence[RunSummary], generations: Sequence[Generation]) -> list[tuple[str, str, str, str]]:
-    """Runs of which nothing is left, because they failed, or were pruned."""
+    """Runs of which nothing is left, because they failed, or were pruned; and changes that failed."""
     present = {each.index for each in generations}
-    return [(run.run_id, run.state, run.began_at, run.failure or "") for run in runs if run.index not in present]
+    left = [run for run in runs if run.index not in present or (run.mode, run.state) == ("incremental", "failed")]
+    return [(run.run_id, run.state, run.began_at, run.failure or "") for run in left]
 
 
 @index.command("create")
