@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -247,10 +248,33 @@ def test_sorting_asks_the_api(open_page: PageMaker, search: Callable[..., dict[s
     assert page.url.endswith("#sort=name")
 
 
+def _type(page: Page, text: str) -> None:
+    """Type, and wait for what the last key finds."""
+    with page.expect_response(lambda answer: json.loads(answer.request.post_data or "{}").get("q") == text):
+        page.keyboard.type(text)
+    expect(page.locator(".hit-name mark").first).to_be_visible()
+
+
+def test_an_answer_that_comes_late_leaves_the_keyboard_where_it_is(open_page: PageMaker, common_name: str) -> None:
+    page = open_page()
+    _type(page, common_name[:-1])
+    held: list[Route] = []
+    released = Event()
+    page.route("**/v1/customers/search", lambda route: route.continue_() if released.is_set() else held.append(route))
+    page.keyboard.type(common_name[-1])
+    expect(page.locator("#results[aria-busy=true]")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".hit-name").first).to_be_focused()
+    released.set()
+    for each in held:
+        each.continue_()
+    expect(page.locator("#results[aria-busy=false]")).to_be_visible()
+    expect(page.locator(".hit-name:focus")).to_have_count(1)
+
+
 def test_keyboard_alone_reaches_a_customer(open_page: PageMaker, everyone: dict[str, Any], common_name: str) -> None:
     page = open_page()
-    page.keyboard.type(common_name)
-    expect(page.locator(".hit-name mark").first).to_be_visible()
+    _type(page, common_name)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".hit-name").nth(1)).to_be_focused()

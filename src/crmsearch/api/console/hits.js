@@ -10,7 +10,7 @@ export function hitCard(hit, open) {
   const { customer, highlights, matched, unmatched } = hit;
   const main = customer.name || !customer.company ? "name" : "company";
   const shown = (field) => (highlights[field] ? highlighted(highlights[field][0]) : customer[field]);
-  const title = h("button", { class: "hit-name" }, shown(main) ?? t("noName"));
+  const title = h("button", { class: "hit-name", "data-id": hit.id }, shown(main) ?? t("noName"));
   const facts = [
     customer.kind === "company" ? h("span", { class: "tag kind" }, valueText("kind", "company")) : null,
     customer.gender && customer.gender !== "unknown" ? valueText("gender", customer.gender) : null,

@@ -138,11 +138,15 @@ function showAnswer() {
   $("total").replaceChildren(total, " ", h("span", { class: "took" }, t("took", number(answer.took_ms))));
   $("stage").className = `stage ${answer.stage}`;
   $("stage").replaceChildren(...(answer.stage !== "precise" && answer.hits.length ? stageNotice(answer, searchFor) : []));
+  const focus = document.activeElement?.dataset.id;
   hits.replaceChildren(...answer.hits.map((hit) => hitCard(hit, open)));
   $("message").replaceChildren(...(answer.hits.length ? [] : [emptyNotice(state.filters.length > 0, clearFilters)]));
   showMore();
   showChips();
-  if (focusFirst) hits.querySelector(".hit-name")?.focus();
+  const names = [...hits.querySelectorAll(".hit-name")];
+  if (focusFirst) names[0]?.focus();
+  // The nodes are new; the keyboard stays on the customer it was on, or in the list.
+  else if (focus !== undefined) (names.find(({ dataset }) => dataset.id === focus) ?? names[0] ?? box).focus({ preventScroll: true });
   focusFirst = false;
 }
 
