@@ -35,13 +35,7 @@ from tests.node_fixture import local_settings
 
 PARTS = ("clean", "resolve", "ingest", "search", "relevance", "write")
 ON_DEMAND = ("latency", "stats", "facets", "incremental", "console")  # meant for a million customers; the last needs a browser
-KEPT = {
-    "relevance",
-    "latency",
-    "stats",
-    "facets",
-    "console",
-}  # about customers that --work keeps; all other parts need the files of a sample
+KEPT = {"relevance", "latency", "stats", "facets", "console"}  # about customers that --work keeps; all others take a sample's files
 ROWS = 100_000
 NODE_HEAP = "2g"
 MIN_F1_FEBRL, MIN_F1_SAMPLE = 0.995, 0.98  # pairwise, after clustering

@@ -5,7 +5,6 @@ A question differs from all before in the second since which its customers were 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -15,12 +14,11 @@ import msgspec
 
 from crmsearch.cli.output import words
 from crmsearch.contract import FIELDS
-from crmsearch.sample import AS_OF
 from crmsearch.search.facet_request import FacetRequest
-from crmsearch.search.filters import Filter
 from crmsearch.search.request import SearchRequest
 from crmsearch.settings import Settings
 from tests.bench.http import Poster
+from tests.bench.questions import created_since
 from tests.bench.relevance.base import make_base
 from tests.bench.relevance.loading import loaded
 from tests.bench.search import served
@@ -57,9 +55,8 @@ def _cost(poster: Poster, facet: FacetRequest, rng: Random) -> float:
 
 
 def _ask(poster: Poster, rng: Random, *facets: FacetRequest) -> float:
-    since = datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC) - timedelta(days=20_000, seconds=rng.randrange(10**8))
-    filters = [Filter(field="created_at", gte=since.isoformat(timespec="seconds").replace("+00:00", "Z"))]
-    took_ms, _ = poster.post(msgspec.json.encode(SearchRequest(filters=filters, facets=facets, size=1, highlight=False)))
+    request = SearchRequest(filters=[created_since(rng)], facets=facets, size=1, highlight=False)
+    took_ms, _ = poster.post(msgspec.json.encode(request))
     return took_ms
 
 

@@ -4,14 +4,17 @@ import csv
 import random
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from crmsearch.cleaning.chinese import pinyin_forms
+from crmsearch.sample import AS_OF
+from crmsearch.search.filters import Filter
 from crmsearch.search.request import SearchRequest
 
-__all__ = ["Question", "make_questions"]
+__all__ = ["Question", "created_since", "make_questions"]
 
 PER_KIND = 30
 FACETS = ["city", "lifecycle", "gender"]
@@ -23,6 +26,12 @@ class Question(msgspec.Struct, frozen=True):
 
     kind: str
     request: SearchRequest
+
+
+def created_since(rng: random.Random) -> Filter:
+    """Nearly all customers of a sample, each time since another second, so that nobody has counted them before."""
+    since = datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC) - timedelta(days=20_000, seconds=rng.randrange(10**8))
+    return Filter(field="created_at", gte=since.isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 
 def make_questions(customers_csv: Path, seed: int) -> list[Question]:

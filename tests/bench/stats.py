@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -20,11 +19,11 @@ import msgspec
 from crmsearch.cli.output import words
 from crmsearch.indexing.client import make_client
 from crmsearch.indexing.names import customers_alias
-from crmsearch.sample import AS_OF
 from crmsearch.search.filters import Filter, build_filter
 from crmsearch.search.stats import StatsRequest
 from crmsearch.settings import Settings
 from tests.bench.http import Poster, elasticsearch_poster
+from tests.bench.questions import created_since
 from tests.bench.relevance.base import make_base
 from tests.bench.relevance.loading import loaded
 from tests.bench.results import Aim
@@ -109,8 +108,7 @@ def _requests(seed: int) -> Iterator[StatsRequest]:
         [Filter(field="lifecycle", not_in=["churned"])],
     )
     for number in range(WARM_UP + QUESTIONS):
-        since = datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC) - timedelta(days=20_000, seconds=rng.randrange(10**8))
-        filters = [Filter(field="created_at", gte=since.isoformat(timespec="seconds").replace("+00:00", "Z")), *narrower[number % 3]]
+        filters = [created_since(rng), *narrower[number % 3]]
         yield StatsRequest(fields=list(FIELDS), by=BY, size=GROUPS, percentiles=PERCENTILES, filters=filters)
 
 

@@ -79,7 +79,7 @@ def test_nothing_that_is_written_breaks_a_parser_for_long(name: str) -> None:
 def _fuzz(name: str, examples: int) -> None:
     texts, parse = PARSERS[name]
 
-    @settings(max_examples=examples, deadline=None, database=None)
+    @settings(max_examples=examples, database=None)
     @given(texts)
     def run(text: Any) -> None:
         parse(text)
